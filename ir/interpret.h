@@ -1,0 +1,55 @@
+/* The reference interpreter: runs a function of any graph naively, floats as f64, integers exactly. It is the oracle of every
+ * test and the constant folder, and shares no arithmetic with codegen. Each float element carries an error bound: what an
+ * evaluation in the value's own dtype, in any order, may be off by. */
+#ifndef IR_INTERPRET_H
+#define IR_INTERPRET_H
+
+#include "ir/graph.h"
+
+/* A tensor at run time. Floats are in `f` (with `error`, NULL if not asked for), integers and bools in `i`,
+ * str and data in `p`; the others are NULL. Row-major; `dims` has `rank` entries. */
+typedef struct {
+    DType dtype;
+    uint32_t rank;
+    int64_t dims[MAX_RANK];
+    int64_t count;
+    double *f, *error;
+    int64_t *i;
+    const void **p;
+} Tensor;
+
+/* What effects do. Unset members make the effect a no-op (reads of data and files: an error). `stop` ends the run. */
+typedef struct {
+    void *user;
+    int64_t seed;
+    void (*print)(void *user, const char *text);
+    void (*report)(void *user, uint32_t count, const char *const *names, const Tensor *values);
+    void (*progress)(void *user, const char *phase, int64_t total);
+    const void *(*data_open)(void *user, const Node *node, uint32_t paths, const char *const *path);
+    int64_t (*data_len)(void *user, const void *data);
+    const void *(*data_shuffle)(void *user, const void *data, int64_t seed, int64_t stream);
+    const void *(*data_take)(void *user, const void *data, int64_t first, int64_t count);
+    bool (*data_read)(void *user, const void *data, int64_t first, uint32_t columns, Tensor *out);
+    bool (*save)(void *user, const char *path, uint32_t count, const char *const *names, const Tensor *values,
+                 const Type *const *types);
+    bool (*load)(void *user, const char *path, uint32_t count, const char *const *names, Tensor *values);
+} InterpretHost;
+
+typedef struct {
+    bool ok;
+    const char *message; /* where !ok: a failed check, an index out of range, …, with the .nn place */
+    Loc loc;
+    uint32_t count;
+    Tensor *results; /* what the function yields */
+} InterpretResult;
+
+/* `arguments`: one per parameter, shapes checked against (and binding) the parameters' symbols. Tensors live in `arena`. */
+InterpretResult interpret(const Function *function, uint32_t count, const Tensor *arguments, const InterpretHost *host,
+                          bool with_errors, Arena *arena);
+
+/* Evaluates one pure node without blocks whose operands are all given: the constant folder. False if it can't. */
+bool interpret_node(const Node *node, const Tensor *operands, Tensor *results, Arena *arena);
+
+Tensor tensor_new(Arena *arena, DType dtype, uint32_t rank, const int64_t *dims);
+
+#endif
