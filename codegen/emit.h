@@ -1,0 +1,78 @@
+/* What the parts of the code generator share: the LLVM module being made, the target, element types, dimensions. Ownership of files:
+ * host*.c emit functions and control flow; kernel*.c emit kernels and their calls; contract*.c emit products; math*.c emit vector functions. */
+#ifndef CODEGEN_EMIT_H
+#define CODEGEN_EMIT_H
+
+#include "codegen/codegen.h"
+#include "support/map.h"
+#include <llvm-c/Core.h>
+#include <llvm-c/TargetMachine.h>
+
+/* What schedules are chosen by. */
+typedef struct {
+    uint32_t vector_bytes;     /* widest vector worth using: 64, 32, 16 */
+    uint32_t vector_registers; /* 32 or 16 */
+    bool fma;
+    uint32_t l1_bytes, l2_bytes;
+} Target;
+
+/* The values that the symbols of dimensions have in the function being emitted: a host function or a kernel. */
+typedef struct {
+    Map *symbols; /* const Dim * → LLVMValueRef, i64 */
+} DimScope;
+
+typedef struct Emit {
+    Arena *arena;
+    Graph *graph;
+    IrContext *ir;
+    const CodegenOptions *options;
+    Target target;
+    LLVMContextRef llvm;
+    LLVMModuleRef module;
+    LLVMBuilderRef builder;
+    LLVMTargetDataRef layout;
+    LLVMValueRef function; /* being emitted */
+    LLVMValueRef rt;       /* its nn_rt * argument */
+    DimScope *dims;
+    Map *values;           /* host: const Value * → LLVMValueRef: a pointer to the tensor's first element, or a scalar's alloca */
+    Map *kernels;          /* by structure: emitted kernels, see kernel.c */
+    void *debug;           /* debug.c */
+    uint32_t next_kernel;
+} Emit;
+
+/* --- types. In memory bool is i8; in registers i1. f16 and bf16 are computed as f32. */
+LLVMTypeRef emit_memory_type(Emit *e, DType dtype);
+LLVMTypeRef emit_register_type(Emit *e, DType dtype);
+/* <lanes x type>, or the type itself for one lane. */
+LLVMTypeRef emit_lanes(LLVMTypeRef type, uint32_t lanes);
+LLVMValueRef emit_i64(Emit *e, int64_t value);
+/* An alloca in the entry block of the current function, so that it is one however often it is reached. */
+LLVMValueRef emit_alloca(Emit *e, LLVMTypeRef type, const char *name);
+
+/* The run-time value of a dimension in the current function's scope, i64. */
+LLVMValueRef emit_dim(Emit *e, const Dim *dim);
+
+/* --- host services for kernels (host.c) */
+/* The scalar's value in its register type. */
+LLVMValueRef emit_scalar(Emit *e, const Value *value);
+/* Pointer to the first element of a tensor; for rank 0 a pointer to memory that holds the scalar in its memory type. */
+LLVMValueRef emit_pointer(Emit *e, Value *value);
+/* Gives a rank-0 value its value (register type). */
+void emit_define(Emit *e, const Value *value, LLVMValueRef scalar);
+/* Runtime function of nnrt.h by name, declared on first use. */
+LLVMValueRef emit_runtime(Emit *e, const char *name, LLVMTypeRef *type);
+
+/* --- loops: `for (index = from; index < to; index += step) body`. Emits the header, calls `body`, closes the loop; leaves the builder after
+ * it. A constant trip count of one needs no loop, of zero no body. */
+typedef void LoopBody(Emit *e, LLVMValueRef index, void *user);
+void emit_loop(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t step, const char *name, LoopBody *body, void *user);
+
+/* --- kernels (kernel.c): emits the kernel's function if an equal one does not exist yet, and the call with its chunks at the builder's place */
+void emit_kernel_call(Emit *e, Node *kernel);
+/* One elementwise operation (traits ELEMENTWISE) on registers, scalar or vector: shared by host scalars and kernels. */
+LLVMValueRef emit_elementwise(Emit *e, const Node *node, const LLVMValueRef *operands);
+/* Load/store converting between memory and register type; `pointer` to `lanes` consecutive elements. */
+LLVMValueRef emit_load(Emit *e, DType dtype, LLVMValueRef pointer, uint32_t lanes);
+void emit_store(Emit *e, DType dtype, LLVMValueRef value, LLVMValueRef pointer, uint32_t lanes);
+
+#endif

@@ -1,0 +1,18 @@
+/* Elementary functions on float and double, scalars or vectors, as inline polynomials: no library call, the same bits on every machine with
+ * fused multiply-add. At most 2 ulp at f32 (measured exhaustively by tests) and at f64 (sampled). Infinities, NaN, zeros and denormals as in
+ * C's Annex F. */
+#ifndef CODEGEN_MATH_H
+#define CODEGEN_MATH_H
+
+#include "codegen/emit.h"
+
+LLVMValueRef math_exp(Emit *e, LLVMValueRef x);
+LLVMValueRef math_log(Emit *e, LLVMValueRef x);
+LLVMValueRef math_sin(Emit *e, LLVMValueRef x);
+LLVMValueRef math_cos(Emit *e, LLVMValueRef x);
+LLVMValueRef math_tanh(Emit *e, LLVMValueRef x);
+LLVMValueRef math_sigmoid(Emit *e, LLVMValueRef x);
+LLVMValueRef math_erf(Emit *e, LLVMValueRef x);
+LLVMValueRef math_pow(Emit *e, LLVMValueRef x, LLVMValueRef y);
+
+#endif
