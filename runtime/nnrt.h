@@ -60,6 +60,9 @@ extern const nn_program_table nn_program;
 
 /* Parses argv, runs a command, returns the exit status. */
 int nn_main(const nn_program_table *program, int argc, char **argv);
+/* What `nn_main` was given and which of its commands is running, for programs whose table was made at run time. */
+const nn_program_table *nn_running_program(const nn_rt *rt);
+const nn_command *nn_running_command(const nn_rt *rt);
 
 /* --- text. A template holds a `{}` or `{:spec}` per argument; `{{` and `}}` are braces. Specs as Python's for numbers: `.4f`, `>8`, `e`, …
  * Tensors print as NumPy does. */

@@ -1,0 +1,295 @@
+/* The stages in order: read, parse, check and lower (or parse the graph's text), passes, code, link; each may
+ * be the last. */
+#include "driver/compile.h"
+#include "codegen/codegen.h"
+#include "driver/interpret.h"
+#include "ir/text.h"
+#include "passes/passes.h"
+#include "support/file.h"
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef enum { KIND_AST, KIND_IR, KIND_LLVM, KIND_ASM, KIND_OBJ, KIND_EXE, KIND_COUNT } OutputKind;
+
+static const char *const kind_names[KIND_COUNT] = {"ast", "ir", "llvm", "asm", "obj", "exe"};
+static const char *const kind_suffixes[KIND_COUNT] = {".ast", ".nnir", ".ll", ".s", ".o", ""};
+
+typedef struct {
+    const Options *options;
+    Arena *arena;
+    Sources *sources;
+    Diagnostics *diags;
+    IrContext *ir;
+    OutputKind kind;
+    DType float_type;
+    RenderStyle style;
+    bool color;
+    CodegenOptions codegen;
+} Session;
+
+static double seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int fail(const char *what, const char *why) {
+    fprintf(stderr, "nnc: %s: %s\n", what, why);
+    return EXIT_USER_ERROR;
+}
+
+/* Shows the diagnostics so far; the exit status that they mean. */
+static int show_diagnostics(const Session *s) {
+    diagnostics_render(s->diags, s->style, s->color, stderr);
+    return diagnostics_errors(s->diags) ? EXIT_USER_ERROR : 0;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* --- options */
+static bool choose_kind(Session *s) {
+    int fallback =
+        s->options->command == COMMAND_IR || s->options->value[OPTION_stop_after] ? KIND_IR : KIND_EXE;
+    if (s->options->command == COMMAND_BUILD && s->options->value[OPTION_target] && fallback == KIND_EXE)
+        fallback = KIND_OBJ;
+    int kind = options_choice(s->options, OPTION_emit, kind_names, KIND_COUNT, fallback);
+    s->kind = (OutputKind)kind;
+    return kind >= 0;
+}
+
+static bool choose_rendering(Session *s) {
+    static const char *const styles[] = {"text", "short", "json"};
+    static const char *const whens[] = {"auto", "always", "never"};
+    int style = options_choice(s->options, OPTION_diagnostics, styles, 3, 0);
+    int when = options_choice(s->options, OPTION_color, whens, 3, 0);
+    s->style = (RenderStyle)style;
+    const char *no_color = getenv("NO_COLOR");
+    s->color = when == 1 || (when == 0 && isatty(STDERR_FILENO) && !(no_color && *no_color));
+    return style >= 0 && when >= 0;
+}
+
+static bool choose_codegen(Session *s) {
+    static const char *const levels[] = {"0", "1", "2", "3"};
+    static const char *const floats[] = {"f32", "f64", "bf16", "f16"};
+    static const DType float_types[] = {DTYPE_f32, DTYPE_f64, DTYPE_bf16, DTYPE_f16};
+    const Options *o = s->options;
+    int level = options_choice(o, OPTION_optimize, levels, 4, 3);
+    int type = options_choice(o, OPTION_float, floats, 4, 0);
+    if (level < 0 || type < 0) return false;
+    s->float_type = float_types[type];
+    s->codegen = (CodegenOptions){.optimize = level,
+                                  .cpu = o->value[OPTION_cpu],
+                                  .triple = o->value[OPTION_target],
+                                  .debug = o->value[OPTION_debug] != NULL,
+                                  .verify = o->value[OPTION_verify] != NULL,
+                                  .time = o->value[OPTION_time_passes] != NULL};
+    return true;
+}
+
+/* --- stages */
+static FrontendOptions frontend_options(const Session *s) {
+    return (FrontendOptions){
+        s->ir, s->sources, s->diags, s->float_type, s->options->defines.at, s->options->defines.count};
+}
+
+/* Reads the input as a source; 0 after reporting. */
+static uint32_t read_source(Session *s) {
+    size_t length;
+    const char *error, *path = s->options->input;
+    char *text = file_read(s->arena, path, &length, &error);
+    if (!text) {
+        diag_report(s->diags, D_FILE_READ, (Span){0}, path, error);
+        return 0;
+    }
+    return sources_add(s->sources, path, text, (uint32_t)length);
+}
+
+static Graph *make_graph(Session *s) {
+    if (s->options->command != COMMAND_IR && !ends_with(s->options->input, ".nnir")) {
+        FrontendOptions frontend = frontend_options(s);
+        return frontend_compile(&frontend, s->options->input);
+    }
+    uint32_t source = read_source(s);
+    return source ? graph_parse(s->ir, s->sources, source, s->diags) : NULL;
+}
+
+static bool run_passes(Session *s, Graph *graph) {
+    const Options *o = s->options;
+    PassOptions passes = {.print_after = o->value[OPTION_print_after],
+                          .print_changed = o->value[OPTION_print_changed] != NULL,
+                          .stop_after = o->value[OPTION_stop_after],
+                          .disable = o->value[OPTION_disable_pass],
+                          .time = o->value[OPTION_time_passes] != NULL,
+                          .verify = o->value[OPTION_verify] != NULL,
+                          .out = stderr};
+    const char *only = o->value[OPTION_passes];
+    if (!only && o->command == COMMAND_IR && s->kind == KIND_IR && !passes.stop_after) only = "";
+    if (!only && s->kind == KIND_IR && !passes.stop_after)
+        only = "simplify"; /* --emit=ir: the program as it was written */
+    return passes_run(graph, only, &passes, s->diags);
+}
+
+/* build/lib/libnnrt.a beside the build/bin that nnc runs from, or NNC_RUNTIME. */
+static const char *find_runtime(const Session *s) {
+    const char *given = getenv("NNC_RUNTIME");
+    if (given) return given;
+    char self[4096];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length < 0) return "libnnrt.a";
+    self[length] = '\0';
+    return arena_printf(s->arena, "%s/../lib/libnnrt.a", dirname(self));
+}
+
+static const char *program_name(const Session *s) {
+    char *path = arena_strdup(s->arena, s->options->input);
+    char *name = arena_strdup(s->arena, basename(path));
+    char *dot = strrchr(name, '.');
+    if (dot && dot != name) *dot = '\0';
+    return name;
+}
+
+static const char *output_path(const Session *s) {
+    if (s->options->value[OPTION_output]) return s->options->value[OPTION_output];
+    const char *name = arena_printf(s->arena, "%s%s", program_name(s), kind_suffixes[s->kind]);
+    /* A program without a suffix must not overwrite its source. */
+    return strcmp(name, s->options->input) == 0 ? arena_printf(s->arena, "%s.out", name) : name;
+}
+
+static int build_executable(Session *s, Graph *graph, const char *output) {
+    char object[] = "/tmp/nnc-XXXXXX.o";
+    int file = mkstemps(object, 2);
+    if (file < 0) return fail(object, "cannot make a temporary file");
+    close(file);
+    double start = seconds();
+    const char *error = codegen_emit(graph, &s->codegen, EMIT_OBJ, object, s->arena);
+    if (!error) {
+        double linking = seconds();
+        const char *const objects[] = {object};
+        LinkOptions link = {.objects = objects,
+                            .object_count = 1,
+                            .runtime = find_runtime(s),
+                            .output = output,
+                            .debug = s->codegen.debug,
+                            .statically = s->options->value[OPTION_statically] != NULL};
+        error = codegen_link(&link, s->arena);
+        if (s->codegen.time)
+            fprintf(stderr, "%8.1f ms  codegen\n%8.1f ms  link\n", 1e3 * (linking - start),
+                    1e3 * (seconds() - linking));
+    }
+    unlink(object);
+    return error ? fail(output, error) : 0;
+}
+
+static int write_text(const Session *s, void (*print)(FILE *out, const void *what, const Session *s),
+                      const void *what) {
+    const char *output = s->options->value[OPTION_output];
+    if (!output || strcmp(output, "-") == 0) {
+        print(stdout, what, s);
+        return 0;
+    }
+    char *text = NULL;
+    size_t length = 0;
+    const char *error = "out of memory";
+    FILE *buffer = open_memstream(&text, &length);
+    if (!buffer) return fail(output, error);
+    print(buffer, what, s);
+    fclose(buffer);
+    bool ok = file_write(output, text, length, &error);
+    free(text);
+    return ok ? 0 : fail(output, error);
+}
+
+static void print_graph(FILE *out, const void *graph, const Session *s) {
+    graph_print(out, graph, (PrintOptions){.locations = s->options->value[OPTION_locations] != NULL});
+}
+
+static void print_ast(FILE *out, const void *file, const Session *s) {
+    (void)s;
+    ast_print(out, file);
+}
+
+static int emit_ast(Session *s) {
+    uint32_t source = read_source(s);
+    FrontendOptions frontend = frontend_options(s);
+    AstFile *file = source ? frontend_parse(&frontend, source) : NULL;
+    int status = show_diagnostics(s);
+    return file && status == 0 ? write_text(s, print_ast, file) : EXIT_USER_ERROR;
+}
+
+static int emit_code(Session *s, Graph *graph) {
+    static const EmitKind kinds[KIND_COUNT] = {
+        [KIND_LLVM] = EMIT_LLVM, [KIND_ASM] = EMIT_ASM, [KIND_OBJ] = EMIT_OBJ};
+    const char *output = output_path(s);
+    if (s->kind == KIND_EXE) return build_executable(s, graph, output);
+    if (strcmp(output, "-") == 0) output = "/dev/stdout";
+    const char *error = codegen_emit(graph, &s->codegen, kinds[s->kind], output, s->arena);
+    return error ? fail(output, error) : 0;
+}
+
+/* Compiles into a temporary file and runs it in a child; its exit status, or 128 + the signal that ended it.
+ */
+static int run_executable(Session *s, Graph *graph) {
+    char program[] = "/tmp/nnc-run-XXXXXX";
+    int file = mkstemp(program);
+    if (file < 0) return fail(program, "cannot make a temporary file");
+    close(file);
+    int status = build_executable(s, graph, program);
+    pid_t child = status == 0 ? fork() : -1;
+    if (child == 0) {
+        char **argv = ARENA_ARRAY(s->arena, char *, s->options->rest_count + 2);
+        argv[0] = arena_strdup(s->arena, program_name(s));
+        for (int i = 0; i < s->options->rest_count; i++) argv[i + 1] = s->options->rest[i];
+        execv(program, argv);
+        _exit(127);
+    }
+    if (status == 0 && (child < 0 || waitpid(child, &status, 0) < 0))
+        status = fail(program, "cannot run it");
+    else if (child > 0)
+        status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    unlink(program);
+    return status;
+}
+
+static int run_interpreted(Session *s, Graph *graph) {
+    char **argv = ARENA_ARRAY(s->arena, char *, s->options->rest_count + 2);
+    argv[0] = arena_strdup(s->arena, program_name(s));
+    for (int i = 0; i < s->options->rest_count; i++) argv[i + 1] = s->options->rest[i];
+    return interpret_program(graph, s->options->rest_count + 1, argv);
+}
+
+int compile(const Options *options, Arena *arena) {
+    Session s = {.options = options, .arena = arena};
+    s.sources = sources_new(arena);
+    s.diags = diagnostics_new(arena, s.sources);
+    s.ir = ir_context_new(arena, strings_new(arena));
+    if (!choose_rendering(&s) || !choose_kind(&s) || !choose_codegen(&s)) return EXIT_USAGE;
+    if (s.kind == KIND_AST) return emit_ast(&s);
+
+    double start = seconds();
+    Graph *graph = make_graph(&s);
+    if (s.codegen.time) fprintf(stderr, "%8.1f ms  frontend\n", 1e3 * (seconds() - start));
+    bool interpret = options->value[OPTION_interpret] != NULL;
+    if (graph && options->command != COMMAND_CHECK && !interpret && !run_passes(&s, graph)) graph = NULL;
+    /* The interpreter needs no kernels, but it does need the gradients; a check must find what has none. */
+    if (graph && (options->command == COMMAND_CHECK || interpret)) {
+        PassOptions passes = {.verify = options->value[OPTION_verify] != NULL, .out = stderr};
+        if (!passes_run(graph, "autodiff", &passes, s.diags)) graph = NULL;
+    }
+    int status = show_diagnostics(&s);
+    if (!graph || status != 0) return EXIT_USER_ERROR;
+    switch (options->command) {
+    case COMMAND_CHECK: return 0;
+    case COMMAND_RUN: return interpret ? run_interpreted(&s, graph) : run_executable(&s, graph);
+    case COMMAND_BUILD:
+    case COMMAND_IR: return s.kind == KIND_IR ? write_text(&s, print_graph, graph) : emit_code(&s, graph);
+    case COMMAND_COUNT: break;
+    }
+    return EXIT_USAGE;
+}
