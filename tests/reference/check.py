@@ -1,0 +1,85 @@
+"""Compares programs of this folder with the fixtures that make.py made with PyTorch."""
+import json
+import math
+import struct
+import tempfile
+
+
+def read_safetensors(path):
+    """{name: (dtype, shape, values)} of a file of floats."""
+    with open(path, "rb") as file:
+        data = file.read()
+    length = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + length])
+    tensors = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        first, last = entry["data_offsets"]
+        raw = data[8 + length + first:8 + length + last]
+        letter, size = {"F32": ("f", 4), "F64": ("d", 8)}[entry["dtype"]]
+        tensors[name] = (entry["dtype"], entry["shape"], struct.unpack(f"<{len(raw) // size}{letter}", raw))
+    return tensors
+
+
+def worst(got, expected):
+    """The largest difference, relative to the expected values' magnitude as a whole."""
+    scale = max(max(map(abs, expected), default=0), 1e-30)
+    differences = [abs(a - b) / scale if math.isfinite(a) else math.inf for a, b in zip(got, expected)]
+    return max(differences, default=0.0)
+
+
+def tests(build, tools):
+    here = tools.TESTS / "reference"
+
+    def require(what, error, tolerance):
+        if not error <= tolerance:
+            raise tools.Failure(f"{what}: off by {error:.3g} (relative), allowed {tolerance:.3g}")
+
+    def compiled(name, float_type, work):
+        program = f"{work}/{name}"
+        level = "-O3" if build == "release" else "-O0"
+        tools.must([tools.nnc(build), "build", level, f"--float={float_type}", str(here / f"{name}.nn"), "-o", program])
+        return program
+
+    def layers(float_type, tolerance):
+        with tempfile.TemporaryDirectory() as work:
+            program = compiled("layers", float_type, work)
+            tools.must([program, f"--input={here}/layers-in.safetensors", f"--out={work}/out.safetensors"])
+            got = read_safetensors(f"{work}/out.safetensors")
+        expected = read_safetensors(here / "layers-out.safetensors")
+        if sorted(got) != sorted(expected):
+            raise tools.Failure(f"tensors: {sorted(set(got) ^ set(expected))}")
+        for name, (_, shape, values) in expected.items():
+            if got[name][1] != shape:
+                raise tools.Failure(f"{name}: shape {got[name][1]}, expected {shape}")
+            require(name, worst(got[name][2], values), tolerance)
+        return len(expected)
+
+    def optimizers(float_type, tolerance):
+        with tempfile.TemporaryDirectory() as work:
+            out, _ = tools.must([compiled("optimizers", float_type, work), f"--input={here}/optimizers-in.safetensors"])
+        lines = [line.split() for line in out.splitlines()]
+        expected = json.loads((here / "optimizers.json").read_text())
+        if len(lines) != 10 * len(expected):
+            raise tools.Failure(out)
+        for name, steps in expected.items():
+            got = [[float(x) for x in line[1:]] for line in lines if line[0] == name]
+            for number, (a, b) in enumerate(zip(got, steps)):
+                require(f"{name}, step {number + 1}", worst(a, b), tolerance)
+        return len(expected)
+
+    def mlp(float_type, tolerance):
+        with tempfile.TemporaryDirectory() as work:
+            out, _ = tools.must([compiled("mlp", float_type, work), f"--images={here}/mlp-images.gz",
+                                 f"--labels={here}/mlp-labels.gz", f"--input={here}/mlp-in.safetensors"])
+        got = [float(x) for x in out.split()]
+        expected = json.loads((here / "mlp.json").read_text())[float_type]
+        if len(got) != len(expected):
+            raise tools.Failure(f"{len(got)} losses, expected {len(expected)}:\n{out}")
+        for step, (a, b) in enumerate(zip(got, expected)):
+            require(f"loss of step {step + 1}", abs(a - b) / abs(b), tolerance)
+
+    for test, f32, f64 in ((layers, 1e-5, 1e-10), (optimizers, 1e-4, 1e-10), (mlp, 1e-3, 1e-9)):
+        yield f"reference/{test.__name__} f32 {build}", lambda test=test, f32=f32: test("f32", f32)
+        yield f"reference/{test.__name__} f64 {build}", lambda test=test, f64=f64: test("f64", f64)
