@@ -47,6 +47,12 @@ typedef struct {
     };
 } Attr;
 
+const char *attr_name(AttrKey key);
+AttrKind attr_kind(AttrKey key);
+bool attr_from_name(const char *name, size_t length, AttrKey *key);
+/* The same key and value? */
+bool attr_same(const Attr *a, const Attr *b);
+
 /* Where `plan` puts a value: byte `offset` of arena `frame`. */
 typedef struct {
     int32_t frame; /* -1 = not placed */
@@ -66,6 +72,7 @@ struct Value {
 };
 
 struct Node {
+    Graph *graph;
     Op op;
     uint32_t operand_count, result_count, block_count, attr_count;
     Value **operands;
@@ -113,6 +120,7 @@ struct Graph {
 
 Graph *graph_new(IrContext *ir, const char *name);
 Function *graph_function(Graph *graph, FunctionKind kind, const char *name);
+/* With an `owner`, appended to its blocks. */
 Block *block_new(Graph *graph, Function *function, Node *owner);
 Value *block_param(Block *block, const Type *type, const char *name);
 /* The values that the block yields (its last node's operands). */
@@ -127,7 +135,7 @@ void node_append(Block *block, Node *node);
 void node_insert_before(Node *where, Node *node);
 void node_insert_after(Node *where, Node *node);
 void node_remove(Node *node); /* unlinks; the caller has seen to its uses */
-void node_add_block(Node *node, Block *block);
+void node_add_block(Node *node, Block *block); /* nothing where it is there already */
 /* Appends operands/results (loops grow carried values). */
 void node_add_operand(Node *node, Value *value);
 Value *node_add_result(Node *node, const Type *type);
@@ -147,10 +155,13 @@ void graph_resolve(Graph *graph);
 void graph_walk(Graph *graph, void (*visit)(void *user, Node *node), void *user);
 void block_walk(Block *block, void (*visit)(void *user, Node *node), void *user);
 
+/* Numbers the values from 0 in the order in which they are printed. */
+void graph_renumber(Graph *graph);
+
 /* Number of uses of each value, by value->id (array of graph->next_id entries in `arena`). */
 uint32_t *graph_count_uses(Graph *graph, Arena *arena);
 
-/* Copies nodes. `map` (Value* → Value*) says what outer values become and receives what inner values became; a value that is
+/* Copies nodes. A copied block is appended to its new `owner`'s blocks. `map` (Value* → Value*) says what outer values become and receives what inner values became; a value that is
  * not in it stays itself. Symbols defined inside (`symbol` nodes) are renamed afresh in the copy. */
 typedef struct Map Map;
 Node *node_clone(Graph *graph, const Node *node, Map *map);            /* unlinked */

@@ -1,0 +1,222 @@
+/* Making, linking and changing the parts of a graph. Walking and copying: ir/walk.c, ir/clone.c. */
+#include "ir/graph.h"
+#include <assert.h>
+
+/* --- making */
+Graph *graph_new(IrContext *ir, const char *name) {
+    Graph *graph = ARENA_NEW(ir_arena(ir), Graph);
+    graph->ir = ir;
+    graph->name = intern(ir_strings(ir), name);
+    return graph;
+}
+
+Function *graph_function(Graph *graph, FunctionKind kind, const char *name) {
+    Arena *arena = ir_arena(graph->ir);
+    Function *function = ARENA_NEW(arena, Function);
+    function->kind = kind;
+    function->name = intern(ir_strings(graph->ir), name);
+    function->body = block_new(graph, function, NULL);
+    vec_push(arena, &graph->functions, function);
+    return function;
+}
+
+Block *block_new(Graph *graph, Function *function, Node *owner) {
+    Block *block = ARENA_NEW(ir_arena(graph->ir), Block);
+    block->graph = graph;
+    block->function = function;
+    if (owner) node_add_block(owner, block);
+    return block;
+}
+
+static Value *value_new(Graph *graph, const Type *type, uint32_t index) {
+    Value *value = ARENA_NEW(ir_arena(graph->ir), Value);
+    value->type = type;
+    value->index = index;
+    value->id = graph->next_id++;
+    value->place.frame = -1;
+    return value;
+}
+
+Value *block_param(Block *block, const Type *type, const char *name) {
+    Value *value = value_new(block->graph, type, block->params.count);
+    value->block = block;
+    if (name) value->name = intern(ir_strings(block->graph->ir), name);
+    vec_push(ir_arena(block->graph->ir), &block->params, value);
+    return value;
+}
+
+Node *block_yield(const Block *block) {
+    assert(block->last && block->last->op == OP_yield);
+    return block->last;
+}
+
+bool block_inside(const Block *inner, const Block *outer) {
+    while (inner && inner != outer) inner = inner->owner ? inner->owner->block : NULL;
+    return inner != NULL;
+}
+
+/* --- attributes */
+static size_t element_size(AttrKind kind) {
+    switch (kind) {
+    case ATTR_KIND_INTS: return sizeof(int64_t);
+    case ATTR_KIND_STRS: return sizeof(const char *);
+    case ATTR_KIND_DIMS: return sizeof(const Dim *);
+    case ATTR_KIND_TYPES: return sizeof(const Type *);
+    case ATTR_KIND_INT:
+    case ATTR_KIND_NUMBER:
+    case ATTR_KIND_STR:
+    case ATTR_KIND_DIM:
+    case ATTR_KIND_DTYPE: break;
+    }
+    return 0;
+}
+
+/* The attribute with an array of its own. */
+static Attr own_attr(Graph *graph, Attr attr) {
+    size_t size = element_size(attr_kind(attr.key));
+    if (size) attr.ints = arena_copy(ir_arena(graph->ir), attr.ints, size * attr.count);
+    return attr;
+}
+
+const Attr *node_attr(const Node *node, AttrKey key) {
+    for (uint32_t i = 0; i < node->attr_count; i++)
+        if (node->attrs[i].key == key) return &node->attrs[i];
+    return NULL;
+}
+
+int64_t node_int(const Node *node, AttrKey key) {
+    const Attr *attr = node_attr(node, key);
+    assert(attr && attr_kind(key) == ATTR_KIND_INT);
+    return attr->integer;
+}
+
+const char *node_str(const Node *node, AttrKey key) {
+    const Attr *attr = node_attr(node, key);
+    assert(attr && attr_kind(key) == ATTR_KIND_STR);
+    return attr->str;
+}
+
+const Dim *node_dim(const Node *node, AttrKey key) {
+    const Attr *attr = node_attr(node, key);
+    assert(attr && attr_kind(key) == ATTR_KIND_DIM);
+    return attr->dim;
+}
+
+void node_set_attr(Node *node, Attr attr) {
+    Graph *graph = node->graph;
+    attr = own_attr(graph, attr);
+    for (uint32_t i = 0; i < node->attr_count; i++) {
+        if (node->attrs[i].key != attr.key) continue;
+        node->attrs[i] = attr;
+        return;
+    }
+    Attr *attrs = ARENA_ARRAY(ir_arena(graph->ir), Attr, node->attr_count + 1);
+    if (node->attr_count) memcpy(attrs, node->attrs, sizeof(Attr) * node->attr_count);
+    attrs[node->attr_count++] = attr;
+    node->attrs = attrs;
+}
+
+/* --- nodes */
+Node *node_new(Graph *graph, Op op, uint32_t operands, Value *const *operand, uint32_t attrs,
+               const Attr *attr, uint32_t results, const Type *const *result, Loc loc) {
+    Arena *arena = ir_arena(graph->ir);
+    Node *node = ARENA_NEW(arena, Node);
+    node->graph = graph;
+    node->op = op;
+    node->loc = loc;
+    node->operand_count = operands;
+    node->operands = ARENA_ARRAY(arena, Value *, operands);
+    for (uint32_t i = 0; i < operands; i++) node->operands[i] = operand[i];
+    node->attr_count = attrs;
+    node->attrs = ARENA_ARRAY(arena, Attr, attrs);
+    for (uint32_t i = 0; i < attrs; i++) node->attrs[i] = own_attr(graph, attr[i]);
+    node->result_count = results;
+    node->results = ARENA_ARRAY(arena, Value *, results);
+    for (uint32_t i = 0; i < results; i++) {
+        node->results[i] = value_new(graph, result[i], i);
+        node->results[i]->node = node;
+    }
+    return node;
+}
+
+/* The array with room for one more. */
+static void *one_more(Graph *graph, void *array, uint32_t count) {
+    void **more = ARENA_ARRAY(ir_arena(graph->ir), void *, count + 1);
+    if (count) memcpy(more, array, sizeof(void *) * count);
+    return more;
+}
+
+void node_add_operand(Node *node, Value *value) {
+    node->operands = one_more(node->graph, node->operands, node->operand_count);
+    node->operands[node->operand_count++] = value;
+}
+
+Value *node_add_result(Node *node, const Type *type) {
+    Value *value = value_new(node->graph, type, node->result_count);
+    value->node = node;
+    value->block = node->block;
+    node->results = one_more(node->graph, node->results, node->result_count);
+    return node->results[node->result_count++] = value;
+}
+
+void node_add_block(Node *node, Block *block) {
+    for (uint32_t i = 0; i < node->block_count; i++)
+        if (node->blocks[i] == block) return;
+    block->owner = node;
+    node->blocks = one_more(node->graph, node->blocks, node->block_count);
+    node->blocks[node->block_count++] = block;
+}
+
+/* --- linking */
+static void set_function(Block *block, Function *function) {
+    if (block->function == function) return;
+    block->function = function;
+    for (Node *node = block->first; node; node = node->next)
+        for (uint32_t i = 0; i < node->block_count; i++) set_function(node->blocks[i], function);
+}
+
+/* Makes `node` a node of `block`, between `prev` and `next` (either may be NULL at the ends). */
+static void link_node(Block *block, Node *prev, Node *node, Node *next) {
+    assert(!node->block);
+    node->block = block;
+    node->prev = prev;
+    node->next = next;
+    *(prev ? &prev->next : &block->first) = node;
+    *(next ? &next->prev : &block->last) = node;
+    for (uint32_t i = 0; i < node->result_count; i++) node->results[i]->block = block;
+    for (uint32_t i = 0; i < node->block_count; i++) set_function(node->blocks[i], block->function);
+}
+
+void node_append(Block *block, Node *node) { link_node(block, block->last, node, NULL); }
+
+void node_insert_before(Node *where, Node *node) { link_node(where->block, where->prev, node, where); }
+
+void node_insert_after(Node *where, Node *node) { link_node(where->block, where, node, where->next); }
+
+void node_remove(Node *node) {
+    Block *block = node->block;
+    assert(block);
+    *(node->prev ? &node->prev->next : &block->first) = node->next;
+    *(node->next ? &node->next->prev : &block->last) = node->prev;
+    node->block = NULL;
+    node->prev = node->next = NULL;
+}
+
+/* --- replacing */
+Value *value_resolve(Value *value) {
+    Value *end = value;
+    while (end->replacement) end = end->replacement;
+    while (value->replacement) { /* shorten the chain for the next time */
+        Value *next = value->replacement;
+        value->replacement = end;
+        value = next;
+    }
+    return end;
+}
+
+void value_replace(Value *old, Value *by) {
+    assert(old != by);
+    /* What was replaced by `old` before may come back: then it is the one that lasts. */
+    if (value_resolve(by) == old) by->replacement = NULL;
+    old->replacement = by;
+}

@@ -1,0 +1,52 @@
+/* Visiting all nodes of a graph, and what one visit of each answers. */
+#include "ir/graph.h"
+
+void block_walk(Block *block, void (*visit)(void *user, Node *node), void *user) {
+    Node *next;
+    for (Node *node = block->first; node; node = next) {
+        next = node->next;
+        visit(user, node);
+        if (node->block != block) continue; /* it was removed, and what is in it too */
+        for (uint32_t i = 0; i < node->block_count; i++) block_walk(node->blocks[i], visit, user);
+    }
+}
+
+void graph_walk(Graph *graph, void (*visit)(void *user, Node *node), void *user) {
+    for (uint32_t i = 0; i < graph->functions.count; i++)
+        block_walk(graph->functions.at[i]->body, visit, user);
+}
+
+static void resolve_operands(void *user, Node *node) {
+    (void)user;
+    for (uint32_t i = 0; i < node->operand_count; i++) node->operands[i] = value_resolve(node->operands[i]);
+}
+
+void graph_resolve(Graph *graph) { graph_walk(graph, resolve_operands, NULL); }
+
+static void count_operands(void *user, Node *node) {
+    uint32_t *uses = user;
+    for (uint32_t i = 0; i < node->operand_count; i++) uses[node->operands[i]->id]++;
+}
+
+uint32_t *graph_count_uses(Graph *graph, Arena *arena) {
+    uint32_t *uses = ARENA_ARRAY(arena, uint32_t, graph->next_id);
+    graph_walk(graph, count_operands, uses);
+    return uses;
+}
+
+static void renumber_params(Graph *graph, Block *block) {
+    for (uint32_t i = 0; i < block->params.count; i++) block->params.at[i]->id = graph->next_id++;
+}
+
+static void renumber_block(Graph *graph, Block *block) {
+    renumber_params(graph, block);
+    for (Node *node = block->first; node; node = node->next) {
+        for (uint32_t i = 0; i < node->result_count; i++) node->results[i]->id = graph->next_id++;
+        for (uint32_t i = 0; i < node->block_count; i++) renumber_block(graph, node->blocks[i]);
+    }
+}
+
+void graph_renumber(Graph *graph) {
+    graph->next_id = 0;
+    for (uint32_t i = 0; i < graph->functions.count; i++) renumber_block(graph, graph->functions.at[i]->body);
+}
