@@ -39,7 +39,9 @@ void diag_help(Diagnostic *d, const char *format, ...) __attribute__((format(pri
 
 unsigned diagnostics_errors(const Diagnostics *diags); /* number of errors so far */
 
-/* Renders all, sorted by source and place. `color` adds ANSI colours to RENDER_TEXT. */
+/* Renders all, sorted by source and place. `color` adds ANSI colours to RENDER_TEXT. RENDER_TEXT ends with a
+ * summary ("2 errors, 1 warning") where there are several. Nothing in a source, a name or a path reaches `out` raw
+ * that could command a terminal. */
 void diagnostics_render(const Diagnostics *diags, RenderStyle style, bool color, FILE *out);
 
 /* Row `id`'s code ("E0201"), for tables and tests. */
