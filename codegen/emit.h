@@ -27,6 +27,7 @@ typedef struct Emit {
     IrContext *ir;
     const CodegenOptions *options;
     Target target;
+    const char *cpu, *features; /* by LLVM's names; may be empty */
     LLVMContextRef llvm;
     LLVMModuleRef module;
     LLVMBuilderRef builder;
@@ -34,9 +35,10 @@ typedef struct Emit {
     LLVMValueRef function; /* being emitted */
     LLVMValueRef rt;       /* its nn_rt * argument */
     DimScope *dims;
-    Map *values;           /* host: const Value * → LLVMValueRef: a pointer to the tensor's first element, or a scalar's alloca */
+    Map *values;           /* host: const Value * → LLVMValueRef: memory of a scalar (its memory type), or of a tensor that is not in an arena */
     Map *kernels;          /* by structure: emitted kernels, see kernel.c */
-    void *debug;           /* debug.c */
+    Map *frames;           /* host: number of an open arena + 1 → LLVMValueRef, pointer to its storage */
+    struct Debug *debug;   /* debug.c; NULL without line tables */
     uint32_t next_kernel;
 } Emit;
 
@@ -61,6 +63,14 @@ LLVMValueRef emit_pointer(Emit *e, Value *value);
 void emit_define(Emit *e, const Value *value, LLVMValueRef scalar);
 /* Runtime function of nnrt.h by name, declared on first use. */
 LLVMValueRef emit_runtime(Emit *e, const char *name, LLVMTypeRef *type);
+LLVMValueRef emit_runtime_call(Emit *e, const char *name, uint32_t count, LLVMValueRef *arguments);
+/* Adds an attribute without a value to a function. */
+void emit_attribute(Emit *e, LLVMValueRef function, const char *name, size_t length);
+/* What every generated function has: no unwinding, the target's CPU and features (target.c). */
+void target_attributes(Emit *e, LLVMValueRef function);
+/* Line tables (debug.c): the function as the .nn code at `loc`, and the place of what is built from now on. Nothing without -g. */
+void debug_function(Emit *e, LLVMValueRef function, const char *name, Loc loc);
+void debug_at(Emit *e, Loc loc);
 
 /* --- loops: `for (index = from; index < to; index += step) body`. Emits the header, calls `body`, closes the loop; leaves the builder after
  * it. A constant trip count of one needs no loop, of zero no body. */

@@ -1,0 +1,143 @@
+/* The vocabulary of the code generator: LLVM types of element types, dimensions as arithmetic, loops, stack
+ * slots. */
+#include "codegen/emit.h"
+#include <assert.h>
+
+LLVMTypeRef emit_memory_type(Emit *e, DType dtype) {
+    switch (dtype) {
+    case DTYPE_f64: return LLVMDoubleTypeInContext(e->llvm);
+    case DTYPE_f32: return LLVMFloatTypeInContext(e->llvm);
+    case DTYPE_f16: return LLVMHalfTypeInContext(e->llvm);
+    case DTYPE_bf16: return LLVMBFloatTypeInContext(e->llvm);
+    case DTYPE_i64:
+    case DTYPE_i32:
+    case DTYPE_i16:
+    case DTYPE_i8:
+    case DTYPE_u8:
+    case DTYPE_bool: return LLVMIntTypeInContext(e->llvm, 8 * dtype_bytes(dtype));
+    case DTYPE_str:
+    case DTYPE_data: return LLVMPointerTypeInContext(e->llvm, 0);
+    case DTYPE_COUNT: break;
+    }
+    assert(!"a dtype");
+    return NULL;
+}
+
+LLVMTypeRef emit_register_type(Emit *e, DType dtype) {
+    if (dtype == DTYPE_bool) return LLVMInt1TypeInContext(e->llvm);
+    if (dtype == DTYPE_f16 || dtype == DTYPE_bf16) return LLVMFloatTypeInContext(e->llvm);
+    return emit_memory_type(e, dtype);
+}
+
+LLVMTypeRef emit_lanes(LLVMTypeRef type, uint32_t lanes) {
+    return lanes == 1 ? type : LLVMVectorType(type, lanes);
+}
+
+LLVMValueRef emit_i64(Emit *e, int64_t value) {
+    return LLVMConstInt(LLVMInt64TypeInContext(e->llvm), (unsigned long long)value, true);
+}
+
+LLVMValueRef emit_alloca(Emit *e, LLVMTypeRef type, const char *name) {
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder);
+    LLVMMetadataRef loc = LLVMGetCurrentDebugLocation2(e->builder);
+    LLVMBasicBlockRef entry = LLVMGetEntryBasicBlock(LLVMGetBasicBlockParent(here));
+    LLVMValueRef first = LLVMGetFirstInstruction(entry);
+    if (first)
+        LLVMPositionBuilderBefore(e->builder, first);
+    else
+        LLVMPositionBuilderAtEnd(e->builder, entry);
+    LLVMSetCurrentDebugLocation2(e->builder, NULL);
+    LLVMValueRef slot = LLVMBuildAlloca(e->builder, type, name);
+    LLVMPositionBuilderAtEnd(e->builder, here);
+    LLVMSetCurrentDebugLocation2(e->builder, loc);
+    return slot;
+}
+
+/* --- dimensions */
+static LLVMValueRef emit_power(Emit *e, LLVMValueRef base, uint32_t power) {
+    LLVMValueRef result = base;
+    for (uint32_t i = 1; i < power; i++) result = LLVMBuildMul(e->builder, result, base, "");
+    return result;
+}
+
+/* Rounds towards minus infinity. A divisor counts as at least 1: the polynomial is meaningless otherwise, but
+ * must not trap. */
+static LLVMValueRef emit_floordiv(Emit *e, const Dim *numerator, const Dim *denominator) {
+    LLVMBuilderRef b = e->builder;
+    LLVMValueRef zero = emit_i64(e, 0), one = emit_i64(e, 1);
+    LLVMValueRef n = emit_dim(e, numerator), d = emit_dim(e, denominator);
+    if (!dim_is_const(denominator, NULL)) {
+        LLVMValueRef positive = LLVMBuildICmp(b, LLVMIntSGT, d, zero, "");
+        d = LLVMBuildSelect(b, positive, d, one, "");
+    }
+    LLVMValueRef quotient = LLVMBuildSDiv(b, n, d, ""), rest = LLVMBuildSRem(b, n, d, "");
+    LLVMValueRef signs = LLVMBuildXor(b, rest, d, "");
+    LLVMValueRef below = LLVMBuildAnd(b, LLVMBuildICmp(b, LLVMIntNE, rest, zero, ""),
+                                      LLVMBuildICmp(b, LLVMIntSLT, signs, zero, ""), "");
+    return LLVMBuildSub(b, quotient, LLVMBuildZExt(b, below, LLVMTypeOf(n), ""), "");
+}
+
+static LLVMValueRef emit_atom(Emit *e, const DimAtom *atom) {
+    if (!atom->symbol)
+        return emit_power(e, emit_floordiv(e, atom->numerator, atom->denominator), atom->power);
+    LLVMValueRef value = map_get(e->dims->symbols, atom->symbol);
+    assert(value && "the symbol has a value here");
+    return emit_power(e, value, atom->power);
+}
+
+LLVMValueRef emit_dim(Emit *e, const Dim *dim) {
+    const DimTerm *terms;
+    uint32_t count = dim_terms(dim, &terms);
+    LLVMValueRef sum = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        LLVMValueRef product = NULL;
+        for (uint32_t k = 0; k < terms[i].count; k++) {
+            LLVMValueRef atom = emit_atom(e, &terms[i].atoms[k]);
+            product = product ? LLVMBuildMul(e->builder, product, atom, "") : atom;
+        }
+        LLVMValueRef coefficient = emit_i64(e, terms[i].coefficient);
+        if (!product)
+            product = coefficient;
+        else if (terms[i].coefficient != 1)
+            product = LLVMBuildMul(e->builder, product, coefficient, "");
+        sum = sum ? LLVMBuildAdd(e->builder, sum, product, "") : product;
+    }
+    return sum ? sum : emit_i64(e, 0);
+}
+
+/* --- loops */
+/* The number of trips where both bounds are constants, else -1. */
+static int64_t constant_trips(LLVMValueRef from, LLVMValueRef to, int64_t step) {
+    if (!LLVMIsAConstantInt(from) || !LLVMIsAConstantInt(to)) return -1;
+    int64_t lo = LLVMConstIntGetSExtValue(from), hi = LLVMConstIntGetSExtValue(to);
+    return hi <= lo ? 0 : (hi - lo - 1) / step + 1;
+}
+
+void emit_loop(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t step, const char *name, LoopBody *body,
+               void *user) {
+    assert(step > 0);
+    int64_t trips = constant_trips(from, to, step);
+    if (trips == 0) return;
+    if (trips == 1) {
+        body(e, from, user);
+        return;
+    }
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder);
+    LLVMValueRef function = LLVMGetBasicBlockParent(before);
+    LLVMBasicBlockRef inside = LLVMAppendBasicBlockInContext(e->llvm, function, name);
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->llvm, function, "after");
+    if (trips > 0)
+        LLVMBuildBr(e->builder, inside);
+    else
+        LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSLT, from, to, ""), inside, after);
+    LLVMPositionBuilderAtEnd(e->builder, inside);
+    LLVMValueRef index = LLVMBuildPhi(e->builder, LLVMTypeOf(from), name);
+    LLVMAddIncoming(index, &from, &before, 1);
+    body(e, index, user);
+    LLVMValueRef next = LLVMBuildNSWAdd(e->builder, index, emit_i64(e, step), "");
+    LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->builder);
+    LLVMAddIncoming(index, &next, &latch, 1);
+    LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSLT, next, to, ""), inside, after);
+    LLVMMoveBasicBlockAfter(after, latch);
+    LLVMPositionBuilderAtEnd(e->builder, after);
+}

@@ -1,0 +1,207 @@
+/* Commands as functions, and the nodes outside kernels that compute or move values. A value of rank 0 is a
+ * stack slot in its memory type, which LLVM keeps in a register unless a kernel or the runtime is given its
+ * address; a tensor is an arena's pointer plus the offset that plan chose. */
+#include "codegen/host.h"
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* --- values */
+static LLVMValueRef slot_of(Emit *e, const Value *value) {
+    LLVMValueRef slot = map_get(e->values, value);
+    if (slot) return slot;
+    slot = emit_alloca(e, emit_memory_type(e, value->type->dtype), value->name ? value->name : "");
+    map_put(e->values, value, slot);
+    return slot;
+}
+
+LLVMValueRef emit_scalar(Emit *e, const Value *value) {
+    assert(value->type->rank == 0);
+    return emit_load(e, value->type->dtype, slot_of(e, value), 1);
+}
+
+void emit_define(Emit *e, const Value *value, LLVMValueRef scalar) {
+    assert(value->type->rank == 0);
+    emit_store(e, value->type->dtype, scalar, slot_of(e, value), 1);
+}
+
+static const void *frame_key(int64_t frame) { return (const void *)(intptr_t)(frame + 1); }
+
+LLVMValueRef emit_pointer(Emit *e, Value *value) {
+    if (value->type->rank == 0) return slot_of(e, value);
+    if (value->place.frame < 0) {
+        LLVMValueRef given = map_get(e->values, value);
+        assert(given && "plan has placed the tensor");
+        return given;
+    }
+    LLVMValueRef base = map_get(e->frames, frame_key(value->place.frame));
+    assert(base && "the arena is open");
+    if (dim_is(value->place.offset, 0)) return base;
+    LLVMValueRef offset = emit_dim(e, value->place.offset);
+    return LLVMBuildInBoundsGEP2(e->builder, LLVMInt8TypeInContext(e->llvm), base, &offset, 1, "");
+}
+
+/* --- moving */
+static bool same_place(const Value *a, const Value *b) {
+    return a->place.frame >= 0 && a->place.frame == b->place.frame && a->place.offset == b->place.offset;
+}
+
+void host_copy(Emit *e, Value *to, Value *from) {
+    if (same_place(to, from)) return;
+    DType dtype = from->type->dtype;
+    LLVMValueRef bytes = LLVMBuildMul(e->builder, emit_dim(e, type_elements(e->ir, from->type)),
+                                      emit_i64(e, dtype_bytes(dtype)), "");
+    LLVMBuildMemCpy(e->builder, emit_pointer(e, to), dtype_bytes(dtype), emit_pointer(e, from),
+                    dtype_bytes(dtype), bytes);
+}
+
+void host_assign(Emit *e, uint32_t count, Value *const *to, Value *const *from) {
+    LLVMValueRef *scalars = ARENA_ARRAY(e->arena, LLVMValueRef, count);
+    for (uint32_t i = 0; i < count; i++)
+        if (from[i]->type->rank == 0) scalars[i] = emit_scalar(e, from[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (to[i]->type->rank == 0)
+            emit_define(e, to[i], scalars[i]);
+        else
+            assert(same_place(to[i], from[i]) && "plan has put carried tensors into one place");
+    }
+}
+
+/* --- nodes */
+static void host_move(Emit *e, Node *node) {
+    Value *to = node->results[0], *from = node->operands[0];
+    if (to->type->rank == 0 && from->type->rank == 0)
+        host_assign(e, 1, &to, &from);
+    else
+        host_copy(e, to, from);
+}
+
+static LLVMValueRef constant_of(Emit *e, const Node *node, DType dtype) {
+    LLVMTypeRef type = emit_register_type(e, dtype);
+    if (dtype == DTYPE_str) return host_text(e, node_str(node, ATTR_text));
+    if (dtype_is_float(dtype)) return LLVMConstReal(type, node_attr(node, ATTR_value)->number);
+    return LLVMConstInt(type, (unsigned long long)node_int(node, ATTR_ivalue), true);
+}
+
+static void host_const(Emit *e, Node *node) {
+    emit_define(e, node->results[0], constant_of(e, node, node->results[0]->type->dtype));
+}
+
+static void host_size(Emit *e, Node *node) {
+    emit_define(e, node->results[0], emit_dim(e, node_dim(node, ATTR_dim)));
+}
+
+static void host_symbol(Emit *e, Node *node) {
+    map_put(e->dims->symbols, node_dim(node, ATTR_dim), emit_scalar(e, node->operands[0]));
+}
+
+static void host_seed(Emit *e, Node *node) {
+    emit_define(e, node->results[0], emit_runtime_call(e, "nn_seed", 1, &e->rt));
+}
+
+static void host_frame(Emit *e, Node *node) {
+    int64_t frame = node_int(node, ATTR_frame);
+    LLVMValueRef storage = emit_runtime_call(
+        e, "nn_frame", 3, (LLVMValueRef[]){e->rt, host_i32(e, frame), emit_dim(e, node_dim(node, ATTR_dim))});
+    map_put(e->frames, frame_key(frame), storage);
+}
+
+static void host_elementwise(Emit *e, Node *node) {
+    LLVMValueRef operands[3];
+    assert(node->operand_count <= 3);
+    for (uint32_t i = 0; i < node->operand_count; i++) operands[i] = emit_scalar(e, node->operands[i]);
+    emit_define(e, node->results[0], emit_elementwise(e, node, operands));
+}
+
+/* What is neither here nor elementwise only occurs in kernels. */
+static HostNode *const host_nodes[OP_COUNT] = {
+    [OP_const] = host_const,
+    [OP_size] = host_size,
+    [OP_symbol] = host_symbol,
+    [OP_seed] = host_seed,
+    [OP_reshape] = host_move,
+    [OP_copy] = host_move,
+    [OP_frame] = host_frame,
+    [OP_kernel] = emit_kernel_call,
+    [OP_if] = host_if,
+    [OP_for] = host_for,
+    [OP_while] = host_while,
+    [OP_print] = host_print,
+    [OP_write] = host_write,
+    [OP_format] = host_format,
+    [OP_check] = host_check,
+    [OP_report] = host_report,
+    [OP_progress] = host_progress,
+    [OP_save] = host_save,
+    [OP_load] = host_load,
+    [OP_data_open] = host_data_open,
+    [OP_data_len] = host_data_len,
+    [OP_data_shuffle] = host_data_shuffle,
+    [OP_data_take] = host_data_take,
+    [OP_data_read] = host_data_read,
+};
+
+static HostNode *emitter_of(const Node *node) {
+    HostNode *emitter = host_nodes[node->op];
+    return emitter || !op_has(node->op, TRAIT_ELEMENTWISE) ? emitter : host_elementwise;
+}
+
+void host_block(Emit *e, const Block *block) {
+    for (Node *node = block->first; node && node->op != OP_yield; node = node->next) {
+        HostNode *emitter = emitter_of(node);
+        if (!emitter) {
+            fprintf(stderr, "nnc: bug: %s outside a kernel reached the code generator\n", op_name(node->op));
+            abort();
+        }
+        debug_at(e, node->loc);
+        emitter(e, node);
+    }
+}
+
+/* --- functions */
+/* Reads the member of union nn_arg that the parameter's dtype says. */
+static LLVMValueRef load_argument(Emit *e, LLVMValueRef pointer, DType dtype) {
+    LLVMBuilderRef b = e->builder;
+    LLVMTypeRef type = emit_register_type(e, dtype);
+    if (dtype == DTYPE_str || dtype == DTYPE_bool) return emit_load(e, dtype, pointer, 1);
+    if (dtype_is_float(dtype)) {
+        LLVMValueRef wide = LLVMBuildLoad2(b, LLVMDoubleTypeInContext(e->llvm), pointer, "");
+        return LLVMBuildFPCast(b, wide, type, "");
+    }
+    return LLVMBuildIntCast2(b, LLVMBuildLoad2(b, LLVMInt64TypeInContext(e->llvm), pointer, ""), type, true,
+                             "");
+}
+
+static void define_params(Emit *e, const Function *command, LLVMValueRef arguments) {
+    for (uint32_t i = 0; i < command->params.count; i++) {
+        LLVMValueRef index = emit_i64(e, i);
+        LLVMValueRef pointer =
+            LLVMBuildInBoundsGEP2(e->builder, LLVMInt64TypeInContext(e->llvm), arguments, &index, 1, "");
+        const Value *value = command->params.at[i].value;
+        emit_define(e, value, load_argument(e, pointer, value->type->dtype));
+    }
+}
+
+LLVMValueRef host_command(Emit *e, const Function *command) {
+    LLVMTypeRef pointer = host_pointer_type(e);
+    LLVMTypeRef type =
+        LLVMFunctionType(LLVMVoidTypeInContext(e->llvm), (LLVMTypeRef[]){pointer, pointer}, 2, false);
+    LLVMValueRef function =
+        LLVMAddFunction(e->module, arena_printf(e->arena, "command.%s", command->name), type);
+    LLVMSetLinkage(function, LLVMInternalLinkage);
+    target_attributes(e, function);
+    DimScope scope = {map_new(e->arena)};
+    e->function = function;
+    e->rt = LLVMGetParam(function, 0);
+    e->dims = &scope;
+    e->values = map_new(e->arena);
+    e->frames = map_new(e->arena);
+    debug_function(e, function, command->name, command->loc);
+    LLVMPositionBuilderAtEnd(e->builder, LLVMAppendBasicBlockInContext(e->llvm, function, "entry"));
+    debug_at(e, command->loc);
+    define_params(e, command, LLVMGetParam(function, 1));
+    host_block(e, command->body);
+    LLVMBuildRetVoid(e->builder);
+    e->dims = NULL;
+    return function;
+}

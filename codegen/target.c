@@ -1,0 +1,154 @@
+/* Finds the target: triple, CPU, features, and from them the widths and caches that schedules are chosen by.
+ */
+#include "codegen/target.h"
+#include <llvm-c/Target.h>
+#include <string.h>
+
+typedef struct {
+    const char *name;
+    Target target;
+} CpuClass;
+
+/* What can be told from LLVM's feature strings; the first row whose feature is there wins. Caches are those
+ * of the smallest common machine of the class, per core. */
+static const CpuClass feature_classes[] = {
+    {"+avx512f", {64, 32, true, 32 << 10, 1 << 20}}, {"+avx2", {32, 16, true, 32 << 10, 512 << 10}},
+    {"+avx", {32, 16, false, 32 << 10, 256 << 10}},  {"+neon", {16, 32, true, 32 << 10, 512 << 10}},
+    {"+sse2", {16, 16, false, 32 << 10, 256 << 10}},
+};
+
+/* CPUs by LLVM's names, for `--cpu`; `generic` is every architecture's smallest. */
+#define X86_V1 {16, 16, false, 32 << 10, 256 << 10}
+#define X86_V3 {32, 16, true, 32 << 10, 512 << 10}
+#define X86_V4 {64, 32, true, 32 << 10, 1 << 20}
+#define ARM_V8 {16, 32, true, 32 << 10, 512 << 10}
+static const CpuClass x86_cpus[] = {
+    {"generic", X86_V1},        {"x86-64", X86_V1},         {"x86-64-v2", X86_V1},
+    {"x86-64-v3", X86_V3},      {"x86-64-v4", X86_V4},      {"haswell", X86_V3},
+    {"broadwell", X86_V3},      {"skylake", X86_V3},        {"alderlake", X86_V3},
+    {"znver1", X86_V3},         {"znver2", X86_V3},         {"znver3", X86_V3},
+    {"znver4", X86_V4},         {"skylake-avx512", X86_V4}, {"cascadelake", X86_V4},
+    {"icelake-server", X86_V4}, {"icelake-client", X86_V4}, {"tigerlake", X86_V4},
+    {"sapphirerapids", X86_V4}, {"graniterapids", X86_V4},
+};
+static const CpuClass arm_cpus[] = {
+    {"generic", ARM_V8},     {"cortex-a53", ARM_V8},  {"cortex-a57", ARM_V8},  {"cortex-a72", ARM_V8},
+    {"cortex-a76", ARM_V8},  {"neoverse-n1", ARM_V8}, {"neoverse-n2", ARM_V8}, {"neoverse-v1", ARM_V8},
+    {"neoverse-v2", ARM_V8}, {"apple-m1", ARM_V8},    {"apple-m2", ARM_V8},
+};
+
+typedef struct {
+    const char *prefix; /* of the triple */
+    const CpuClass *cpus;
+    uint32_t count;
+} Architecture;
+
+#define COUNT(array) (uint32_t)(sizeof(array) / sizeof *(array))
+static const Architecture architectures[] = {{"x86_64", x86_cpus, COUNT(x86_cpus)},
+                                             {"aarch64", arm_cpus, COUNT(arm_cpus)},
+                                             {"arm64", arm_cpus, COUNT(arm_cpus)}};
+
+static const Architecture *architecture_of(const char *triple) {
+    for (uint32_t i = 0; i < COUNT(architectures); i++)
+        if (strncmp(triple, architectures[i].prefix, strlen(architectures[i].prefix)) == 0)
+            return &architectures[i];
+    return NULL;
+}
+
+/* Does the comma-separated list hold the feature? */
+static bool has_feature(const char *features, const char *feature) {
+    size_t length = strlen(feature);
+    for (const char *at = features; (at = strstr(at, feature)); at += length)
+        if ((at == features || at[-1] == ',') && (at[length] == ',' || at[length] == '\0')) return true;
+    return false;
+}
+
+static Target native_target(const char *features) {
+    for (uint32_t i = 0; i < COUNT(feature_classes); i++)
+        if (has_feature(features, feature_classes[i].name)) return feature_classes[i].target;
+    return (Target){16, 16, false, 32 << 10, 256 << 10};
+}
+
+/* LLVM's message or string, moved into the arena. */
+static const char *take(Arena *arena, char *message) {
+    const char *copy = arena_strdup(arena, message ? message : "");
+    LLVMDisposeMessage(message);
+    return copy;
+}
+
+static const char *choose_native(Arena *arena, TargetMachine *out) {
+    out->cpu = take(arena, LLVMGetHostCPUName());
+    out->features = take(arena, LLVMGetHostCPUFeatures());
+    out->target = native_target(out->features);
+    return NULL;
+}
+
+static const char *choose_cpu(const char *cpu, Arena *arena, TargetMachine *out) {
+    const Architecture *architecture = architecture_of(out->triple);
+    if (!architecture) {
+        if (strcmp(cpu, "generic") != 0)
+            return arena_printf(arena, "no CPU but `generic` is known for %s", out->triple);
+        out->target = (Target){16, 16, false, 32 << 10, 256 << 10};
+        out->cpu = "", out->features = "";
+        return NULL;
+    }
+    for (uint32_t i = 0; i < architecture->count; i++)
+        if (strcmp(architecture->cpus[i].name, cpu) == 0) {
+            out->cpu = cpu, out->features = "", out->target = architecture->cpus[i].target;
+            return NULL;
+        }
+    const char *known = "native";
+    for (uint32_t i = 0; i < architecture->count; i++)
+        known = arena_printf(arena, "%s, %s", known, architecture->cpus[i].name);
+    return arena_printf(arena, "unknown CPU `%s`; known for %s: %s", cpu, out->triple, known);
+}
+
+static const char *choose(const CodegenOptions *options, bool is_host, Arena *arena, TargetMachine *out) {
+    const char *cpu = options->cpu ? options->cpu : is_host ? "native" : "generic";
+    if (strcmp(cpu, "native") != 0) return choose_cpu(cpu, arena, out);
+    if (!is_host) return arena_printf(arena, "`native` is this machine's CPU, which %s is not", out->triple);
+    return choose_native(arena, out);
+}
+
+static LLVMCodeGenOptLevel level_of(int optimize) {
+    static const LLVMCodeGenOptLevel levels[] = {LLVMCodeGenLevelNone, LLVMCodeGenLevelLess,
+                                                 LLVMCodeGenLevelDefault, LLVMCodeGenLevelDefault};
+    return levels[optimize < 0 ? 0 : optimize > 3 ? 3 : optimize];
+}
+
+const char *target_open(const CodegenOptions *options, Arena *arena, TargetMachine *out) {
+    LLVMInitializeAllTargetInfos();
+    LLVMInitializeAllTargets();
+    LLVMInitializeAllTargetMCs();
+    LLVMInitializeAllAsmPrinters();
+    const char *host = take(arena, LLVMGetDefaultTargetTriple());
+    out->triple = options->triple ? take(arena, LLVMNormalizeTargetTriple(options->triple)) : host;
+    LLVMTargetRef target;
+    char *message = NULL;
+    if (LLVMGetTargetFromTriple(out->triple, &target, &message))
+        return arena_printf(arena, "unknown target `%s`: %s", out->triple, take(arena, message));
+    const char *error = choose(options, strcmp(host, out->triple) == 0, arena, out);
+    if (error) return error;
+    out->machine = LLVMCreateTargetMachine(target, out->triple, out->cpu, out->features,
+                                           level_of(options->optimize), LLVMRelocPIC, LLVMCodeModelDefault);
+    return out->machine ? NULL : arena_printf(arena, "LLVM cannot generate code for `%s`", out->triple);
+}
+
+void target_close(TargetMachine *machine) {
+    if (machine->machine) LLVMDisposeTargetMachine(machine->machine);
+    machine->machine = NULL;
+}
+
+static void add_text(Emit *e, LLVMValueRef function, const char *key, const char *value) {
+    LLVMAttributeRef attribute =
+        LLVMCreateStringAttribute(e->llvm, key, (unsigned)strlen(key), value, (unsigned)strlen(value));
+    LLVMAddAttributeAtIndex(function, (LLVMAttributeIndex)LLVMAttributeFunctionIndex, attribute);
+}
+
+void target_attributes(Emit *e, LLVMValueRef function) {
+    emit_attribute(e, function, "nounwind", strlen("nounwind"));
+    if (*e->cpu) add_text(e, function, "target-cpu", e->cpu);
+    if (*e->features) add_text(e, function, "target-features", e->features);
+    /* LLVM prefers 256 bits on most CPUs with AVX-512; explicit vectors are as wide as they were made for. */
+    if (e->target.vector_bytes == 64) add_text(e, function, "prefer-vector-width", "512");
+}

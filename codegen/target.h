@@ -1,0 +1,17 @@
+/* The machine that is compiled for: LLVM's target machine, and what our schedules want to know of it. */
+#ifndef CODEGEN_TARGET_H
+#define CODEGEN_TARGET_H
+
+#include "codegen/emit.h"
+
+typedef struct TargetMachine {
+    LLVMTargetMachineRef machine;
+    const char *triple, *cpu, *features; /* in the arena */
+    Target target;
+} TargetMachine;
+
+/* NULL, or a message in `arena` (unknown triple or CPU). The machine is disposed of by target_close. */
+const char *target_open(const CodegenOptions *options, Arena *arena, TargetMachine *out);
+void target_close(TargetMachine *machine);
+
+#endif
