@@ -1,0 +1,36 @@
+/* Shape rules: what an operation's results are, from its operands and attributes; and what it refuses. One
+ * function shape_<rule> per distinct name in the shape column of ops.def. */
+#ifndef IR_SHAPE_H
+#define IR_SHAPE_H
+
+#include "ir/graph.h"
+
+typedef struct {
+    /* Given. Nothing is assumed of them: attributes may be missing or wrong. */
+    IrContext *ir;
+    Op op;
+    uint32_t operands;
+    Value *const *operand;
+    uint32_t attrs;
+    const Attr *attr;
+    /* The answer, in the context's arena. */
+    uint32_t results;
+    const Type **result;
+} ShapeQuery;
+
+/* NULL and the answer filled in, or why this is not an operation. Operations with blocks have no rule of this
+ * kind: the verifier compares their results with what the blocks yield. */
+const char *shape_infer(ShapeQuery *query);
+
+/* A contraction's labels: `x` and `y` of the operands, `result`; each NUL-terminated. */
+typedef struct {
+    char x[MAX_RANK + 1], y[MAX_RANK + 1], result[MAX_RANK + 1];
+} ContractSpec;
+
+/* False where the text is not "x,y->result" of at most MAX_RANK letters each. */
+bool contract_spec_parse(const char *text, ContractSpec *spec);
+
+/* The number of `{}` and `{:spec}` in a template; -1 where its braces don't match. */
+int template_arguments(const char *text);
+
+#endif
