@@ -1,0 +1,296 @@
+/* Checks a whole graph. Everything that later code relies on without looking is established here, so a graph
+ * that was read from text is as trustworthy as one that was built. */
+#include "ir/verify.h"
+#include "ir/shape.h"
+#include "support/map.h"
+
+typedef struct {
+    Graph *graph;
+    Arena *arena;
+    Map *visible;            /* values and symbols (as Dims) in scope → a Block where they are defined */
+    VEC(const void *) scope; /* those, in order of definition */
+    Map *defined;            /* all values and symbols of the function so far, to find second definitions */
+    const char *message;     /* the first complaint */
+    int kernels;             /* how many kernels we are in */
+} Verifier;
+
+/* --- complaints */
+static void complain(Verifier *v, const Node *node, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void complain(Verifier *v, const Node *node, const char *format, ...) {
+    if (v->message) return;
+    va_list args;
+    va_start(args, format);
+    const char *what = arena_vprintf(v->arena, format, args);
+    va_end(args);
+    const char *name = node ? op_name(node->op) : "function";
+    if (node && node->result_count)
+        v->message = arena_printf(v->arena, "%s defining %%%u: %s", name, node->results[0]->id, what);
+    else
+        v->message = arena_printf(v->arena, "%s: %s", name, what);
+    if (node && node->loc.file)
+        v->message = arena_printf(v->arena, "%s (%s:%u:%u)", v->message, node->loc.file, node->loc.line,
+                                  node->loc.column);
+}
+
+/* --- scopes */
+static void define(Verifier *v, const Node *node, const void *item) {
+    if (map_get(v->defined, item)) complain(v, node, "something is defined twice");
+    map_put(v->defined, item, v);
+    map_put(v->visible, item, v);
+    vec_push(v->arena, &v->scope, item);
+}
+
+static void leave_scope(Verifier *v, uint32_t outer) {
+    while (v->scope.count > outer) map_put(v->visible, v->scope.at[--v->scope.count], NULL);
+}
+
+typedef struct {
+    Verifier *verifier;
+    const Node *node;
+} SymbolUse;
+
+static void need_symbol(void *user, const Dim *symbol) {
+    SymbolUse *use = user;
+    if (!map_get(use->verifier->visible, symbol))
+        complain(use->verifier, use->node, "symbol `%s` has no value here", dim_symbol_name(symbol));
+}
+
+static void need_dim(Verifier *v, const Node *node, const Dim *dim) {
+    dim_symbols(dim, need_symbol, &(SymbolUse){v, node});
+}
+
+static void need_type(Verifier *v, const Node *node, const Type *type) {
+    if (type->rank && dtype_class(type->dtype) == CLASS_OPAQUE)
+        complain(v, node, "no tensors of %s", dtype_name(type->dtype));
+    for (uint32_t i = 0; i < type->rank; i++) {
+        int64_t size;
+        if (dim_is_const(type->dims[i], &size) && size < 0) complain(v, node, "a size is negative");
+        need_dim(v, node, type->dims[i]);
+    }
+}
+
+static void check_attr(Verifier *v, const Node *node, const Attr *attr) {
+    switch (attr_kind(attr->key)) {
+    case ATTR_KIND_DIM: need_dim(v, node, attr->dim); break;
+    case ATTR_KIND_DIMS:
+        for (uint32_t i = 0; i < attr->count; i++) need_dim(v, node, attr->dims[i]);
+        break;
+    case ATTR_KIND_TYPES:
+        for (uint32_t i = 0; i < attr->count; i++) need_type(v, node, attr->types[i]);
+        break;
+    case ATTR_KIND_INT:
+    case ATTR_KIND_NUMBER:
+    case ATTR_KIND_STR:
+    case ATTR_KIND_INTS:
+    case ATTR_KIND_STRS:
+    case ATTR_KIND_DTYPE: break;
+    }
+}
+
+static void check_value(Verifier *v, const Node *node, const Value *value) {
+    need_type(v, node, value->type);
+    if (value->place.frame >= 0) need_dim(v, node, value->place.offset);
+    define(v, node, value);
+}
+
+/* A value of a function's own parameters binds the symbols that are whole axes of it. */
+static void bind_symbols(Verifier *v, const Value *param) {
+    for (uint32_t i = 0; i < param->type->rank; i++) {
+        const Dim *dim = param->type->dims[i];
+        if (dim_symbol_name(dim) && !map_get(v->visible, dim)) define(v, NULL, dim);
+    }
+}
+
+/* --- control: what blocks take and yield */
+static bool takes(const Block *block, uint32_t first, uint32_t count, Value *const *values) {
+    if (block->params.count != first + count) return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (block->params.at[first + i]->type != values[i]->type) return false;
+    return true;
+}
+
+static bool yields(const Block *block, uint32_t count, Value *const *values) {
+    const Node *yield = block_yield(block);
+    if (yield->operand_count != count) return false;
+    for (uint32_t i = 0; i < count; i++)
+        if (yield->operands[i]->type != values[i]->type) return false;
+    return true;
+}
+
+static bool all_end_in_yield(const Node *node) {
+    for (uint32_t i = 0; i < node->block_count; i++)
+        if (!node->blocks[i]->last || node->blocks[i]->last->op != OP_yield) return false;
+    return true;
+}
+
+static bool is_scalar(Verifier *v, const Value *value, DType dtype) {
+    return value->type == type_scalar(v->graph->ir, dtype);
+}
+
+static bool same_types(uint32_t count, Value *const *a, Value *const *b) {
+    for (uint32_t i = 0; i < count; i++)
+        if (a[i]->type != b[i]->type) return false;
+    return true;
+}
+
+static const char *check_if(Verifier *v, const Node *n) {
+    if (n->operand_count != 1 || !is_scalar(v, n->operands[0], DTYPE_bool)) return "the condition is no bool";
+    for (uint32_t i = 0; i < 2; i++) {
+        if (n->blocks[i]->params.count) return "a branch takes parameters";
+        if (!yields(n->blocks[i], n->result_count, n->results)) return "a branch does not yield the results";
+    }
+    return NULL;
+}
+
+static const char *check_for(Verifier *v, const Node *n) {
+    uint32_t carried = n->result_count;
+    if (n->operand_count != 2 + carried) return "not one result per carried value";
+    if (!is_scalar(v, n->operands[0], DTYPE_i64) || !is_scalar(v, n->operands[1], DTYPE_i64))
+        return "the bounds are not i64";
+    if (!same_types(carried, n->operands + 2, n->results)) return "results and initial values differ in type";
+    const Block *body = n->blocks[0];
+    if (!takes(body, 1, carried, n->results) || !is_scalar(v, body->params.at[0], DTYPE_i64))
+        return "the body does not take the index and the carried values";
+    if (!yields(body, carried, n->results)) return "the body does not yield the carried values";
+    return NULL;
+}
+
+static const char *check_while(Verifier *v, const Node *n) {
+    uint32_t carried = n->result_count;
+    if (n->operand_count != carried) return "not one result per carried value";
+    if (!same_types(carried, n->operands, n->results)) return "results and initial values differ in type";
+    const Block *condition = n->blocks[0], *body = n->blocks[1];
+    if (!takes(condition, 0, carried, n->results) || !takes(body, 0, carried, n->results))
+        return "a block does not take the carried values";
+    if (!yields(body, carried, n->results)) return "the body does not yield the carried values";
+    const Node *yield = block_yield(condition);
+    if (yield->operand_count != 1 || !is_scalar(v, yield->operands[0], DTYPE_bool))
+        return "the condition does not yield a bool";
+    return NULL;
+}
+
+static const char *check_kernel(Verifier *v, const Node *n) {
+    (void)v;
+    if (n->operand_count) return "a kernel has operands";
+    if (!node_attr(n, ATTR_kind)) return "attribute `kind` is missing";
+    if (n->blocks[0]->params.count) return "a kernel's block takes parameters";
+    if (!yields(n->blocks[0], n->result_count, n->results)) return "the block does not yield the results";
+    return NULL;
+}
+
+static void check_region(Verifier *v, const Node *node) {
+    static const struct {
+        Op op;
+        uint32_t blocks;
+        const char *(*check)(Verifier *v, const Node *node);
+    } rows[] = {{OP_if, 2, check_if},
+                {OP_for, 1, check_for},
+                {OP_while, 2, check_while},
+                {OP_kernel, 1, check_kernel}};
+    const char *why = "unknown operation with blocks";
+    for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (rows[i].op != node->op) continue;
+        if (node->block_count != rows[i].blocks)
+            why = "wrong number of blocks";
+        else if (!all_end_in_yield(node))
+            why = "a block does not end in yield";
+        else
+            why = rows[i].check(v, node);
+    }
+    if (why) complain(v, node, "%s", why);
+}
+
+/* --- nodes */
+static void check_results(Verifier *v, const Node *node) {
+    ShapeQuery query = {.ir = v->graph->ir,
+                        .op = node->op,
+                        .operands = node->operand_count,
+                        .operand = node->operands,
+                        .attrs = node->attr_count,
+                        .attr = node->attrs};
+    const char *why = shape_infer(&query);
+    if (!why && query.results != node->result_count) why = "wrong number of results";
+    if (why) complain(v, node, "%s", why);
+    for (uint32_t i = 0; !why && i < query.results; i++)
+        if (query.result[i] != node->results[i]->type)
+            complain(v, node, "result %u is %s, not %s", i, type_text(v->graph->ir, query.result[i]),
+                     type_text(v->graph->ir, node->results[i]->type));
+}
+
+static void check_position(Verifier *v, const Node *node) {
+    if (node->op == OP_yield && node->next) complain(v, node, "a yield before the end of its block");
+    if (v->kernels && (op_has(node->op, TRAIT_EFFECT) || op_has(node->op, TRAIT_HOST)))
+        complain(v, node, "not allowed inside a kernel");
+    if (v->kernels && node->op == OP_kernel) complain(v, node, "a kernel inside a kernel");
+    if (!op_has(node->op, TRAIT_REGION) && node->block_count) complain(v, node, "blocks where none belong");
+}
+
+static void check_block(Verifier *v, const Node *owner, const Block *block);
+
+static void check_node(Verifier *v, const Node *node) {
+    check_position(v, node);
+    for (uint32_t i = 0; i < node->operand_count; i++)
+        if (!map_get(v->visible, node->operands[i]))
+            complain(v, node, "operand %u (%%%u) is not defined here", i, node->operands[i]->id);
+    if (v->message) return;
+    if (op_has(node->op, TRAIT_REGION))
+        check_region(v, node);
+    else
+        check_results(v, node);
+    if (node->op == OP_symbol && !v->message) define(v, node, node_dim(node, ATTR_dim));
+    for (uint32_t i = 0; i < node->attr_count; i++) check_attr(v, node, &node->attrs[i]);
+    v->kernels += node->op == OP_kernel;
+    for (uint32_t i = 0; i < node->block_count; i++) check_block(v, node, node->blocks[i]);
+    v->kernels -= node->op == OP_kernel;
+    for (uint32_t i = 0; i < node->result_count; i++) {
+        const Value *value = node->results[i];
+        if (value->node != node || value->index != i || value->block != node->block)
+            complain(v, node, "result %u is not linked to its node", i);
+        check_value(v, node, value);
+    }
+}
+
+static void check_block(Verifier *v, const Node *owner, const Block *block) {
+    uint32_t outer = v->scope.count;
+    if (block->owner != owner || block->graph != v->graph)
+        complain(v, owner, "a block is not linked to its node");
+    for (uint32_t i = 0; i < block->params.count; i++) {
+        if (!owner) bind_symbols(v, block->params.at[i]);
+        check_value(v, owner, block->params.at[i]);
+    }
+    if (!block->last || block->last->op != OP_yield) complain(v, owner, "a block does not end in yield");
+    for (const Node *node = block->first; node && !v->message; node = node->next) {
+        if (node->block != block) complain(v, node, "not linked to its block");
+        check_node(v, node);
+    }
+    leave_scope(v, outer);
+}
+
+static void check_function(Verifier *v, const Function *function) {
+    const Block *body = function->body;
+    if (body->function != function) complain(v, NULL, "`%s` does not own its body", function->name);
+    if (function->params.count != body->params.count)
+        complain(v, NULL, "`%s` has not one name per parameter", function->name);
+    for (uint32_t i = 0; i < function->params.count && i < body->params.count; i++) {
+        const Type *type = body->params.at[i]->type;
+        if (function->params.at[i].value != body->params.at[i])
+            complain(v, NULL, "`%s`: parameter %u is not the body's", function->name, i);
+        if (function->kind == FUNCTION_COMMAND && (type->rank || type->dtype == DTYPE_data))
+            complain(v, NULL, "command `%s`: parameter %u is no scalar", function->name, i);
+    }
+    check_block(v, NULL, body);
+}
+
+const char *graph_verify(Graph *graph, Arena *arena) {
+    Verifier v = {.graph = graph, .arena = arena, .visible = map_new(arena)};
+    for (uint32_t i = 0; i < graph->functions.count && !v.message; i++) {
+        for (uint32_t j = 0; j < i; j++)
+            if (graph->functions.at[j]->name == graph->functions.at[i]->name)
+                complain(&v, NULL, "`%s` is defined twice", graph->functions.at[i]->name);
+        v.defined = map_new(arena); /* two functions may use one symbol, each with its own value */
+        if (!v.message) check_function(&v, graph->functions.at[i]);
+    }
+    return v.message;
+}
