@@ -1,0 +1,100 @@
+/* What the parts of fuse share. One block is fused at a time; blocks nested in it are done on their own.
+ *
+ * A *group* becomes one kernel. A node's *homes* are the groups that compute it: one, or several where it is
+ * cheap and duplicated. Its *yielder* is the one group that stores it for everybody else. Nodes that are not
+ * tensor computations have no home and stay as they are.
+ *
+ *   fuse.c         the pass: collects a block, runs the steps
+ *   fuse_join.c    step 1, forwards: reductions, contractions and scatters open groups; what consumes them
+ * joins fuse_inline.c  step 2, backwards: every other node goes into its consumers, or opens a loop
+ *   fuse_graph.c   who uses and needs whom; no group may need itself
+ *   fuse_build.c   step 3: groups become kernel nodes, in an order that respects all needs
+ *   fuse_cost.c    what an operation costs */
+#ifndef PASSES_FUSE_H
+#define PASSES_FUSE_H
+
+#include "ir/graph.h"
+#include "passes/passes.h"
+#include "support/map.h"
+
+typedef enum { GROUP_LOOP, GROUP_REDUCE, GROUP_CONTRACT, GROUP_SCATTER } GroupKind;
+
+typedef struct FuseNode FuseNode;
+typedef struct Group Group;
+
+typedef VEC(FuseNode *) FuseNodes;
+typedef VEC(Group *) Groups;
+
+/* Where in a group's index space a value lives. */
+typedef enum {
+    SPACE_NONE, /* anywhere: computed for whatever index its users ask for */
+    SPACE_FULL, /* one element for each of the iteration space */
+    SPACE_ROW   /* of a reduction: one element for each result */
+} Space;
+
+struct Group {
+    GroupKind kind;
+    FuseNode *seed;    /* the first reduction, contraction, …; the first root of a loop */
+    const Type *space; /* the shape iterated over */
+    uint32_t rows; /* GROUP_REDUCE: leading axes that aren't reduced, where the reduced axes are the trailing
+                      ones; else 0 */
+    FuseNodes nodes; /* what it computes */
+    uint32_t last;   /* the greatest position among them */
+    Group *into;     /* the group it was merged into, or NULL */
+    Node *kernel;
+    uint32_t mark;
+    bool emitted;
+};
+
+struct FuseNode {
+    Node *node;
+    uint32_t position; /* in the block */
+    bool tensor;       /* goes into a kernel */
+    bool external;     /* its result is read by something that is no kernel */
+    FuseNodes users, needs;
+    Groups homes;
+    Group *yielder;
+    Space space;     /* in the group that it joined or opened */
+    bool expanded;   /* some user repeats its elements */
+    uint32_t weight; /* how often an element is computed, at most, where its users are */
+    uint32_t mark;
+    bool emitted;
+};
+
+typedef struct {
+    Graph *graph;
+    IrContext *ir;
+    Arena *arena;
+    Block *block;
+    FuseNodes nodes; /* in order */
+    Groups groups;
+    uint32_t mark;
+    bool has_symbols; /* some symbol is defined in this block */
+    Map *symbols;     /* const Dim * → FuseNode * that defines it in this block */
+} Fuse;
+
+/* --- fuse_graph.c */
+void fuse_collect(Fuse *f, Block *block);
+/* The node in this block that defines `value`, or NULL. */
+FuseNode *fuse_definition(const Fuse *f, const Value *value);
+Group *fuse_root(Group *group); /* follows merges */
+Group *fuse_open(Fuse *f, GroupKind kind, FuseNode *seed, const Type *space);
+void fuse_add(Fuse *f, Group *group, FuseNode *n);
+void fuse_remove(Group *group, FuseNode *n);
+bool fuse_is_home(const FuseNode *n, const Group *group);
+/* Does computing `node` (or its group), or group `a`, need something that group `b` stores? */
+bool fuse_needs(Fuse *f, FuseNode *node, const Group *b);
+bool fuse_group_needs(Fuse *f, Group *a, const Group *b);
+/* Would storing `n` in `group` make the group need itself, through a user of `n` outside it? */
+bool fuse_store_is_cyclic(Fuse *f, FuseNode *n, Group *group);
+
+/* --- fuse_cost.c */
+/* Rough cost of one element, in additions; views and constants cost nothing. */
+uint32_t fuse_cost(Op op);
+
+/* --- the steps */
+void fuse_join(Fuse *f);
+void fuse_inline(Fuse *f);
+void fuse_build(Fuse *f);
+
+#endif

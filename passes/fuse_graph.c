@@ -1,0 +1,207 @@
+/* Who uses and needs whom in a block, and whether two computations can become one without needing themselves.
+ */
+#include "passes/fuse.h"
+
+/* Rank-0 arithmetic on rank-0 operands is host code; everything else that is pure and has a numeric result is
+ * a tensor's. */
+static bool is_tensor_node(const Node *node) {
+    if (op_has(node->op, TRAIT_EFFECT) || op_has(node->op, TRAIT_HOST) || op_has(node->op, TRAIT_REGION))
+        return false;
+    if (node->op == OP_yield || node->op == OP_size || node->op == OP_grad || node->op == OP_copy)
+        return false;
+    if (node->results[0]->type->rank > 0) return true;
+    return node->op != OP_const && !op_has(node->op, TRAIT_ELEMENTWISE);
+}
+
+FuseNode *fuse_definition(const Fuse *f, const Value *value) {
+    return value->node && value->block == f->block ? value->node->scratch : NULL;
+}
+
+static void link_use(Fuse *f, FuseNode *user, FuseNode *used) {
+    if (!used || used == user) return;
+    for (uint32_t i = 0; i < user->needs.count; i++)
+        if (user->needs.at[i] == used) return;
+    vec_push(f->arena, &user->needs, used);
+    vec_push(f->arena, &used->users, user);
+    if (!user->tensor) used->external = true;
+}
+
+typedef struct {
+    Fuse *fuse;
+    FuseNode *user;
+} Linking;
+
+static void link_symbol(void *user, const Dim *symbol) {
+    Linking *l = user;
+    link_use(l->fuse, l->user, map_get(l->fuse->symbols, symbol));
+}
+
+static void link_dims(Linking *l, uint32_t count, const Dim *const *dims) {
+    for (uint32_t i = 0; i < count; i++)
+        if (dims[i]) dim_symbols(dims[i], link_symbol, l);
+}
+
+/* The `symbol` nodes of this block that the node's types and attributes mention. */
+static void link_symbols(Linking *l, const Node *node) {
+    for (uint32_t i = 0; i < node->result_count; i++)
+        link_dims(l, node->results[i]->type->rank, node->results[i]->type->dims);
+    for (uint32_t i = 0; i < node->attr_count; i++) {
+        const Attr *attr = &node->attrs[i];
+        AttrKind kind = attr_kind(attr->key);
+        if (kind == ATTR_KIND_DIMS) link_dims(l, attr->count, attr->dims);
+        if (kind == ATTR_KIND_DIM && node->op != OP_symbol) link_dims(l, 1, &attr->dim);
+    }
+}
+
+static void link_operands(Linking *l, const Node *node) {
+    for (uint32_t i = 0; i < node->operand_count; i++)
+        link_use(l->fuse, l->user, fuse_definition(l->fuse, node->operands[i]));
+    if (l->fuse->has_symbols) link_symbols(l, node);
+}
+
+static void link_nested(void *user, Node *node) { link_operands(user, node); }
+
+static FuseNode *collect_node(Fuse *f, Node *node) {
+    FuseNode *n = ARENA_NEW(f->arena, FuseNode);
+    n->node = node;
+    n->position = f->nodes.count;
+    n->tensor = is_tensor_node(node);
+    node->scratch = n;
+    vec_push(f->arena, &f->nodes, n);
+    if (node->op == OP_symbol) {
+        f->has_symbols = true;
+        dim_symbols(node_dim(node, ATTR_dim), link_symbol, &(Linking){f, n});
+        map_put(f->symbols, node_dim(node, ATTR_dim), n);
+    }
+    return n;
+}
+
+void fuse_collect(Fuse *f, Block *block) {
+    f->block = block;
+    f->symbols = map_new(f->arena);
+    FuseNode *effect = NULL;
+    for (Node *node = block->first; node; node = node->next) {
+        FuseNode *n = collect_node(f, node);
+        link_operands(&(Linking){f, n}, node);
+        for (uint32_t i = 0; i < node->block_count; i++)
+            block_walk(node->blocks[i], link_nested, &(Linking){f, n});
+        /* Effects keep their order; regions may hold some. `yield` is last. */
+        if (!op_has(node->op, TRAIT_EFFECT) && !op_has(node->op, TRAIT_REGION)) continue;
+        link_use(f, n, effect);
+        effect = n;
+    }
+}
+
+Group *fuse_root(Group *group) {
+    while (group && group->into) group = group->into;
+    return group;
+}
+
+void fuse_add(Fuse *f, Group *group, FuseNode *n) {
+    if (fuse_is_home(n, group)) return;
+    vec_push(f->arena, &n->homes, group);
+    vec_push(f->arena, &group->nodes, n);
+    if (n->position > group->last) group->last = n->position;
+}
+
+void fuse_remove(Group *group, FuseNode *n) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < group->nodes.count; i++)
+        if (group->nodes.at[i] != n) group->nodes.at[kept++] = group->nodes.at[i];
+    group->nodes.count = kept;
+    kept = 0;
+    for (uint32_t i = 0; i < n->homes.count; i++)
+        if (fuse_root(n->homes.at[i]) != group) n->homes.at[kept++] = n->homes.at[i];
+    n->homes.count = kept;
+    if (fuse_root(n->yielder) == group) n->yielder = NULL;
+}
+
+bool fuse_is_home(const FuseNode *n, const Group *group) {
+    for (uint32_t i = 0; i < n->homes.count; i++)
+        if (fuse_root(n->homes.at[i]) == group) return true;
+    return false;
+}
+
+Group *fuse_open(Fuse *f, GroupKind kind, FuseNode *seed, const Type *space) {
+    Group *group = ARENA_NEW(f->arena, Group);
+    group->kind = kind;
+    group->seed = seed;
+    group->space = space;
+    vec_push(f->arena, &f->groups, group);
+    fuse_add(f, group, seed);
+    seed->yielder = group;
+    return group;
+}
+
+/* --- reachability: depth first through what is needed, up to `from` (a group's earliest position: nothing
+ * before it can need it) */
+typedef struct {
+    Fuse *fuse;
+    const Group *target;
+    uint32_t from;
+} Search;
+
+static bool search_group(Search *s, Group *group);
+
+static bool search_node(Search *s, FuseNode *n) {
+    if (n->yielder && fuse_root(n->yielder) == s->target) return true;
+    if (n->yielder) return search_group(s, fuse_root(n->yielder));
+    if (n->position < s->from || n->mark == s->fuse->mark) return false;
+    n->mark = s->fuse->mark;
+    for (uint32_t i = 0; i < n->needs.count; i++)
+        if (search_node(s, n->needs.at[i])) return true;
+    return false;
+}
+
+/* What a group reads: everything its nodes need that it doesn't compute itself. */
+static bool search_group(Search *s, Group *group) {
+    if (group->mark == s->fuse->mark || group->last < s->from) return false;
+    group->mark = s->fuse->mark;
+    for (uint32_t i = 0; i < group->nodes.count; i++) {
+        FuseNode *n = group->nodes.at[i];
+        for (uint32_t k = 0; k < n->needs.count; k++)
+            if (!fuse_is_home(n->needs.at[k], group) && search_node(s, n->needs.at[k])) return true;
+    }
+    return false;
+}
+
+static Search search_for(Fuse *f, const Group *target) {
+    Search s = {f, target, UINT32_MAX};
+    f->mark++;
+    for (uint32_t i = 0; i < target->nodes.count; i++) {
+        FuseNode *n = target->nodes.at[i];
+        if (fuse_root(n->yielder) == target && n->position < s.from) s.from = n->position;
+    }
+    return s;
+}
+
+bool fuse_needs(Fuse *f, FuseNode *node, const Group *b) {
+    Search s = search_for(f, b);
+    return search_node(&s, node);
+}
+
+bool fuse_group_needs(Fuse *f, Group *a, const Group *b) {
+    Search s = search_for(f, b);
+    return search_group(&s, a);
+}
+
+/* Does `group` need `n` by a way that leaves the group? */
+bool fuse_store_is_cyclic(Fuse *f, FuseNode *n, Group *group) {
+    /* As if `n` were a group of its own, that only others than `group` read. */
+    Group alone = {.kind = GROUP_LOOP, .seed = n};
+    Group *stored = n->yielder;
+    vec_push(f->arena, &alone.nodes, n);
+    n->yielder = &alone;
+    Search s = search_for(f, &alone);
+    group->mark = f->mark;
+    bool cyclic = false;
+    for (uint32_t i = 0; i < group->nodes.count && !cyclic; i++) {
+        FuseNode *member = group->nodes.at[i];
+        for (uint32_t k = 0; k < member->needs.count && !cyclic; k++) {
+            FuseNode *need = member->needs.at[k];
+            cyclic = need != n && !fuse_is_home(need, group) && search_node(&s, need);
+        }
+    }
+    n->yielder = stored;
+    return cyclic;
+}

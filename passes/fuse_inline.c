@@ -1,0 +1,235 @@
+/* Step 2 of fuse, backwards: every node that opened or joined no group goes into the groups that read it,
+ * where computing it there is possible and not dearer than storing it; else it is stored, by one of them or
+ * by a loop of its own. */
+#include "ir/strided.h"
+#include "passes/fuse.h"
+
+enum {
+    CHEAP = 1,            /* cost up to which a value is computed again rather than stored */
+    DEAR = 8,             /* cost from which it isn't computed again for every repetition by a broadcast */
+    MAX_COPIES = 4,       /* groups that compute a cheap value */
+    MAX_WEIGHT = 8,       /* evaluations of one element in one group */
+    MAX_GROUP_NODES = 400 /* LLVM's time grows faster than the function */
+};
+
+static Value *result_of(const FuseNode *n) { return n->node->results[0]; }
+
+/* --- contractions read their operands through views only */
+typedef struct {
+    const Fuse *fuse;
+    const Group *group;
+} GroupView;
+
+static bool is_outside(void *user, Value *value) {
+    const GroupView *view = user;
+    const FuseNode *n = fuse_definition(view->fuse, value);
+    return !n || !n->tensor || !fuse_is_home(n, view->group);
+}
+
+/* Is `n` computed in the group on the way to the contraction, not after it? */
+static bool feeds_seed(const FuseNode *n, const Group *group) {
+    if (n == group->seed) return true;
+    if (n->space == SPACE_FULL && fuse_root(n->yielder) == group) return false;
+    for (uint32_t i = 0; i < n->users.count; i++)
+        if (fuse_is_home(n->users.at[i], group) && feeds_seed(n->users.at[i], group)) return true;
+    return false;
+}
+
+/* Can the contraction's operands still be read by strides if the group computes `n` too? */
+static bool fits_contract(Fuse *f, FuseNode *n, Group *group) {
+    uint32_t last = group->last;
+    fuse_add(f, group, n);
+    bool fits = true;
+    for (uint32_t i = 0; i < group->seed->node->operand_count; i++) {
+        Strided strided;
+        fits = fits && strided_view(f->ir, group->seed->node->operands[i], is_outside, &(GroupView){f, group},
+                                    &strided);
+    }
+    fuse_remove(group, n);
+    group->last = last;
+    return fits;
+}
+
+/* A scatter may be done where its base lies, so that nothing else may read the base. */
+static bool reads_base(const FuseNode *n, const Group *group) {
+    const Value *base = group->seed->node->operands[0];
+    if (base->node == n->node) return false;
+    for (uint32_t i = 0; i < n->node->operand_count; i++)
+        if (n->node->operands[i] == base) return true;
+    return false;
+}
+
+/* May `group`, where `user` is computed, compute `n` for it? */
+static bool can_compute(Fuse *f, FuseNode *n, const FuseNode *user, Group *group) {
+    if (group->nodes.count >= MAX_GROUP_NODES) return false;
+    switch (group->kind) {
+    case GROUP_LOOP:
+    case GROUP_REDUCE: return true;
+    case GROUP_CONTRACT: return !feeds_seed(user, group) || fits_contract(f, n, group);
+    case GROUP_SCATTER: return !reads_base(n, group);
+    }
+    return false;
+}
+
+/* --- what computing `n` where it is read would mean */
+typedef struct {
+    Groups groups; /* that read it */
+    bool possible;
+    bool expanded;
+    uint32_t weight;
+} Reading;
+
+static void add_group(Fuse *f, Groups *groups, Group *group) {
+    for (uint32_t i = 0; i < groups->count; i++)
+        if (groups->at[i] == group) return;
+    vec_push(f->arena, groups, group);
+}
+
+static bool repeats(const Node *user) { return user->op == OP_broadcast || user->op == OP_gather; }
+
+/* Users at the same index share one evaluation; every view has its own. */
+static uint32_t weight_in(const FuseNode *n, const Group *group) {
+    uint32_t shared = 0, own = 0;
+    for (uint32_t i = 0; i < n->users.count; i++) {
+        const FuseNode *user = n->users.at[i];
+        if (!fuse_is_home(user, group)) continue;
+        uint32_t weight = user->weight ? user->weight : 1;
+        if (op_has(user->node->op, TRAIT_VIEW) || user->node->op == OP_gather)
+            own += weight;
+        else if (weight > shared)
+            shared = weight;
+    }
+    return shared + own;
+}
+
+static Reading readers_of(Fuse *f, FuseNode *n) {
+    Reading r = {.possible = true, .weight = 1};
+    for (uint32_t i = 0; i < n->users.count; i++) {
+        const FuseNode *user = n->users.at[i];
+        for (uint32_t k = 0; k < user->homes.count; k++) {
+            Group *group = fuse_root(user->homes.at[k]);
+            add_group(f, &r.groups, group);
+            r.possible = r.possible && can_compute(f, n, user, group);
+        }
+        bool joined = user->space != SPACE_NONE;
+        r.expanded = r.expanded || (user->tensor && ((repeats(user->node) && !joined) || user->expanded));
+    }
+    for (uint32_t i = 0; i < r.groups.count; i++) {
+        uint32_t weight = weight_in(n, r.groups.at[i]);
+        if (weight > r.weight) r.weight = weight;
+    }
+    return r;
+}
+
+/* Reads at most one tensor that isn't cheap to make anew. */
+static bool reads_little(const Fuse *f, const FuseNode *n) {
+    uint32_t tensors = 0;
+    for (uint32_t i = 0; i < n->node->operand_count; i++) {
+        const FuseNode *operand = fuse_definition(f, n->node->operands[i]);
+        bool small = n->node->operands[i]->type->rank == 0;
+        if (operand && operand->tensor)
+            small = small || operand->node->op == OP_const || operand->node->op == OP_iota ||
+                    operand->node->op == OP_broadcast;
+        tensors += !small;
+    }
+    return tensors <= 1;
+}
+
+static bool cheap_to_copy(const Fuse *f, const FuseNode *n, const Reading *r) {
+    uint32_t cost = fuse_cost(n->node->op);
+    if (n->node->op == OP_const || n->node->op == OP_iota) return true;
+    return cost <= CHEAP && r->groups.count <= MAX_COPIES && reads_little(f, n);
+}
+
+static bool worth_computing(const Fuse *f, const FuseNode *n, const Reading *r) {
+    uint32_t cost = fuse_cost(n->node->op);
+    if (n->external || !r->possible || r->groups.count == 0) return false;
+    if (cost >= DEAR && r->expanded) return false;
+    if (cost > 0 && r->weight > MAX_WEIGHT) return false;
+    if (r->weight > MAX_WEIGHT * MAX_WEIGHT) return false;
+    return r->groups.count == 1 || cheap_to_copy(f, n, r);
+}
+
+/* --- storing it */
+static bool read_in_place(const FuseNode *n, const Group *group) {
+    for (uint32_t i = 0; i < n->users.count; i++) {
+        const FuseNode *user = n->users.at[i];
+        Op op = user->node->op;
+        if (fuse_is_home(user, group) &&
+            (op_has(op, TRAIT_ELEMENTWISE) || op_has(op, TRAIT_REDUCES) || op == OP_reshape))
+            return true;
+    }
+    return false;
+}
+
+/* Can `group` store `n` as a further result? */
+static bool can_store(Fuse *f, FuseNode *n, Group *group) {
+    bool full = group->kind == GROUP_LOOP || (group->kind == GROUP_REDUCE && group->rows);
+    if (!full || group->nodes.count >= MAX_GROUP_NODES) return false;
+    const Dim *elements = type_elements(f->ir, result_of(n)->type);
+    if (!elements || elements != type_elements(f->ir, group->space)) return false;
+    return read_in_place(n, group) && !fuse_store_is_cyclic(f, n, group);
+}
+
+static void store(Fuse *f, FuseNode *n, const Reading *r) {
+    n->space = SPACE_FULL;
+    n->weight = 1;
+    for (uint32_t i = r->groups.count; i-- > 0;) {
+        Group *group = r->groups.at[i];
+        if (!can_store(f, n, group)) continue;
+        fuse_add(f, group, n);
+        n->yielder = group;
+        return;
+    }
+    fuse_open(f, GROUP_LOOP, n, result_of(n)->type);
+}
+
+/* --- joined in step 1, but of no use there */
+static bool is_used_in(const FuseNode *n, const Group *group) {
+    for (uint32_t i = 0; i < n->users.count; i++)
+        if (fuse_is_home(n->users.at[i], group)) return true;
+    return false;
+}
+
+static bool is_stored_for_others(const FuseNode *n, const Group *group, const FuseNode *but) {
+    if (n->external) return true;
+    for (uint32_t i = 0; i < n->users.count; i++)
+        if (n->users.at[i] != but && !fuse_is_home(n->users.at[i], group)) return true;
+    return false;
+}
+
+/* A cheap consumer whose operands are stored anyway is better computed where it is read. */
+static bool leave_group(Fuse *f, FuseNode *n) {
+    Group *group = fuse_root(n->yielder);
+    if (n->external || is_used_in(n, group) || n->users.count == 0) return false;
+    if (op_has(n->node->op, TRAIT_REDUCES) || n == group->seed) return false;
+    for (uint32_t i = 0; i < n->needs.count; i++) {
+        const FuseNode *need = n->needs.at[i];
+        if (fuse_is_home(need, group) && !is_stored_for_others(need, group, n)) return false;
+    }
+    Reading r = readers_of(f, n);
+    if (!r.possible || !cheap_to_copy(f, n, &r)) return false;
+    fuse_remove(group, n);
+    n->space = SPACE_NONE;
+    return true;
+}
+
+static void place(Fuse *f, FuseNode *n) {
+    if (!n->external && n->users.count == 0) return; /* dead */
+    Reading r = readers_of(f, n);
+    if (!worth_computing(f, n, &r)) {
+        store(f, n, &r);
+        return;
+    }
+    n->expanded = r.expanded;
+    n->weight = r.weight;
+    for (uint32_t i = 0; i < r.groups.count; i++) fuse_add(f, r.groups.at[i], n);
+}
+
+void fuse_inline(Fuse *f) {
+    for (uint32_t i = f->nodes.count; i-- > 0;) {
+        FuseNode *n = f->nodes.at[i];
+        if (!n->tensor) continue;
+        if (!n->yielder || leave_group(f, n)) place(f, n);
+    }
+}
