@@ -1,0 +1,57 @@
+/* Gives every tensor outside kernels a place in an arena, so that nothing is allocated while a loop runs,
+ * results overwrite what dies there, and carried values are updated where they lie. Requires fused graphs;
+ * leaves places on values, `frame` nodes that open the arenas, and `copy` nodes only where two values can't
+ * share. */
+#include "passes/plan.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+bool plan_is_tensor(const Value *value) { return value->type->rank > 0; }
+Tensor *plan_tensor(const Value *value) { return value->scratch; }
+PlanNode *plan_node(const Node *node) { return node->scratch; }
+bool plan_is_loop(const Node *node) { return node->op == OP_for || node->op == OP_while; }
+
+static void forget_block(Block *block) {
+    for (uint32_t i = 0; i < block->params.count; i++) block->params.at[i]->scratch = NULL;
+    for (Node *node = block->first; node; node = node->next) {
+        node->scratch = NULL;
+        for (uint32_t i = 0; i < node->result_count; i++) node->results[i]->scratch = NULL;
+        for (uint32_t i = 0; i < node->block_count; i++) forget_block(node->blocks[i]);
+    }
+}
+
+/* A copy or reshape whose result is its operand's place needs no code; copies go, and reshapes stay for their
+ * type. */
+static void drop_copies(Plan *plan) {
+    for (uint32_t i = 0; i < plan->nodes.count; i++) {
+        Node *node = plan->nodes.at[i];
+        if (node->op != OP_copy || !plan_tensor(node->results[0]) || !plan_tensor(node->operands[0]))
+            continue;
+        if (plan_tensor(node->results[0])->tenants != plan_tensor(node->operands[0])->tenants) continue;
+        value_replace(node->results[0], node->operands[0]);
+        node_remove(node);
+    }
+    graph_resolve(plan->graph);
+}
+
+static void plan_function(PassContext *context, Graph *graph, Function *function, int32_t *next_frame) {
+    Plan plan = {.graph = graph, .ir = graph->ir, .arena = context->scratch, .function = function};
+    forget_block(function->body);
+    plan_copies(&plan);
+    plan_liveness(&plan);
+    plan_merge(&plan);
+    plan_places(&plan, next_frame);
+    drop_copies(&plan);
+    forget_block(function->body);
+}
+
+void pass_plan(PassContext *context, Graph *graph) {
+    int32_t next_frame = 0;
+    for (uint32_t i = 0; i < graph->functions.count; i++)
+        plan_function(context, graph, graph->functions.at[i], &next_frame);
+    const char *wrong = plan_check(graph, context->scratch);
+    if (wrong) {
+        fprintf(stderr, "nnc: bug: plan: %s\n", wrong);
+        abort();
+    }
+}

@@ -1,0 +1,246 @@
+/* Checks a finished plan by running it on places alone: writing a tensor makes everything that overlapped its
+ * place forgotten, and reading one requires that it is still there. Loops run twice, so that what the first
+ * round destroys is missed in the second. Sizes that depend on symbols are tried with several values. Shares
+ * nothing with the planner but the rule for what kernels may overwrite. */
+#include "passes/plan.h"
+#include "support/map.h"
+#include <string.h>
+
+typedef VEC(Value *) Values;
+
+typedef struct {
+    Graph *graph;
+    Arena *arena;
+    uint32_t sample;   /* which values symbols have */
+    Map *frames;       /* frame number + 1 → int64_t *: its bytes */
+    Values present;    /* tensors whose bytes are where they were put */
+    const char *wrong; /* the first mistake */
+} Check;
+
+typedef struct {
+    int32_t frame;
+    int64_t start, end;
+} Extent;
+
+static const void *frame_key(int64_t frame) { return (const void *)(intptr_t)(frame + 1); }
+
+static void complain(Check *c, const char *what, const Value *value) {
+    if (c->wrong) return;
+    c->wrong = arena_printf(c->arena, "%%%u (%s) %s", value->id, value->name ? value->name : "unnamed", what);
+}
+
+/* --- places as numbers */
+enum { SAMPLES = 4 };
+
+static bool sample_symbol(void *user, const Dim *symbol, int64_t *out) {
+    const Check *c = user;
+    uint32_t hash = 2166136261u + c->sample;
+    for (const char *at = dim_symbol_name(symbol); *at; at++) hash = (hash ^ (uint8_t)*at) * 16777619u;
+    *out = c->sample == 0 ? 1 : c->sample == 1 ? 0 : 1 + (hash >> 8) % 97;
+    return true;
+}
+
+/* 0 for what has no value for these symbols. */
+static int64_t number(Check *c, const Dim *dim) {
+    int64_t value;
+    return dim && dim_eval(dim, sample_symbol, c, &value) && value > 0 ? value : 0;
+}
+
+static Extent extent_of(Check *c, const Value *value) {
+    int64_t start = number(c, value->place.offset), bytes = dtype_bytes(value->type->dtype);
+    for (uint32_t i = 0; i < value->type->rank; i++) bytes *= number(c, value->type->dims[i]);
+    return (Extent){value->place.frame, start, start + bytes};
+}
+
+static bool overlap(Extent a, Extent b) { return a.frame == b.frame && a.start < b.end && b.start < a.end; }
+
+static bool same_place(const Value *a, const Value *b) {
+    return a->place.frame == b->place.frame && a->place.offset == b->place.offset;
+}
+
+/* --- what is where */
+static bool is_given(const Value *value) {
+    return value->type->rank == 0 || (!value->node && !value->block->owner);
+}
+
+static bool is_present(const Values *values, const Value *value) {
+    for (uint32_t i = 0; i < values->count; i++)
+        if (values->at[i] == value) return true;
+    return false;
+}
+
+static void remove_at(Values *values, uint32_t index) { values->at[index] = values->at[--values->count]; }
+
+static Values snapshot(Check *c, const Values *values) {
+    Values copy = {0};
+    for (uint32_t i = 0; i < values->count; i++) vec_push(c->arena, &copy, values->at[i]);
+    return copy;
+}
+
+/* Keeps what is in both. */
+static void meet(Values *values, const Values *others) {
+    for (uint32_t i = values->count; i-- > 0;)
+        if (!is_present(others, values->at[i])) remove_at(values, i);
+}
+
+static void forget_inside(Values *values, const Block *block) {
+    for (uint32_t i = values->count; i-- > 0;)
+        if (block_inside(values->at[i]->block, block)) remove_at(values, i);
+}
+
+static void read_value(Check *c, const Value *value) {
+    if (!is_given(value) && !is_present(&c->present, value))
+        complain(c, "is read after it was overwritten", value);
+}
+
+static void appear(Check *c, Value *value) {
+    if (!is_given(value) && !is_present(&c->present, value)) vec_push(c->arena, &c->present, value);
+}
+
+static void write_value(Check *c, Value *value) {
+    if (is_given(value)) return;
+    const int64_t *capacity = map_get(c->frames, frame_key(value->place.frame));
+    Extent extent = extent_of(c, value);
+    if (value->place.frame < 0 || !capacity) {
+        complain(c, "has no place", value);
+        return;
+    }
+    if (extent.end > *capacity && extent.end > extent.start) complain(c, "lies outside its arena", value);
+    for (uint32_t i = c->present.count; i-- > 0;)
+        if (c->present.at[i] == value || overlap(extent_of(c, c->present.at[i]), extent))
+            remove_at(&c->present, i);
+    appear(c, value);
+}
+
+/* `to` is `from` under another name, which needs no code. */
+static void rename_value(Check *c, Value *to, Value *from) {
+    if (is_given(to)) return;
+    read_value(c, from);
+    if (!same_place(to, from)) complain(c, "is carried to another place", from);
+    appear(c, to);
+}
+
+/* --- nodes */
+static void check_block(Check *c, const Block *block);
+
+static void check_kernel_reads(Check *c, const Node *kernel, const Block *block) {
+    for (const Node *node = block->first; node; node = node->next) {
+        for (uint32_t i = 0; i < node->operand_count; i++) {
+            Value *value = node->operands[i];
+            if (block_inside(value->block, kernel->blocks[0])) continue;
+            read_value(c, value);
+            for (uint32_t r = 0; r < kernel->result_count; r++) {
+                Value *result = kernel->results[r];
+                if (is_given(value) || is_given(result) ||
+                    !overlap(extent_of(c, value), extent_of(c, result)))
+                    continue;
+                if (!same_place(value, result) || !plan_in_place(kernel, result, value))
+                    complain(c, "is overwritten by a kernel that still reads it", value);
+            }
+        }
+        for (uint32_t i = 0; i < node->block_count; i++) check_kernel_reads(c, kernel, node->blocks[i]);
+    }
+}
+
+static void check_if(Check *c, const Node *node) {
+    Values before = snapshot(c, &c->present), after = {0};
+    for (uint32_t i = 0; i < 2; i++) {
+        c->present = snapshot(c, &before);
+        check_block(c, node->blocks[i]);
+        for (uint32_t k = 0; k < node->result_count; k++)
+            rename_value(c, node->results[k], block_yield(node->blocks[i])->operands[k]);
+        forget_inside(&c->present, node->blocks[i]);
+        if (i == 1) meet(&c->present, &after);
+        after = snapshot(c, &c->present);
+    }
+}
+
+static void rename_all(Check *c, uint32_t count, Value *const *to, Value *const *from) {
+    for (uint32_t i = 0; i < count; i++) rename_value(c, to[i], from[i]);
+}
+
+static void check_for(Check *c, const Node *node) {
+    const Block *body = node->blocks[0];
+    Value *const *params = body->params.at + 1;
+    Values before = snapshot(c, &c->present);
+    rename_all(c, node->result_count, params, node->operands + 2);
+    for (uint32_t round = 0; round < 2; round++) {
+        check_block(c, body);
+        Values carried = {0};
+        for (uint32_t k = 0; k < node->result_count; k++) {
+            rename_value(c, params[k], block_yield(body)->operands[k]);
+            vec_push(c->arena, &carried, params[k]);
+        }
+        forget_inside(&c->present, body);
+        for (uint32_t k = 0; k < carried.count; k++) appear(c, carried.at[k]);
+    }
+    rename_all(c, node->result_count, node->results, params);
+    forget_inside(&c->present, body);
+    /* What was there before and has survived a round; the results are new. */
+    for (uint32_t k = 0; k < node->result_count; k++) vec_push(c->arena, &before, node->results[k]);
+    meet(&c->present, &before);
+}
+
+static void check_while(Check *c, const Node *node) {
+    const Block *test = node->blocks[0], *body = node->blocks[1];
+    uint32_t count = node->result_count;
+    rename_all(c, count, test->params.at, node->operands);
+    for (uint32_t round = 0; round < 2; round++) {
+        check_block(c, test);
+        rename_all(c, count, body->params.at, test->params.at);
+        forget_inside(&c->present, test);
+        check_block(c, body);
+        rename_all(c, count, test->params.at, block_yield(body)->operands);
+        forget_inside(&c->present, body);
+    }
+    check_block(c, test);
+    rename_all(c, count, node->results, test->params.at);
+    forget_inside(&c->present, test);
+}
+
+static void check_frame(Check *c, const Node *node) {
+    int64_t *bytes = ARENA_NEW(c->arena, int64_t), frame = node_int(node, ATTR_frame);
+    *bytes = number(c, node_dim(node, ATTR_dim));
+    map_put(c->frames, frame_key(frame), bytes);
+    for (uint32_t i = c->present.count; i-- > 0;)
+        if (c->present.at[i]->place.frame == frame) remove_at(&c->present, i);
+}
+
+static void check_plain(Check *c, const Node *node) {
+    for (uint32_t i = 0; i < node->operand_count; i++) read_value(c, node->operands[i]);
+    if (node->op == OP_kernel) check_kernel_reads(c, node, node->blocks[0]);
+    bool renames = (node->op == OP_copy || node->op == OP_reshape) && !is_given(node->results[0]) &&
+                   same_place(node->results[0], node->operands[0]);
+    for (uint32_t i = 0; i < node->result_count; i++)
+        if (renames)
+            appear(c, node->results[i]);
+        else
+            write_value(c, node->results[i]);
+    /* Results of one node must not destroy each other. */
+    for (uint32_t i = 0; i < node->result_count; i++) read_value(c, node->results[i]);
+}
+
+static void check_block(Check *c, const Block *block) {
+    for (const Node *node = block->first; node && !c->wrong; node = node->next) {
+        if (node->op == OP_if)
+            check_if(c, node);
+        else if (node->op == OP_for)
+            check_for(c, node);
+        else if (node->op == OP_while)
+            check_while(c, node);
+        else if (node->op == OP_frame)
+            check_frame(c, node);
+        else
+            check_plain(c, node);
+    }
+}
+
+const char *plan_check(Graph *graph, Arena *arena) {
+    for (uint32_t i = 0; i < graph->functions.count; i++)
+        for (uint32_t sample = 0; sample < SAMPLES; sample++) {
+            Check c = {.graph = graph, .arena = arena, .sample = sample, .frames = map_new(arena)};
+            check_block(&c, graph->functions.at[i]->body);
+            if (c.wrong) return arena_printf(arena, "in `%s`: %s", graph->functions.at[i]->name, c.wrong);
+        }
+    return NULL;
+}

@@ -1,0 +1,179 @@
+/* Opens arenas and gives every place its offset. A place goes into the arena of the last run-time symbol that
+ * its size depends on, which is opened as soon as the symbol is known; places of constant size into the
+ * function's own. Constant sizes are packed, the largest first, each into the smallest gap that is free as
+ * long as it is alive; of symbolic ones only those of equal size can take each other's place. */
+#include "passes/plan.h"
+#include "support/map.h"
+#include <assert.h>
+#include <stdlib.h>
+
+enum { ALIGNMENT = 64 }; /* bytes: a cache line, and the widest vector */
+
+static const Dim *round_up(IrContext *ir, const Dim *bytes) {
+    const Dim *unit = dim_const(ir, ALIGNMENT);
+    const Dim *more = dim_add(ir, bytes, dim_const(ir, ALIGNMENT - 1));
+    const Dim *units = more ? dim_floordiv(ir, more, unit) : NULL;
+    const Dim *rounded = units ? dim_mul(ir, units, unit) : NULL;
+    assert(rounded && "shapes whose size overflows are refused before");
+    return rounded;
+}
+
+/* --- which arena */
+typedef struct {
+    const Map *definitions; /* symbol → Node * that gives it its value */
+    const Node *last;
+} LastSymbol;
+
+static void consider_symbol(void *user, const Dim *symbol) {
+    LastSymbol *found = user;
+    const Node *node = map_get(found->definitions, symbol);
+    if (node && (!found->last || plan_node(node)->begin > plan_node(found->last)->begin)) found->last = node;
+}
+
+static void assign_arenas(Plan *plan) {
+    Map *definitions = map_new(plan->arena);
+    for (uint32_t i = 0; i < plan->nodes.count; i++) {
+        Node *node = plan->nodes.at[i];
+        if (node->op == OP_symbol) map_put(definitions, node_dim(node, ATTR_dim), node);
+    }
+    for (uint32_t i = 0; i < plan->tenants.count; i++) {
+        LastSymbol found = {.definitions = definitions};
+        dim_symbols(plan->tenants.at[i]->bytes, consider_symbol, &found);
+        plan->tenants.at[i]->symbol = found.last;
+    }
+}
+
+/* --- packing */
+typedef struct {
+    Tenants *tenants;
+    int64_t start, end; /* bytes */
+    uint32_t order;
+} Packed;
+
+/* The largest first, for the rest fits around them; then in order of appearance, so that plans are
+ * reproducible. */
+static int by_size(const void *a, const void *b) {
+    const Packed *x = a, *y = b;
+    if (x->end != y->end) return x->end < y->end ? 1 : -1;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static int by_start(const void *a, const void *b) {
+    const Packed *const *x = a, *const *y = b;
+    if ((*x)->start != (*y)->start) return (*x)->start < (*y)->start ? -1 : 1;
+    return (*x)->end<(*y)->end ? -1 : (*x)->end>(*y)->end;
+}
+
+/* The start of the smallest gap of at least `size` between the busy ones, or after them all. */
+static int64_t best_gap(Packed **busy, uint32_t count, int64_t size) {
+    qsort(busy, count, sizeof(Packed *), by_start);
+    int64_t best = -1, width = INT64_MAX, free_from = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t gap = busy[i]->start - free_from;
+        if (gap >= size && gap < width) best = free_from, width = gap;
+        if (busy[i]->end > free_from) free_from = busy[i]->end;
+    }
+    return best >= 0 ? best : free_from;
+}
+
+static int64_t place_one(Packed *items, uint32_t index, Packed **busy) {
+    int64_t size = items[index].end;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < index; i++)
+        if (ranges_overlap(&items[i].tenants->alive, &items[index].tenants->alive)) busy[count++] = &items[i];
+    items[index].start = best_gap(busy, count, size);
+    return items[index].end = items[index].start + size;
+}
+
+/* Places of constant size; returns the bytes that they take together. */
+static const Dim *pack_constant(Plan *plan, const TenantsList *list) {
+    Packed *items = ARENA_ARRAY(plan->arena, Packed, list->count);
+    Packed **busy = ARENA_ARRAY(plan->arena, Packed *, list->count);
+    int64_t total = 0;
+    for (uint32_t i = 0; i < list->count; i++) {
+        int64_t size = 0;
+        bool constant = dim_is_const(round_up(plan->ir, list->at[i]->bytes), &size);
+        assert(constant);
+        (void)constant;
+        items[i] = (Packed){list->at[i], 0, size, i};
+    }
+    if (list->count) qsort(items, list->count, sizeof *items, by_size);
+    for (uint32_t i = 0; i < list->count; i++) {
+        int64_t end = place_one(items, i, busy);
+        if (end > total) total = end;
+        items[i].tenants->offset = dim_const(plan->ir, items[i].start);
+    }
+    return dim_const(plan->ir, total);
+}
+
+/* A stretch of an arena for places of one symbolic size, none alive with another. */
+typedef struct {
+    const Dim *bytes, *offset;
+    Ranges alive;
+} Slot;
+typedef VEC(Slot) Slots;
+
+static Slot *find_slot(Slots *slots, const Tenants *tenants) {
+    for (uint32_t i = 0; i < slots->count; i++)
+        if (slots->at[i].bytes == tenants->bytes && !ranges_overlap(&slots->at[i].alive, &tenants->alive))
+            return &slots->at[i];
+    return NULL;
+}
+
+/* Places of symbolic size, after the first `total` bytes; returns the new total. */
+static const Dim *pack_symbolic(Plan *plan, const TenantsList *list, const Dim *total) {
+    Slots slots = {0};
+    for (uint32_t i = 0; i < list->count; i++) {
+        Tenants *tenants = list->at[i];
+        Slot *slot = find_slot(&slots, tenants);
+        if (!slot) {
+            vec_push(plan->arena, &slots, ((Slot){tenants->bytes, total, {0}}));
+            slot = &slots.at[slots.count - 1];
+            total = dim_add(plan->ir, total, round_up(plan->ir, tenants->bytes));
+            assert(total && "shapes whose size overflows are refused before");
+        }
+        tenants->offset = slot->offset;
+        for (uint32_t k = 0; k < tenants->alive.count; k++)
+            ranges_add(plan->arena, &slot->alive, tenants->alive.at[k]);
+    }
+    return total;
+}
+
+/* --- arenas */
+static void open_arena(Plan *plan, const Node *symbol, int32_t frame, const Dim *bytes) {
+    const Attr attrs[] = {{.key = ATTR_frame, .integer = frame}, {.key = ATTR_dim, .dim = bytes}};
+    Node *first = plan->function->body->first;
+    Node *node = node_new(plan->graph, OP_frame, 0, NULL, 2, attrs, 0, NULL,
+                          symbol ? symbol->loc : plan->function->loc);
+    if (symbol)
+        node_insert_after((Node *)symbol, node);
+    else
+        node_insert_before(first, node);
+}
+
+static void place_members(const Tenants *tenants, int32_t frame) {
+    for (uint32_t i = 0; i < tenants->members.count; i++)
+        tenants->members.at[i]->value->place = (Place){frame, tenants->offset};
+}
+
+static void plan_arena(Plan *plan, const Node *symbol, int32_t *next_frame) {
+    TenantsList constant = {0}, symbolic = {0};
+    for (uint32_t i = 0; i < plan->tenants.count; i++) {
+        Tenants *tenants = plan->tenants.at[i];
+        if (tenants->merged || tenants->symbol != symbol) continue;
+        vec_push(plan->arena, dim_is_const(tenants->bytes, NULL) ? &constant : &symbolic, tenants);
+    }
+    if (constant.count + symbolic.count == 0) return;
+    const Dim *bytes = pack_symbolic(plan, &symbolic, pack_constant(plan, &constant));
+    int32_t frame = (*next_frame)++;
+    for (uint32_t i = 0; i < constant.count; i++) place_members(constant.at[i], frame);
+    for (uint32_t i = 0; i < symbolic.count; i++) place_members(symbolic.at[i], frame);
+    open_arena(plan, symbol, frame, bytes);
+}
+
+void plan_places(Plan *plan, int32_t *next_frame) {
+    assign_arenas(plan);
+    plan_arena(plan, NULL, next_frame);
+    for (uint32_t i = 0; i < plan->nodes.count; i++)
+        if (plan->nodes.at[i]->op == OP_symbol) plan_arena(plan, plan->nodes.at[i], next_frame);
+}
