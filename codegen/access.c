@@ -1,0 +1,159 @@
+/* Loads and stores: contiguous vectors where lanes are neighbours, gathers and scatters elsewhere, and the
+ * conversion between memory and register types (bool is a byte in memory; f16 and bf16 are f32 in registers).
+ */
+#include "codegen/access.h"
+#include "codegen/elementwise.h"
+#include <assert.h>
+
+static LLVMValueRef to_register(Emit *e, DType dtype, LLVMValueRef value) {
+    LLVMTypeRef type = emit_lanes(emit_register_type(e, dtype), emit_lane_count(value));
+    if (dtype == DTYPE_bool)
+        return LLVMBuildICmp(e->builder, LLVMIntNE, value, LLVMConstNull(LLVMTypeOf(value)), "");
+    return LLVMTypeOf(value) == type ? value : LLVMBuildFPExt(e->builder, value, type, "");
+}
+
+static LLVMValueRef to_memory(Emit *e, DType dtype, LLVMValueRef value) {
+    LLVMTypeRef type = emit_lanes(emit_memory_type(e, dtype), emit_lane_count(value));
+    if (dtype == DTYPE_bool) return LLVMBuildZExt(e->builder, value, type, "");
+    return LLVMTypeOf(value) == type ? value : LLVMBuildFPTrunc(e->builder, value, type, "");
+}
+
+LLVMValueRef emit_load(Emit *e, DType dtype, LLVMValueRef pointer, uint32_t lanes) {
+    LLVMTypeRef type = emit_lanes(emit_memory_type(e, dtype), lanes);
+    LLVMValueRef load = LLVMBuildLoad2(e->builder, type, pointer, "");
+    LLVMSetAlignment(load, dtype_bytes(dtype));
+    return to_register(e, dtype, load);
+}
+
+void emit_store(Emit *e, DType dtype, LLVMValueRef value, LLVMValueRef pointer, uint32_t lanes) {
+    (void)lanes;
+    LLVMValueRef store = LLVMBuildStore(e->builder, to_memory(e, dtype, value), pointer);
+    LLVMSetAlignment(store, dtype_bytes(dtype));
+}
+
+LLVMValueRef access_lanes(Emit *e, Index index, uint32_t lanes) {
+    if (index.vector || lanes == 1) return index.base;
+    LLVMValueRef base = emit_splat(e, index.base, lanes);
+    if (index.step == 0) return base;
+    LLVMValueRef *offset = ARENA_ARRAY(e->arena, LLVMValueRef, lanes);
+    for (uint32_t l = 0; l < lanes; l++) offset[l] = emit_i64(e, index.step * (int64_t)l);
+    return LLVMBuildAdd(e->builder, base, LLVMConstVector(offset, lanes), "");
+}
+
+static LLVMValueRef element_pointer(Emit *e, const Access *a, LLVMValueRef index) {
+    return LLVMBuildInBoundsGEP2(e->builder, emit_memory_type(e, a->dtype), a->pointer, &index, 1, "");
+}
+
+static LLVMValueRef lane_mask(Emit *e, const Access *a) {
+    LLVMTypeRef bit = LLVMInt1TypeInContext(e->llvm);
+    if (!a->mask) return LLVMConstAllOnes(LLVMVectorType(bit, a->lanes));
+    return emit_lane_count(a->mask) == 1 ? emit_splat(e, a->mask, a->lanes) : a->mask;
+}
+
+static LLVMValueRef alignment(Emit *e, const Access *a) {
+    return LLVMConstInt(LLVMInt32TypeInContext(e->llvm), dtype_bytes(a->dtype), false);
+}
+
+static LLVMValueRef tag(const Access *a, LLVMValueRef instruction) {
+    if (a->metadata) LLVMSetMetadata(instruction, a->metadata_kind, a->metadata);
+    return instruction;
+}
+
+static LLVMValueRef plain_load(Emit *e, const Access *a, LLVMTypeRef type, LLVMValueRef pointer) {
+    LLVMValueRef load = LLVMBuildLoad2(e->builder, type, pointer, "");
+    LLVMSetAlignment(load, dtype_bytes(a->dtype));
+    return tag(a, load);
+}
+
+/* A masked-off scalar is read from a zero on the stack. */
+static LLVMValueRef load_scalar(Emit *e, const Access *a) {
+    LLVMTypeRef type = emit_memory_type(e, a->dtype);
+    LLVMValueRef pointer = element_pointer(e, a, a->at.base);
+    if (!a->mask) return plain_load(e, a, type, pointer);
+    LLVMValueRef zero = emit_alloca(e, type, "zero");
+    LLVMBuildStore(e->builder, LLVMConstNull(type), zero);
+    pointer = LLVMBuildSelect(e->builder, a->mask, pointer, zero, "");
+    LLVMValueRef load = LLVMBuildLoad2(e->builder, type, pointer, "");
+    LLVMSetAlignment(load, dtype_bytes(a->dtype));
+    return load;
+}
+
+static LLVMValueRef load_contiguous(Emit *e, const Access *a) {
+    LLVMTypeRef type = emit_lanes(emit_memory_type(e, a->dtype), a->lanes);
+    LLVMValueRef pointer = element_pointer(e, a, a->at.base);
+    if (!a->mask) return plain_load(e, a, type, pointer);
+    LLVMTypeRef types[] = {type, LLVMTypeOf(pointer)};
+    LLVMValueRef arguments[] = {pointer, alignment(e, a), lane_mask(e, a), LLVMConstNull(type)};
+    return tag(a, emit_intrinsic(e, "llvm.masked.load", 2, types, 4, arguments));
+}
+
+/* Lanes at descending places: a contiguous load from the last one's, turned round. */
+static LLVMValueRef load_reversed(Emit *e, const Access *a) {
+    Access forward = *a;
+    forward.at.base = LLVMBuildSub(e->builder, a->at.base, emit_i64(e, (int64_t)a->lanes - 1), "");
+    forward.at.step = 1;
+    LLVMValueRef vector = load_contiguous(e, &forward);
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);
+    LLVMValueRef *order = ARENA_ARRAY(e->arena, LLVMValueRef, a->lanes);
+    for (uint32_t l = 0; l < a->lanes; l++) order[l] = LLVMConstInt(i32, a->lanes - 1 - l, false);
+    return LLVMBuildShuffleVector(e->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
+                                  LLVMConstVector(order, a->lanes), "");
+}
+
+static LLVMValueRef load_gathered(Emit *e, const Access *a) {
+    LLVMTypeRef type = emit_lanes(emit_memory_type(e, a->dtype), a->lanes);
+    LLVMValueRef pointers = element_pointer(e, a, access_lanes(e, a->at, a->lanes));
+    LLVMTypeRef types[] = {type, LLVMTypeOf(pointers)};
+    LLVMValueRef arguments[] = {pointers, alignment(e, a), lane_mask(e, a), LLVMConstNull(type)};
+    return tag(a, emit_intrinsic(e, "llvm.masked.gather", 2, types, 4, arguments));
+}
+
+LLVMValueRef access_load(Emit *e, const Access *a) {
+    LLVMValueRef value;
+    if (a->lanes == 1)
+        value = load_scalar(e, a);
+    else if (!a->at.vector && a->at.step == 1)
+        value = load_contiguous(e, a);
+    else if (!a->at.vector && a->at.step == -1 && !a->mask)
+        value = load_reversed(e, a);
+    else
+        value = load_gathered(e, a);
+    return to_register(e, a->dtype, value);
+}
+
+static void store_scalar(Emit *e, const Access *a, LLVMValueRef value) {
+    assert(!a->mask && "single elements are stored where they exist");
+    LLVMValueRef store = LLVMBuildStore(e->builder, value, element_pointer(e, a, a->at.base));
+    LLVMSetAlignment(store, dtype_bytes(a->dtype));
+    tag(a, store);
+}
+
+static void store_contiguous(Emit *e, const Access *a, LLVMValueRef value) {
+    LLVMValueRef pointer = element_pointer(e, a, a->at.base);
+    if (!a->mask) {
+        LLVMValueRef store = LLVMBuildStore(e->builder, value, pointer);
+        LLVMSetAlignment(store, dtype_bytes(a->dtype));
+        tag(a, store);
+        return;
+    }
+    LLVMTypeRef types[] = {LLVMTypeOf(value), LLVMTypeOf(pointer)};
+    tag(a, emit_intrinsic(e, "llvm.masked.store", 2, types, 4,
+                          (LLVMValueRef[]){value, pointer, alignment(e, a), lane_mask(e, a)}));
+}
+
+static void store_scattered(Emit *e, const Access *a, LLVMValueRef value) {
+    LLVMValueRef pointers = element_pointer(e, a, access_lanes(e, a->at, a->lanes));
+    LLVMTypeRef types[] = {LLVMTypeOf(value), LLVMTypeOf(pointers)};
+    tag(a, emit_intrinsic(e, "llvm.masked.scatter", 2, types, 4,
+                          (LLVMValueRef[]){value, pointers, alignment(e, a), lane_mask(e, a)}));
+}
+
+void access_store(Emit *e, const Access *a, LLVMValueRef value) {
+    LLVMValueRef memory = to_memory(e, a->dtype, value);
+    if (a->lanes == 1)
+        store_scalar(e, a, memory);
+    else if (!a->at.vector && a->at.step == 1)
+        store_contiguous(e, a, memory);
+    else
+        store_scattered(e, a, memory);
+}

@@ -1,0 +1,350 @@
+/* Elementwise operations on registers: one function an operation, for a scalar or a vector of any element
+ * type. */
+#include "codegen/elementwise.h"
+#include "codegen/math.h"
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* What an operation is given: operands in register types, and their dtype. */
+typedef struct {
+    Emit *e;
+    LLVMBuilderRef b;
+    const Node *node;
+    const LLVMValueRef *in;
+    DType dtype; /* of operand 0 */
+} Elementwise;
+
+typedef LLVMValueRef Operation(const Elementwise *o);
+
+static bool is_float(const Elementwise *o) { return dtype_is_float(o->dtype); }
+static bool is_signed(const Elementwise *o) { return dtype_class(o->dtype) == CLASS_INT; }
+static LLVMTypeRef type_of(const Elementwise *o) { return LLVMTypeOf(o->in[0]); }
+
+/* --- shared with the rest of codegen */
+LLVMValueRef emit_intrinsic(Emit *e, const char *name, uint32_t types, LLVMTypeRef *type, uint32_t count,
+                            LLVMValueRef *arguments) {
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    assert(id && "LLVM knows the intrinsic");
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->module, id, type, types);
+    return LLVMBuildCall2(e->builder, LLVMIntrinsicGetType(e->llvm, id, type, types), function, arguments,
+                          count, "");
+}
+
+static LLVMValueRef intrinsic1(Emit *e, const char *name, LLVMValueRef x) {
+    LLVMTypeRef type = LLVMTypeOf(x);
+    return emit_intrinsic(e, name, 1, &type, 1, &x);
+}
+
+static LLVMValueRef intrinsic2(Emit *e, const char *name, LLVMValueRef x, LLVMValueRef y) {
+    LLVMTypeRef type = LLVMTypeOf(x);
+    return emit_intrinsic(e, name, 1, &type, 2, (LLVMValueRef[]){x, y});
+}
+
+uint32_t emit_lane_count(LLVMValueRef value) {
+    LLVMTypeRef type = LLVMTypeOf(value);
+    return LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetVectorSize(type) : 1;
+}
+
+LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar, uint32_t lanes) {
+    if (lanes == 1) return scalar;
+    LLVMTypeRef type = LLVMVectorType(LLVMTypeOf(scalar), lanes);
+    if (LLVMIsConstant(scalar)) {
+        LLVMValueRef *all = ARENA_ARRAY(e->arena, LLVMValueRef, lanes);
+        for (uint32_t i = 0; i < lanes; i++) all[i] = scalar;
+        return LLVMConstVector(all, lanes);
+    }
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);
+    LLVMValueRef one =
+        LLVMBuildInsertElement(e->builder, LLVMGetPoison(type), scalar, LLVMConstInt(i32, 0, false), "");
+    return LLVMBuildShuffleVector(e->builder, one, LLVMGetPoison(type),
+                                  LLVMConstNull(LLVMVectorType(i32, lanes)), "");
+}
+
+/* The number as every lane of `type`. */
+static LLVMValueRef real_like(Emit *e, LLVMTypeRef type, double value) {
+    bool vector = LLVMGetTypeKind(type) == LLVMVectorTypeKind;
+    LLVMTypeRef element = vector ? LLVMGetElementType(type) : type;
+    return emit_splat(e, LLVMConstReal(element, value), vector ? LLVMGetVectorSize(type) : 1);
+}
+
+static LLVMValueRef int_like(Emit *e, LLVMTypeRef type, int64_t value) {
+    bool vector = LLVMGetTypeKind(type) == LLVMVectorTypeKind;
+    LLVMTypeRef element = vector ? LLVMGetElementType(type) : type;
+    return emit_splat(e, LLVMConstInt(element, (unsigned long long)value, true),
+                      vector ? LLVMGetVectorSize(type) : 1);
+}
+
+/* Products may be fused with sums: one rounding instead of two. */
+static LLVMValueRef contracted(LLVMValueRef value) {
+    if (LLVMIsAInstruction(value) && LLVMCanValueUseFastMathFlags(value))
+        LLVMSetFastMathFlags(value, LLVMFastMathAllowContract);
+    return value;
+}
+
+LLVMValueRef emit_combine(Emit *e, Op op, DType dtype, LLVMValueRef x, LLVMValueRef y) {
+    LLVMBuilderRef b = e->builder;
+    bool real = dtype_is_float(dtype), is_int = dtype_class(dtype) == CLASS_INT;
+    if (op == OP_add) return real ? contracted(LLVMBuildFAdd(b, x, y, "")) : LLVMBuildAdd(b, x, y, "");
+    if (op == OP_mul) return real ? contracted(LLVMBuildFMul(b, x, y, "")) : LLVMBuildMul(b, x, y, "");
+    if (op == OP_max) return intrinsic2(e, real ? "llvm.maximum" : is_int ? "llvm.smax" : "llvm.umax", x, y);
+    if (op == OP_min) return intrinsic2(e, real ? "llvm.minimum" : is_int ? "llvm.smin" : "llvm.umin", x, y);
+    if (op == OP_or) return LLVMBuildOr(b, x, y, "");
+    assert(op == OP_and);
+    return LLVMBuildAnd(b, x, y, "");
+}
+
+/* --- one operand */
+static LLVMValueRef op_neg(const Elementwise *o) {
+    return is_float(o) ? LLVMBuildFNeg(o->b, o->in[0], "") : LLVMBuildNeg(o->b, o->in[0], "");
+}
+
+static LLVMValueRef op_abs(const Elementwise *o) {
+    if (is_float(o)) return intrinsic1(o->e, "llvm.fabs", o->in[0]);
+    if (!is_signed(o)) return o->in[0];
+    LLVMTypeRef type = type_of(o);
+    LLVMValueRef wraps = LLVMConstInt(LLVMInt1TypeInContext(o->e->llvm), 0, false);
+    return emit_intrinsic(o->e, "llvm.abs", 1, &type, 2, (LLVMValueRef[]){o->in[0], wraps});
+}
+
+/* NaN and zeros are their own sign. */
+static LLVMValueRef float_sign(const Elementwise *o) {
+    LLVMValueRef x = o->in[0], zero = LLVMConstNull(type_of(o));
+    LLVMValueRef above = LLVMBuildFCmp(o->b, LLVMRealOGT, x, zero, "");
+    LLVMValueRef below = LLVMBuildFCmp(o->b, LLVMRealOLT, x, zero, "");
+    LLVMValueRef rest = LLVMBuildSelect(o->b, below, real_like(o->e, type_of(o), -1), x, "");
+    return LLVMBuildSelect(o->b, above, real_like(o->e, type_of(o), 1), rest, "");
+}
+
+static LLVMValueRef op_sign(const Elementwise *o) {
+    if (is_float(o)) return float_sign(o);
+    LLVMValueRef zero = LLVMConstNull(type_of(o));
+    LLVMValueRef above = LLVMBuildICmp(o->b, is_signed(o) ? LLVMIntSGT : LLVMIntUGT, o->in[0], zero, "");
+    LLVMValueRef result = LLVMBuildZExt(o->b, above, type_of(o), "");
+    if (!is_signed(o)) return result;
+    LLVMValueRef below = LLVMBuildICmp(o->b, LLVMIntSLT, o->in[0], zero, "");
+    return LLVMBuildSub(o->b, result, LLVMBuildZExt(o->b, below, type_of(o), ""), "");
+}
+
+static LLVMValueRef op_exp(const Elementwise *o) { return math_exp(o->e, o->in[0]); }
+static LLVMValueRef op_log(const Elementwise *o) { return math_log(o->e, o->in[0]); }
+static LLVMValueRef op_sqrt(const Elementwise *o) { return intrinsic1(o->e, "llvm.sqrt", o->in[0]); }
+static LLVMValueRef op_sin(const Elementwise *o) { return math_sin(o->e, o->in[0]); }
+static LLVMValueRef op_cos(const Elementwise *o) { return math_cos(o->e, o->in[0]); }
+static LLVMValueRef op_tanh(const Elementwise *o) { return math_tanh(o->e, o->in[0]); }
+static LLVMValueRef op_sigmoid(const Elementwise *o) { return math_sigmoid(o->e, o->in[0]); }
+static LLVMValueRef op_erf(const Elementwise *o) { return math_erf(o->e, o->in[0]); }
+static LLVMValueRef op_floor(const Elementwise *o) { return intrinsic1(o->e, "llvm.floor", o->in[0]); }
+static LLVMValueRef op_ceil(const Elementwise *o) { return intrinsic1(o->e, "llvm.ceil", o->in[0]); }
+static LLVMValueRef op_round(const Elementwise *o) { return intrinsic1(o->e, "llvm.roundeven", o->in[0]); }
+static LLVMValueRef op_not(const Elementwise *o) { return LLVMBuildNot(o->b, o->in[0], ""); }
+static LLVMValueRef op_stop_gradient(const Elementwise *o) { return o->in[0]; }
+
+static LLVMValueRef op_is_finite(const Elementwise *o) {
+    LLVMValueRef size = intrinsic1(o->e, "llvm.fabs", o->in[0]);
+    return LLVMBuildFCmp(o->b, LLVMRealOLT, size, real_like(o->e, type_of(o), INFINITY), "");
+}
+
+/* --- cast */
+static LLVMValueRef cast_to_float(const Elementwise *o, DType to, LLVMTypeRef type) {
+    LLVMValueRef x = o->in[0];
+    if (!is_float(o))
+        return is_signed(o) ? LLVMBuildSIToFP(o->b, x, type, "") : LLVMBuildUIToFP(o->b, x, type, "");
+    x = LLVMBuildFPCast(o->b, x, type, "");
+    if (to != DTYPE_f16 && to != DTYPE_bf16) return x;
+    /* Computed as f32, but a cast rounds. */
+    LLVMTypeRef narrow = emit_lanes(emit_memory_type(o->e, to), emit_lane_count(x));
+    return LLVMBuildFPExt(o->b, LLVMBuildFPTrunc(o->b, x, narrow, ""), type, "");
+}
+
+static LLVMValueRef cast_to_bool(const Elementwise *o) {
+    LLVMValueRef zero = LLVMConstNull(type_of(o));
+    if (is_float(o)) return LLVMBuildFCmp(o->b, LLVMRealUNE, o->in[0], zero, "");
+    return LLVMBuildICmp(o->b, LLVMIntNE, o->in[0], zero, "");
+}
+
+static LLVMValueRef op_cast(const Elementwise *o) {
+    DType to = o->node->results[0]->type->dtype;
+    LLVMTypeRef type = emit_lanes(emit_register_type(o->e, to), emit_lane_count(o->in[0]));
+    if (dtype_is_float(to)) return cast_to_float(o, to, type);
+    if (to == DTYPE_bool) return cast_to_bool(o);
+    if (!is_float(o)) return LLVMBuildIntCast2(o->b, o->in[0], type, is_signed(o), "");
+    const char *name = dtype_class(to) == CLASS_INT ? "llvm.fptosi.sat" : "llvm.fptoui.sat";
+    LLVMValueRef x = o->in[0];
+    return emit_intrinsic(o->e, name, 2, (LLVMTypeRef[]){type, type_of(o)}, 1, &x);
+}
+
+/* --- two operands */
+static LLVMValueRef op_add(const Elementwise *o) {
+    return emit_combine(o->e, OP_add, o->dtype, o->in[0], o->in[1]);
+}
+static LLVMValueRef op_mul(const Elementwise *o) {
+    return emit_combine(o->e, OP_mul, o->dtype, o->in[0], o->in[1]);
+}
+static LLVMValueRef op_min(const Elementwise *o) {
+    return emit_combine(o->e, OP_min, o->dtype, o->in[0], o->in[1]);
+}
+static LLVMValueRef op_max(const Elementwise *o) {
+    return emit_combine(o->e, OP_max, o->dtype, o->in[0], o->in[1]);
+}
+static LLVMValueRef op_and(const Elementwise *o) { return LLVMBuildAnd(o->b, o->in[0], o->in[1], ""); }
+static LLVMValueRef op_or(const Elementwise *o) { return LLVMBuildOr(o->b, o->in[0], o->in[1], ""); }
+static LLVMValueRef op_div(const Elementwise *o) { return LLVMBuildFDiv(o->b, o->in[0], o->in[1], ""); }
+
+static LLVMValueRef op_sub(const Elementwise *o) {
+    return is_float(o) ? contracted(LLVMBuildFSub(o->b, o->in[0], o->in[1], ""))
+                       : LLVMBuildSub(o->b, o->in[0], o->in[1], "");
+}
+
+/* Integer division towards minus infinity without traps: by 0 and by -1 (which overflows for the least
+ * integer) the hardware divides by 1 instead, and the caller replaces what comes out. */
+typedef struct {
+    LLVMValueRef quotient, rest, by_zero, by_minus_one;
+} Division;
+
+static Division divide(const Elementwise *o) {
+    LLVMBuilderRef b = o->b;
+    LLVMValueRef x = o->in[0], y = o->in[1], zero = LLVMConstNull(type_of(o)),
+                 one = int_like(o->e, type_of(o), 1);
+    Division d = {.by_zero = LLVMBuildICmp(b, LLVMIntEQ, y, zero, "")};
+    LLVMValueRef safe = LLVMBuildSelect(b, d.by_zero, one, y, "");
+    if (!is_signed(o)) {
+        d.quotient = LLVMBuildUDiv(b, x, safe, "");
+        d.rest = LLVMBuildURem(b, x, safe, "");
+        return d;
+    }
+    d.by_minus_one = LLVMBuildICmp(b, LLVMIntEQ, y, LLVMConstAllOnes(type_of(o)), "");
+    safe = LLVMBuildSelect(b, d.by_minus_one, one, safe, "");
+    d.quotient = LLVMBuildSDiv(b, x, safe, "");
+    d.rest = LLVMBuildSRem(b, x, safe, "");
+    return d;
+}
+
+/* Does truncation differ from the floor: a rest with the divisor's sign reversed? */
+static LLVMValueRef is_off(const Elementwise *o, LLVMValueRef rest) {
+    LLVMValueRef zero = LLVMConstNull(type_of(o));
+    LLVMValueRef signs = LLVMBuildXor(o->b, rest, o->in[1], "");
+    return LLVMBuildAnd(o->b, LLVMBuildICmp(o->b, LLVMIntNE, rest, zero, ""),
+                        LLVMBuildICmp(o->b, LLVMIntSLT, signs, zero, ""), "");
+}
+
+static LLVMValueRef int_floordiv(const Elementwise *o) {
+    LLVMValueRef zero = LLVMConstNull(type_of(o));
+    Division d = divide(o);
+    LLVMValueRef q = d.quotient;
+    if (is_signed(o)) {
+        q = LLVMBuildSub(o->b, q, LLVMBuildZExt(o->b, is_off(o, d.rest), type_of(o), ""), "");
+        q = LLVMBuildSelect(o->b, d.by_minus_one, LLVMBuildNeg(o->b, o->in[0], ""), q, "");
+    }
+    return LLVMBuildSelect(o->b, d.by_zero, zero, q, "");
+}
+
+static LLVMValueRef int_mod(const Elementwise *o) {
+    LLVMValueRef zero = LLVMConstNull(type_of(o));
+    Division d = divide(o);
+    LLVMValueRef r = d.rest;
+    if (is_signed(o)) {
+        LLVMValueRef moved = LLVMBuildAdd(o->b, r, o->in[1], "");
+        r = LLVMBuildSelect(o->b, is_off(o, r), moved, r, "");
+        r = LLVMBuildSelect(o->b, d.by_minus_one, zero, r, "");
+    }
+    return LLVMBuildSelect(o->b, d.by_zero, zero, r, "");
+}
+
+static LLVMValueRef float_floordiv(const Elementwise *o) { return intrinsic1(o->e, "llvm.floor", op_div(o)); }
+
+static LLVMValueRef op_floordiv(const Elementwise *o) {
+    return is_float(o) ? float_floordiv(o) : int_floordiv(o);
+}
+
+static LLVMValueRef op_mod(const Elementwise *o) {
+    if (!is_float(o)) return int_mod(o);
+    LLVMValueRef whole = contracted(LLVMBuildFMul(o->b, float_floordiv(o), o->in[1], ""));
+    return contracted(LLVMBuildFSub(o->b, o->in[0], whole, ""));
+}
+
+/* --- integer powers by squaring, a bit of the exponent a turn */
+typedef struct {
+    Emit *e;
+    LLVMTypeRef type;
+    LLVMValueRef result, square, exponent; /* stack slots */
+} Power;
+
+static void power_turn(Emit *e, LLVMValueRef index, void *user) {
+    (void)index;
+    const Power *p = user;
+    LLVMBuilderRef b = e->builder;
+    LLVMValueRef result = LLVMBuildLoad2(b, p->type, p->result, ""),
+                 square = LLVMBuildLoad2(b, p->type, p->square, "");
+    LLVMValueRef exponent = LLVMBuildLoad2(b, p->type, p->exponent, "");
+    LLVMValueRef one = int_like(e, p->type, 1), zero = LLVMConstNull(p->type);
+    LLVMValueRef odd = LLVMBuildICmp(b, LLVMIntNE, LLVMBuildAnd(b, exponent, one, ""), zero, "");
+    LLVMValueRef grown = LLVMBuildMul(b, result, square, "");
+    LLVMBuildStore(b, LLVMBuildSelect(b, odd, grown, result, ""), p->result);
+    LLVMBuildStore(b, LLVMBuildMul(b, square, square, ""), p->square);
+    LLVMBuildStore(b, LLVMBuildLShr(b, exponent, one, ""), p->exponent);
+}
+
+/* A negative exponent leaves 0, but for bases 1 and -1. */
+static LLVMValueRef power_negative(const Elementwise *o, LLVMValueRef result) {
+    LLVMTypeRef type = type_of(o);
+    LLVMBuilderRef b = o->b;
+    LLVMValueRef x = o->in[0], y = o->in[1], one = int_like(o->e, type, 1), zero = LLVMConstNull(type);
+    LLVMValueRef odd = LLVMBuildICmp(b, LLVMIntNE, LLVMBuildAnd(b, y, one, ""), zero, "");
+    LLVMValueRef minus = LLVMBuildICmp(b, LLVMIntEQ, x, LLVMConstAllOnes(type), "");
+    LLVMValueRef value = LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntEQ, x, one, ""), one, zero, "");
+    value = LLVMBuildSelect(b, minus, LLVMBuildSelect(b, odd, x, one, ""), value, "");
+    return LLVMBuildSelect(b, LLVMBuildICmp(b, LLVMIntSLT, y, zero, ""), value, result, "");
+}
+
+static LLVMValueRef int_pow(const Elementwise *o) {
+    Emit *e = o->e;
+    LLVMTypeRef type = type_of(o);
+    Power p = {e, type, emit_alloca(e, type, "power"), emit_alloca(e, type, "square"),
+               emit_alloca(e, type, "exponent")};
+    LLVMBuildStore(o->b, int_like(e, type, 1), p.result);
+    LLVMBuildStore(o->b, o->in[0], p.square);
+    LLVMBuildStore(o->b, o->in[1], p.exponent);
+    int64_t bits = 8 * (int64_t)dtype_bytes(o->dtype);
+    emit_loop(e, emit_i64(e, 0), emit_i64(e, bits), 1, "power", power_turn, &p);
+    LLVMValueRef result = LLVMBuildLoad2(o->b, type, p.result, "");
+    return is_signed(o) ? power_negative(o, result) : result;
+}
+
+static LLVMValueRef op_pow(const Elementwise *o) {
+    return is_float(o) ? math_pow(o->e, o->in[0], o->in[1]) : int_pow(o);
+}
+
+/* --- comparisons */
+static LLVMValueRef compare(const Elementwise *o, LLVMRealPredicate real, LLVMIntPredicate with_sign,
+                            LLVMIntPredicate without) {
+    if (is_float(o)) return LLVMBuildFCmp(o->b, real, o->in[0], o->in[1], "");
+    return LLVMBuildICmp(o->b, is_signed(o) ? with_sign : without, o->in[0], o->in[1], "");
+}
+
+static LLVMValueRef op_eq(const Elementwise *o) { return compare(o, LLVMRealOEQ, LLVMIntEQ, LLVMIntEQ); }
+static LLVMValueRef op_ne(const Elementwise *o) { return compare(o, LLVMRealUNE, LLVMIntNE, LLVMIntNE); }
+static LLVMValueRef op_lt(const Elementwise *o) { return compare(o, LLVMRealOLT, LLVMIntSLT, LLVMIntULT); }
+static LLVMValueRef op_le(const Elementwise *o) { return compare(o, LLVMRealOLE, LLVMIntSLE, LLVMIntULE); }
+static LLVMValueRef op_gt(const Elementwise *o) { return compare(o, LLVMRealOGT, LLVMIntSGT, LLVMIntUGT); }
+static LLVMValueRef op_ge(const Elementwise *o) { return compare(o, LLVMRealOGE, LLVMIntSGE, LLVMIntUGE); }
+
+static LLVMValueRef op_select(const Elementwise *o) {
+    return LLVMBuildSelect(o->b, o->in[0], o->in[1], o->in[2], "");
+}
+
+#define ROW(name) [OP_##name] = op_##name
+static Operation *const operations[OP_COUNT] = {
+    ROW(neg),  ROW(abs),           ROW(sign), ROW(exp),    ROW(log),  ROW(sqrt),  ROW(sin),       ROW(cos),
+    ROW(tanh), ROW(sigmoid),       ROW(erf),  ROW(floor),  ROW(ceil), ROW(round), ROW(is_finite), ROW(not),
+    ROW(cast), ROW(stop_gradient), ROW(add),  ROW(sub),    ROW(mul),  ROW(div),   ROW(floordiv),  ROW(mod),
+    ROW(pow),  ROW(min),           ROW(max),  ROW(eq),     ROW(ne),   ROW(lt),    ROW(le),        ROW(gt),
+    ROW(ge),   ROW(and),           ROW(or),   ROW(select),
+};
+
+LLVMValueRef emit_elementwise(Emit *e, const Node *node, const LLVMValueRef *operands) {
+    Operation *operation = operations[node->op];
+    assert(operation && "every elementwise operation has a row");
+    Elementwise o = {e, e->builder, node, operands, node->operands[0]->type->dtype};
+    return operation(&o);
+}

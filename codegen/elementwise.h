@@ -1,0 +1,16 @@
+/* Building blocks on registers that kernels need beside emit_elementwise. */
+#ifndef CODEGEN_ELEMENTWISE_H
+#define CODEGEN_ELEMENTWISE_H
+
+#include "codegen/emit.h"
+
+/* A call of an LLVM intrinsic that is overloaded on `types` types. */
+LLVMValueRef emit_intrinsic(Emit *e, const char *name, uint32_t types, LLVMTypeRef *type, uint32_t count,
+                            LLVMValueRef *arguments);
+/* 1 for a scalar. */
+uint32_t emit_lane_count(LLVMValueRef value);
+LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar, uint32_t lanes);
+/* One step of a reduction: op is add, mul, max, min, or, and. */
+LLVMValueRef emit_combine(Emit *e, Op op, DType dtype, LLVMValueRef x, LLVMValueRef y);
+
+#endif
