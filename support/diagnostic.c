@@ -74,6 +74,8 @@ void diag_help(Diagnostic *d, const char *format, ...) {
     vec_push(d->arena, &d->helps, text);
 }
 
+Span diagnostics_span(const Diagnostics *diags, Loc loc) { return sources_span(diags->sources, loc); }
+
 unsigned diagnostics_errors(const Diagnostics *diags) { return diags->errors; }
 
 static int compare_numbers(uint32_t a, uint32_t b) { return (a > b) - (a < b); }

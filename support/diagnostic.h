@@ -37,6 +37,9 @@ void diag_label(Diagnostic *d, Span span, const char *format, ...) __attribute__
 void diag_note(Diagnostic *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void diag_help(Diagnostic *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The place as a span of the sources given to diagnostics_new. */
+Span diagnostics_span(const Diagnostics *diags, Loc loc);
+
 unsigned diagnostics_errors(const Diagnostics *diags); /* number of errors so far */
 
 /* Renders all, sorted by source and place. `color` adds ANSI colours to RENDER_TEXT. RENDER_TEXT ends with a

@@ -1,0 +1,126 @@
+/* Replaces every grad node by the nodes that compute the derivative: the reverse sweep over what lies between
+ * y and each x. Grads are done in program order, so that one is an ordinary piece of graph when a later one
+ * differentiates through it. */
+#include "passes/autodiff.h"
+#include "passes/derive.h"
+#include <assert.h>
+
+/* --- adjoints */
+Adjoints adjoints_new(Autodiff *ad) { return (Adjoints){.map = map_new(ad->scratch)}; }
+
+Value *adjoint_get(const Adjoints *adjoints, const Value *value) { return map_get(adjoints->map, value); }
+
+void adjoint_add(Autodiff *ad, Adjoints *adjoints, Builder *b, Value *value, Value *adjoint) {
+    assert(adjoint->type == value->type);
+    Value *sum = adjoint_get(adjoints, value);
+    if (!sum) vec_push(ad->scratch, &adjoints->keys, value);
+    map_put(adjoints->map, value, sum ? build_binary(b, OP_add, sum, adjoint) : adjoint);
+}
+
+Value *adjoint_or_zeros(const Adjoints *adjoints, Builder *b, const Value *value) {
+    Value *adjoint = adjoint_get(adjoints, value);
+    return adjoint ? adjoint : build_const(b, value->type, 0);
+}
+
+/* --- the sweep */
+typedef struct {
+    Autodiff *ad;
+    Adjoints *adjoints;
+} Sweep;
+
+static bool operand_wanted(void *user, const Value *operand) {
+    return is_active(((Sweep *)user)->ad, operand);
+}
+
+static void operand_adjoint(void *user, Builder *b, Value *operand, Value *adjoint) {
+    Sweep *s = user;
+    if (is_active(s->ad, operand)) adjoint_add(s->ad, s->adjoints, b, operand, adjoint);
+}
+
+static bool any_adjoint(const Adjoints *adjoints, const Node *node) {
+    for (uint32_t k = 0; k < node->result_count; k++)
+        if (adjoint_get(adjoints, node->results[k])) return true;
+    return false;
+}
+
+static bool any_active_operand(const Autodiff *ad, const Node *node) {
+    for (uint32_t k = 0; k < node->operand_count; k++)
+        if (is_active(ad, node->operands[k])) return true;
+    return false;
+}
+
+static void reverse_node(Autodiff *ad, Builder *b, Node *node, Adjoints *adjoints) {
+    if (!any_adjoint(adjoints, node)) return;
+    Loc loc = b->loc;
+    b->loc = node->loc;
+    DeriveRule *rule = derive_rule(node->op);
+    if (op_has(node->op, TRAIT_REGION)) {
+        reverse_region(ad, b, node, adjoints);
+    } else if (rule && any_active_operand(ad, node)) {
+        Sweep s = {ad, adjoints};
+        Value *adjoint = adjoint_get(adjoints, node->results[0]);
+        rule(&(Derive){b, node, adjoint, &s, operand_wanted, operand_adjoint});
+    }
+    b->loc = loc;
+}
+
+void sweep(Autodiff *ad, Builder *b, Node *last, const Node *stop, Adjoints *adjoints) {
+    for (Node *node = last, *previous; node && node != stop; node = previous) {
+        previous = node->prev;
+        reverse_node(ad, b, node, adjoints);
+    }
+}
+
+/* --- one grad node */
+/* Through its block backwards, then through the blocks around it. */
+static void sweep_outwards(Autodiff *ad, Builder *b, Adjoints *adjoints) {
+    for (const Node *inner = ad->grad; inner; inner = inner->block->owner)
+        sweep(ad, b, inner->prev, NULL, adjoints);
+}
+
+static void check_earlier(Autodiff *ad, const Adjoints *adjoints) {
+    for (uint32_t k = 0; k < ad->earlier.count && !ad->failed; k++)
+        if (adjoint_get(adjoints, ad->earlier.at[k])) report_earlier(ad, ad->earlier.at[k]);
+}
+
+static void differentiate(Autodiff *ad, Node *grad) {
+    Builder b = {.graph = ad->graph, .block = grad->block, .before = grad, .loc = grad->loc};
+    Adjoints adjoints = adjoints_new(ad);
+    Value *y = grad->operands[0];
+    ad->grad = grad;
+    ad->failed = false;
+    ad->active = map_new(ad->scratch);
+    ad->earlier.count = 0;
+    activate_before(ad);
+    if (is_active(ad, y)) {
+        adjoint_add(ad, &adjoints, &b, y, build_const(&b, y->type, 1));
+        sweep_outwards(ad, &b, &adjoints);
+        check_earlier(ad, &adjoints);
+    } else {
+        report_independent(ad);
+    }
+    for (uint32_t k = 0; k < grad->result_count; k++)
+        value_replace(grad->results[k], adjoint_or_zeros(&adjoints, &b, grad->operands[k + 1]));
+    node_remove(grad);
+    graph_resolve(ad->graph);
+}
+
+/* --- the pass */
+typedef struct {
+    Arena *arena;
+    VEC(Node *) nodes;
+} Grads;
+
+static void collect(void *user, Node *node) {
+    Grads *grads = user;
+    if (node->op == OP_grad) vec_push(grads->arena, &grads->nodes, node);
+}
+
+void pass_autodiff(PassContext *context, Graph *graph) {
+    Grads grads = {.arena = context->scratch};
+    Autodiff ad = {.graph = graph, .scratch = context->scratch, .diags = context->diags};
+    ad.tapes = map_new(ad.scratch);
+    ad.counters = map_new(ad.scratch);
+    graph_walk(graph, collect, &grads);
+    for (uint32_t k = 0; k < grads.nodes.count; k++) differentiate(&ad, grads.nodes.at[k]);
+}
