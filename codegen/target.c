@@ -23,13 +23,13 @@ static const CpuClass feature_classes[] = {
 #define X86_V4 {64, 32, true, 32 << 10, 1 << 20}
 #define ARM_V8 {16, 32, true, 32 << 10, 512 << 10}
 static const CpuClass x86_cpus[] = {
-    {"generic", X86_V1},        {"x86-64", X86_V1},         {"x86-64-v2", X86_V1},
-    {"x86-64-v3", X86_V3},      {"x86-64-v4", X86_V4},      {"haswell", X86_V3},
-    {"broadwell", X86_V3},      {"skylake", X86_V3},        {"alderlake", X86_V3},
-    {"znver1", X86_V3},         {"znver2", X86_V3},         {"znver3", X86_V3},
-    {"znver4", X86_V4},         {"skylake-avx512", X86_V4}, {"cascadelake", X86_V4},
-    {"icelake-server", X86_V4}, {"icelake-client", X86_V4}, {"tigerlake", X86_V4},
-    {"sapphirerapids", X86_V4}, {"graniterapids", X86_V4},
+    {"generic", X86_V1},     {"x86-64", X86_V1},         {"x86-64-v2", X86_V1},
+    {"x86-64-v3", X86_V3},   {"x86-64-v4", X86_V4},      {"haswell", X86_V3},
+    {"broadwell", X86_V3},   {"skylake", X86_V3},        {"alderlake", X86_V3},
+    {"znver1", X86_V3},      {"znver2", X86_V3},         {"znver3", X86_V3},
+    {"znver4", X86_V4},      {"znver5", X86_V4},         {"skylake-avx512", X86_V4},
+    {"cascadelake", X86_V4}, {"icelake-server", X86_V4}, {"icelake-client", X86_V4},
+    {"tigerlake", X86_V4},   {"sapphirerapids", X86_V4}, {"graniterapids", X86_V4},
 };
 static const CpuClass arm_cpus[] = {
     {"generic", ARM_V8},     {"cortex-a53", ARM_V8},  {"cortex-a57", ARM_V8},  {"cortex-a72", ARM_V8},
@@ -116,6 +116,14 @@ static LLVMCodeGenOptLevel level_of(int optimize) {
     return levels[optimize < 0 ? 0 : optimize > 3 ? 3 : optimize];
 }
 
+/* Do two triples differ at most in the vendor (x86_64-pc-linux-gnu, x86_64-unknown-linux-gnu)? */
+static bool same_machine(const char *a, const char *b) {
+    size_t architecture = strcspn(a, "-");
+    if (strncmp(a, b, architecture + 1) != 0) return false;
+    const char *system = strchr(a + architecture + 1, '-'), *other = strchr(b + architecture + 1, '-');
+    return system && other && strcmp(system, other) == 0;
+}
+
 const char *target_open(const CodegenOptions *options, Arena *arena, TargetMachine *out) {
     LLVMInitializeAllTargetInfos();
     LLVMInitializeAllTargets();
@@ -127,7 +135,7 @@ const char *target_open(const CodegenOptions *options, Arena *arena, TargetMachi
     char *message = NULL;
     if (LLVMGetTargetFromTriple(out->triple, &target, &message))
         return arena_printf(arena, "unknown target `%s`: %s", out->triple, take(arena, message));
-    const char *error = choose(options, strcmp(host, out->triple) == 0, arena, out);
+    const char *error = choose(options, same_machine(host, out->triple), arena, out);
     if (error) return error;
     out->machine = LLVMCreateTargetMachine(target, out->triple, out->cpu, out->features,
                                            level_of(options->optimize), LLVMRelocPIC, LLVMCodeModelDefault);

@@ -11,12 +11,15 @@ Tensor *plan_tensor(const Value *value) { return value->scratch; }
 PlanNode *plan_node(const Node *node) { return node->scratch; }
 bool plan_is_loop(const Node *node) { return node->op == OP_for || node->op == OP_while; }
 
-static void forget_block(Block *block) {
+/* Clears the scratch fields, and what an earlier plan has left. */
+static void forget_block(Block *block, bool frames) {
     for (uint32_t i = 0; i < block->params.count; i++) block->params.at[i]->scratch = NULL;
-    for (Node *node = block->first; node; node = node->next) {
+    for (Node *node = block->first, *next; node; node = next) {
+        next = node->next;
         node->scratch = NULL;
         for (uint32_t i = 0; i < node->result_count; i++) node->results[i]->scratch = NULL;
-        for (uint32_t i = 0; i < node->block_count; i++) forget_block(node->blocks[i]);
+        for (uint32_t i = 0; i < node->block_count; i++) forget_block(node->blocks[i], frames);
+        if (frames && node->op == OP_frame) node_remove(node);
     }
 }
 
@@ -36,13 +39,13 @@ static void drop_copies(Plan *plan) {
 
 static void plan_function(PassContext *context, Graph *graph, Function *function, int32_t *next_frame) {
     Plan plan = {.graph = graph, .ir = graph->ir, .arena = context->scratch, .function = function};
-    forget_block(function->body);
+    forget_block(function->body, true);
     plan_copies(&plan);
     plan_liveness(&plan);
     plan_merge(&plan);
     plan_places(&plan, next_frame);
     drop_copies(&plan);
-    forget_block(function->body);
+    forget_block(function->body, false);
 }
 
 void pass_plan(PassContext *context, Graph *graph) {

@@ -103,7 +103,8 @@ static void number_block(Plan *plan, Block *block, uint32_t depth) {
 }
 
 /* --- liveness */
-static uint32_t block_start(const Block *block) { return 2 * plan_node(block->first)->begin; }
+/* Just before the first node reads: parameters are there without a node. */
+static uint32_t block_start(const Block *block) { return 2 * plan_node(block->first)->begin - 1; }
 
 static uint32_t definition_time(const Value *value) {
     return value->node ? 2 * plan_node(value->node)->end : block_start(value->block);
@@ -141,7 +142,8 @@ void plan_liveness(Plan *plan) {
     for (uint32_t i = 0; i < plan->tensors.count; i++) {
         Tensor *tensor = plan->tensors.at[i];
         uint32_t start = definition_time(tensor->value);
-        ranges_add(plan->arena, &tensor->alive, (Range){start, start + 1});
+        /* What nothing reads is written all the same. */
+        ranges_add(plan->arena, &tensor->alive, (Range){start, start + (tensor->value->node ? 2 : 1)});
     }
     for (uint32_t i = 0; i < plan->nodes.count; i++) {
         const Node *node = plan->nodes.at[i];
