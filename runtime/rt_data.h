@@ -1,0 +1,41 @@
+/* Datasets in memory: a table of columns, and views of it. */
+#ifndef RT_DATA_H
+#define RT_DATA_H
+
+#include "rt.h"
+
+typedef struct {
+    size_t sample_bytes;
+    const uint8_t *samples; /* dense */
+    uint8_t *owned;         /* what to free */
+} rt_column;
+
+/* A table (no parent); some of the parent's samples (order == NULL, from `first` on); or all of them in
+ * another order. */
+typedef enum { RT_TABLE, RT_TAKEN, RT_SHUFFLED } rt_data_kind;
+
+struct nn_data {
+    nn_data *next; /* all datasets of the run */
+    nn_data *parent;
+    rt_column *columns; /* the table's */
+    int32_t column_count;
+    rt_data_kind kind;
+    int64_t count;
+    int64_t first;        /* RT_TAKEN */
+    int64_t seed, stream; /* RT_SHUFFLED */
+    int64_t *order;       /* RT_SHUFFLED: place in the table of each sample; NULL while it isn't in memory */
+};
+
+/* Copies samples, whose places in the table are `rows`, or `first` and the following ones where that is NULL.
+ */
+void rt_gather(const rt_column *column, const int64_t *rows, int64_t first, int64_t count, void *out);
+
+/* --- rt_prefetch.c: the next batch, copied by a thread of its own while the program computes. */
+/* Copies the batch if it is the one that was predicted. */
+bool rt_prefetch_take(nn_rt *rt, const nn_data *data, int64_t first, int64_t count, void *const *out);
+/* Starts copying the batch that is likely to be asked for next: `rows` as for rt_gather. */
+void rt_prefetch_start(nn_rt *rt, const nn_data *data, int64_t first, int64_t count, const int64_t *rows,
+                       int64_t row);
+void rt_prefetch_free(nn_rt *rt);
+
+#endif

@@ -1,0 +1,57 @@
+/* Opening and reading regular files. */
+#include "rt_file.h"
+#include "rt.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int refuse(int file, const char *path, const char *reason, rt_text *error) {
+    if (file >= 0) close(file);
+    rt_text_quotes(error, path);
+    rt_text_addf(error, ": %s", reason);
+    return -1;
+}
+
+int rt_file_open(const char *path, int64_t *size, rt_text *error) {
+    /* O_NONBLOCK: a fifo without a writer would hold us here for ever. */
+    int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat status;
+    if (file < 0 || fstat(file, &status) != 0) return refuse(file, path, strerror(errno), error);
+    if (S_ISDIR(status.st_mode)) return refuse(file, path, "is a directory, not a file", error);
+    if (!S_ISREG(status.st_mode)) return refuse(file, path, "is not a regular file", error);
+    *size = status.st_size;
+    return file;
+}
+
+bool rt_file_read(int file, const char *path, void *bytes, size_t count, int64_t offset, rt_text *error) {
+    char *at = bytes;
+    while (count > 0) {
+        ssize_t got = pread(file, at, count, offset);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) {
+            refuse(-1, path, got < 0 ? strerror(errno) : "became shorter while it was read", error);
+            return false;
+        }
+        at += got;
+        offset += got;
+        count -= (size_t)got;
+    }
+    return true;
+}
+
+uint8_t *rt_file_whole(const char *path, size_t *size, rt_text *error) {
+    int64_t length;
+    int file = rt_file_open(path, &length, error);
+    if (file < 0) return NULL;
+    *size = (size_t)length;
+    uint8_t *bytes = rt_allocate(*size);
+    if (!rt_file_read(file, path, bytes, *size, 0, error)) {
+        free(bytes);
+        bytes = NULL;
+    }
+    close(file);
+    return bytes;
+}

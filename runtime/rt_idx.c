@@ -1,0 +1,259 @@
+/* Reading IDX, raw or gzipped, without trust in what the file says about itself. */
+#include "rt_idx.h"
+#include "rt.h"
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+enum {
+    MAX_RANK = 255, /* the format has a byte for it */
+    HEADER_LIMIT = 4 + 4 * MAX_RANK,
+    GZIP_RATIO = 1032 /* deflate cannot make more bytes of one: 258 bytes from 2 bits */
+};
+
+/* --- the bytes of the file, as they are or inflated */
+typedef struct {
+    const uint8_t *bytes; /* raw: all; gzip: what zlib hasn't been given yet */
+    size_t left;
+    bool gzip, ended;
+    z_stream stream;
+    rt_text *error;
+} Source;
+
+static bool is_gzip(const uint8_t *bytes, size_t size) {
+    return size >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b;
+}
+
+static bool complain(rt_text *error, const char *message) {
+    rt_text_adds(error, message);
+    return false;
+}
+
+static bool source_open(Source *source, const uint8_t *bytes, size_t size, rt_text *error) {
+    *source = (Source){.bytes = bytes, .left = size, .gzip = is_gzip(bytes, size), .error = error};
+    if (source->gzip && inflateInit2(&source->stream, 15 + 16) != Z_OK) rt_out_of_memory(1 << 15);
+    return true;
+}
+
+static void source_close(Source *source) {
+    if (source->gzip) inflateEnd(&source->stream);
+}
+
+static void refill(Source *source) {
+    if (source->stream.avail_in > 0) return;
+    size_t part = source->left < UINT_MAX ? source->left : UINT_MAX;
+    source->stream.next_in =
+        (Bytef *)(uintptr_t)source->bytes; /* zlib's interface lacks a const; it only reads */
+    source->stream.avail_in = (uInt)part;
+    source->bytes += part;
+    source->left -= part;
+}
+
+/* After the end of a gzip member another may follow; anything else is damage. */
+static bool next_member(Source *source) {
+    refill(source);
+    if (source->stream.avail_in == 0) {
+        source->ended = true;
+        return true;
+    }
+    if (source->stream.next_in[0] != 0x1f)
+        return complain(source->error, "has bytes after the end of its gzip data");
+    return inflateReset(&source->stream) == Z_OK;
+}
+
+/* Up to `wanted` bytes into `out`; fewer only at the end. False after an error. */
+static bool inflate_bytes(Source *source, uint8_t *out, size_t wanted, size_t *got) {
+    *got = 0;
+    z_stream *stream = &source->stream;
+    while (*got < wanted && !source->ended) {
+        refill(source);
+        uInt part = wanted - *got < UINT_MAX ? (uInt)(wanted - *got) : UINT_MAX;
+        stream->next_out = out + *got;
+        stream->avail_out = part;
+        int status = inflate(stream, Z_NO_FLUSH);
+        *got += part - stream->avail_out;
+        if (status == Z_STREAM_END) {
+            if (!next_member(source)) return false;
+        } else if (status == Z_BUF_ERROR ||
+                   (status == Z_OK && stream->avail_in == 0 && source->left == 0 && stream->avail_out > 0)) {
+            return complain(source->error, "is cut off: its gzip data has no end");
+        } else if (status != Z_OK) {
+            rt_text_addf(source->error, "is damaged: its gzip data is corrupt (%s)",
+                         stream->msg ? stream->msg : "unexpected contents");
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool source_read(Source *source, uint8_t *out, size_t wanted, size_t *got) {
+    if (source->gzip) return inflate_bytes(source, out, wanted, got);
+    *got = wanted < source->left ? wanted : source->left;
+    memcpy(out, source->bytes, *got);
+    source->bytes += *got;
+    source->left -= *got;
+    return true;
+}
+
+/* --- the header */
+typedef struct {
+    int32_t dtype, rank;
+    int64_t dims[MAX_RANK];
+    size_t length; /* bytes of the header */
+} Header;
+
+static int32_t dtype_of_code(uint8_t code) {
+    static const struct {
+        uint8_t code;
+        int32_t dtype;
+    } codes[] = {{0x08, NN_U8},  {0x09, NN_I8},  {0x0b, NN_I16},
+                 {0x0c, NN_I32}, {0x0d, NN_F32}, {0x0e, NN_F64}};
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+        if (codes[i].code == code) return codes[i].dtype;
+    return -1;
+}
+
+/* What a file that is no IDX may be instead. */
+static const char *other_format(const uint8_t *magic) {
+    static const struct {
+        const char *magic, *hint;
+    } others[] = {{"PK\x03\x04", " (a zip archive: unpack it first)"},
+                  {"\xfd"
+                   "7zX",
+                   " (xz data: unpack it first)"},
+                  {"\x28\xb5\x2f\xfd", " (zstd data: unpack it first)"},
+                  {"BZh", " (bzip2 data: unpack it first)"},
+                  {"\x93NUM", " (a NumPy file)"},
+                  {"\x1f\x8b", " (gzip data inside gzip data: unpack it once)"},
+                  {"<", " (a web page: the download failed)"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (memcmp(magic, others[i].magic, strlen(others[i].magic)) == 0) return others[i].hint;
+    return "";
+}
+
+static bool read_exactly(Source *source, uint8_t *out, size_t count) {
+    size_t got;
+    if (!source_read(source, out, count, &got)) return false;
+    return got == count || complain(source->error, "is too short for the header of an IDX file");
+}
+
+static bool read_magic(Source *source, Header *header) {
+    uint8_t magic[4];
+    if (!read_exactly(source, magic, 4)) return false;
+    if (magic[0] || magic[1]) {
+        rt_text_addf(source->error, "is no IDX file: it starts with the bytes %02x %02x %02x %02x%s",
+                     magic[0], magic[1], magic[2], magic[3], other_format(magic));
+        return false;
+    }
+    header->dtype = dtype_of_code(magic[2]);
+    header->rank = magic[3];
+    if (header->dtype < 0) {
+        rt_text_addf(source->error, "is no IDX file: there is no element type 0x%02x", magic[2]);
+        return false;
+    }
+    return header->rank > 0 || complain(source->error, "holds no samples: its rank is 0");
+}
+
+static bool read_header(Source *source, Header *header) {
+    uint8_t dims[HEADER_LIMIT];
+    if (!read_magic(source, header)) return false;
+    if (!read_exactly(source, dims, 4 * (size_t)header->rank)) return false;
+    for (int32_t i = 0; i < header->rank; i++) {
+        const uint8_t *d = dims + 4 * i;
+        header->dims[i] = (int64_t)((uint32_t)d[0] << 24 | (uint32_t)d[1] << 16 | (uint32_t)d[2] << 8 | d[3]);
+    }
+    header->length = 4 + 4 * (size_t)header->rank;
+    return true;
+}
+
+static bool check_type(const Header *header, const nn_tensor *sample, rt_text *error) {
+    bool same = header->dtype == sample->dtype && header->rank == sample->rank + 1;
+    for (int32_t i = 0; same && i < sample->rank; i++) same = header->dims[i + 1] == sample->dims[i];
+    if (same) return true;
+    rt_text_adds(error, "holds samples of type ");
+    int32_t shown = header->rank > 9 ? 8 : header->rank - 1;
+    rt_text_type(error, header->dtype, shown, header->dims + 1);
+    if (shown < header->rank - 1) rt_text_addf(error, " and %d more dimensions", header->rank - 1 - shown);
+    rt_text_adds(error, ", the program declares ");
+    rt_text_type(error, sample->dtype, sample->rank, sample->dims);
+    return false;
+}
+
+/* Bytes of all samples; false where their number overflows. */
+static bool payload_bytes(const Header *header, size_t *bytes) {
+    *bytes = rt_dtype_bytes(header->dtype);
+    for (int32_t i = 0; i < header->rank; i++)
+        if (__builtin_mul_overflow(*bytes, (size_t)header->dims[i], bytes)) return false;
+    return *bytes <= PTRDIFF_MAX;
+}
+
+/* --- the samples */
+static void swap_bytes(uint8_t *bytes, size_t size, size_t width) {
+    for (uint8_t *at = bytes; at < bytes + size; at += width) {
+        for (size_t i = 0; i < width / 2; i++) {
+            uint8_t byte = at[i];
+            at[i] = at[width - 1 - i];
+            at[width - 1 - i] = byte;
+        }
+    }
+}
+
+static bool is_little_endian(void) {
+    uint16_t one = 1;
+    uint8_t first;
+    memcpy(&first, &one, 1);
+    return first == 1;
+}
+
+static bool wrong_length(rt_text *error, const char *how, size_t declared, const char *found) {
+    rt_text_addf(error, "is too %s: its header declares %zu bytes of samples, it holds %s", how, declared,
+                 found);
+    return false;
+}
+
+/* Reads what the header declares, and nothing may follow. */
+static bool read_samples(Source *source, uint8_t *samples, size_t declared) {
+    size_t got, beyond;
+    uint8_t extra;
+    if (!source_read(source, samples, declared, &got)) return false;
+    if (got < declared) {
+        char found[32];
+        snprintf(found, sizeof found, "%zu", got);
+        return wrong_length(source->error, "short", declared, found);
+    }
+    if (!source_read(source, &extra, 1, &beyond)) return false;
+    return beyond == 0 || wrong_length(source->error, "long", declared, "more");
+}
+
+static bool parse(Source *source, size_t size, const nn_tensor *sample, rt_idx *idx) {
+    Header header;
+    size_t declared;
+    if (!read_header(source, &header) || !check_type(&header, sample, source->error)) return false;
+    /* A raw file has its size; a gzipped one can hold so much and no more. */
+    if (!payload_bytes(&header, &declared) ||
+        declared / (source->gzip ? GZIP_RATIO : 1) > size + (source->gzip ? 64 : 0)) {
+        rt_text_addf(source->error,
+                     "is too short: its header declares %lld samples, more than its %zu bytes can hold",
+                     (long long)header.dims[0], size);
+        return false;
+    }
+    idx->bytes = rt_allocate(declared);
+    idx->samples = idx->bytes;
+    idx->count = header.dims[0];
+    if (!read_samples(source, idx->bytes, declared)) return false;
+    size_t width = rt_dtype_bytes(header.dtype);
+    if (width > 1 && is_little_endian()) swap_bytes(idx->bytes, declared, width);
+    return true;
+}
+
+bool rt_idx_parse(uint8_t *bytes, size_t size, const nn_tensor *sample, rt_idx *idx, rt_text *error) {
+    Source source;
+    *idx = (rt_idx){0};
+    bool good = source_open(&source, bytes, size, error) && parse(&source, size, sample, idx);
+    source_close(&source);
+    free(bytes);
+    if (!good) free(idx->bytes);
+    if (!good) *idx = (rt_idx){0};
+    return good;
+}

@@ -1,0 +1,232 @@
+/* Loading weights from a safetensors file. Everything about the file is checked before the first tensor is
+ * written. */
+#include "rt.h"
+#include "rt_file.h"
+#include "rt_float.h"
+#include "rt_safetensors.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "tensors are copied as the file holds them, little-endian");
+
+enum { LISTED = 8, CONVERSION_BYTES = 1 << 16 };
+
+typedef struct {
+    const char *path;
+    int file;
+    char *header;
+    uint64_t data; /* where the tensors' bytes begin in the file */
+    rt_st_index index;
+    rt_text *error;
+} Archive;
+
+/* --- opening */
+static bool refuse(Archive *archive, const rt_text *reason) {
+    rt_text_quotes(archive->error, archive->path);
+    rt_text_addf(archive->error, " %s", reason->bytes);
+    return false;
+}
+
+static bool parse_archive(Archive *archive, uint64_t size) {
+    rt_text reason = {0};
+    uint8_t prefix[RT_ST_PREFIX];
+    uint64_t length = 0;
+    bool good;
+    if (size < RT_ST_PREFIX) {
+        rt_text_addf(&reason, "is no safetensors file: it has only %llu bytes", (unsigned long long)size);
+        good = refuse(archive, &reason);
+    } else if (!rt_file_read(archive->file, archive->path, prefix, RT_ST_PREFIX, 0, archive->error)) {
+        good = false;
+    } else if (!rt_st_prefix(prefix, size, &length, &reason)) {
+        good = refuse(archive, &reason);
+    } else {
+        archive->data = RT_ST_PREFIX + length;
+        archive->header = rt_allocate((size_t)length);
+        good = rt_file_read(archive->file, archive->path, archive->header, (size_t)length, RT_ST_PREFIX,
+                            archive->error);
+        if (good &&
+            !rt_st_parse(archive->header, (size_t)length, size - archive->data, &archive->index, &reason))
+            good = refuse(archive, &reason);
+    }
+    rt_text_free(&reason);
+    return good;
+}
+
+static bool open_archive(Archive *archive) {
+    int64_t size;
+    archive->file = rt_file_open(archive->path, &size, archive->error);
+    return archive->file >= 0 && parse_archive(archive, (uint64_t)size);
+}
+
+static void close_archive(Archive *archive) {
+    rt_st_free(&archive->index);
+    free(archive->header);
+    if (archive->file >= 0) close(archive->file);
+}
+
+/* --- does the file hold this model? */
+/* A list in a message, cut after some. */
+typedef struct {
+    rt_text text;
+    size_t count;
+} List;
+
+static void list_add(List *list, const rt_text *item) {
+    if (list->count < LISTED) rt_text_addf(&list->text, "%s%s", list->count ? ", " : "", item->bytes);
+    list->count++;
+}
+
+static void list_end(List *list, rt_text *error, const char *before) {
+    if (list->count == 0) return;
+    rt_text_addf(error, "%s%s", before, list->text.bytes);
+    if (list->count > LISTED) rt_text_addf(error, " and %zu more", list->count - LISTED);
+}
+
+static void add_file_type(rt_text *text, const rt_st_entry *entry) {
+    int64_t dims[RT_ST_RANK_LIMIT];
+    const rt_st_row *type = rt_st_type(entry->type);
+    rt_st_shape(entry, dims);
+    if (type->dtype >= 0) {
+        rt_text_type(text, type->dtype, entry->rank, dims);
+    } else {
+        rt_text_addf(text, "%s with %d dimensions", type->name, entry->rank);
+    }
+}
+
+static bool converts(int32_t from, int32_t to) {
+    return from == to || (from >= 0 && rt_dtype_is_float(from) && rt_dtype_is_float(to));
+}
+
+static bool fits(const rt_st_entry *entry, const nn_tensor *tensor) {
+    int64_t dims[RT_ST_RANK_LIMIT];
+    if (!converts(rt_st_type(entry->type)->dtype, tensor->dtype) || entry->rank != tensor->rank) return false;
+    rt_st_shape(entry, dims);
+    for (int32_t i = 0; i < tensor->rank; i++)
+        if (dims[i] != tensor->dims[i]) return false;
+    return true;
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The names of the tensors, sorted; freed by the caller. */
+static const char **sorted_names(int32_t count, const nn_tensor *tensors) {
+    const char **names = rt_allocate((size_t)count * sizeof *names);
+    for (int32_t i = 0; i < count; i++) names[i] = tensors[i].name;
+    if (count) qsort(names, (size_t)count, sizeof *names, by_text);
+    return names;
+}
+
+/* Both are sorted by the same order of bytes: one walk through the entries finds those that no name asks for.
+ */
+static void list_extra(const Archive *archive, int32_t count, const nn_tensor *tensors, List *extra) {
+    const char **names = sorted_names(count, tensors);
+    int32_t at = 0;
+    for (size_t i = 0; i < archive->index.count; i++) {
+        const rt_st_entry *entry = &archive->index.entries[i];
+        rt_text name = {0}, quoted = {0};
+        rt_text_add(&name, entry->name, entry->name_length);
+        while (at < count && strcmp(names[at], name.bytes) < 0) at++;
+        bool wanted =
+            at < count && strcmp(names[at], name.bytes) == 0 && strlen(names[at]) == entry->name_length;
+        rt_text_quote(&quoted, entry->name, entry->name_length);
+        if (!wanted) list_add(extra, &quoted);
+        rt_text_free(&name);
+        rt_text_free(&quoted);
+    }
+    free(names);
+}
+
+static void compare_tensor(const Archive *archive, const nn_tensor *tensor, List *missing, List *different) {
+    const rt_st_entry *entry = rt_st_find(&archive->index, tensor->name);
+    if (entry && fits(entry, tensor)) return;
+    rt_text item = {0};
+    rt_text_quotes(&item, tensor->name);
+    if (entry) {
+        rt_text_adds(&item, " is ");
+        add_file_type(&item, entry);
+        rt_text_adds(&item, " in the file but ");
+        rt_text_type(&item, tensor->dtype, tensor->rank, tensor->dims);
+        rt_text_adds(&item, " in the program");
+    }
+    list_add(entry ? different : missing, &item);
+    rt_text_free(&item);
+}
+
+static bool compare(const Archive *archive, int32_t count, const nn_tensor *tensors) {
+    List missing = {0}, extra = {0}, different = {0};
+    for (int32_t i = 0; i < count; i++) compare_tensor(archive, &tensors[i], &missing, &different);
+    list_extra(archive, count, tensors, &extra);
+    bool same = missing.count + extra.count + different.count == 0;
+    if (!same) {
+        rt_text_quotes(archive->error, archive->path);
+        rt_text_adds(archive->error, " holds another model");
+        list_end(&different, archive->error, ": ");
+        list_end(&missing, archive->error, different.count ? "; it lacks " : ": it lacks ");
+        list_end(&extra, archive->error,
+                 different.count + missing.count ? "; the program has no " : ": the program has no ");
+    }
+    rt_text_free(&missing.text);
+    rt_text_free(&extra.text);
+    rt_text_free(&different.text);
+    return same;
+}
+
+/* --- reading */
+static void store_float(int32_t dtype, double x, uint8_t *out) {
+    float single = (float)x;
+    uint16_t half = dtype == NN_F16 ? rt_to_f16(x) : rt_to_bf16(x);
+    if (dtype == NN_F64)
+        memcpy(out, &x, 8);
+    else if (dtype == NN_F32)
+        memcpy(out, &single, 4);
+    else
+        memcpy(out, &half, 2);
+}
+
+static bool read_converted(const Archive *archive, const rt_st_entry *entry, const nn_tensor *tensor) {
+    int32_t from = rt_st_type(entry->type)->dtype;
+    size_t in_bytes = rt_dtype_bytes(from), out_bytes = rt_dtype_bytes(tensor->dtype);
+    uint8_t *out = tensor->data, *buffer = rt_allocate(CONVERSION_BYTES);
+    bool good = true;
+    for (uint64_t at = entry->begin; good && at < entry->end;) {
+        size_t part = entry->end - at < CONVERSION_BYTES ? (size_t)(entry->end - at) : CONVERSION_BYTES;
+        good = rt_file_read(archive->file, archive->path, buffer, part, (int64_t)(archive->data + at),
+                            archive->error);
+        for (size_t i = 0; good && i < part; i += in_bytes, out += out_bytes)
+            store_float(tensor->dtype, rt_element_float(from, buffer + i), out);
+        at += part;
+    }
+    free(buffer);
+    return good;
+}
+
+static bool read_tensor(const Archive *archive, const nn_tensor *tensor) {
+    const rt_st_entry *entry = rt_st_find(&archive->index, tensor->name);
+    if (rt_st_type(entry->type)->dtype != tensor->dtype) return read_converted(archive, entry, tensor);
+    size_t bytes = (size_t)(entry->end - entry->begin);
+    uint8_t *out = tensor->data;
+    if (!rt_file_read(archive->file, archive->path, out, bytes, (int64_t)(archive->data + entry->begin),
+                      archive->error))
+        return false;
+    /* Generated code relies on bools being 0 or 1. */
+    for (size_t i = 0; tensor->dtype == NN_BOOL && i < bytes; i++) out[i] = out[i] != 0;
+    return true;
+}
+
+void nn_load(nn_rt *rt, const nn_loc *loc, const char *path, int32_t count, const nn_tensor *tensors) {
+    rt_text error = {0};
+    Archive archive = {.path = path, .file = -1, .error = &error};
+    bool good = open_archive(&archive) && compare(&archive, count, tensors);
+    for (int32_t i = 0; good && i < count; i++) good = read_tensor(&archive, &tensors[i]);
+    close_archive(&archive);
+    if (!good) {
+        rt_text message = {0};
+        rt_text_addf(&message, "cannot load the weights: %s", error.bytes);
+        rt_fail(rt, loc, message.bytes, NULL);
+    }
+    rt_text_free(&error);
+}

@@ -1,0 +1,85 @@
+/* `--metrics FILE`: a line of JSON for each report, `{"step":1,"time":0.25,"loss":2.3}`. `step` counts the
+ * reports, `time` is in seconds since the command started. What JSON has no number for is the string "NaN",
+ * "Infinity" or "-Infinity". */
+#include "rt.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+void nn_report(nn_rt *rt, const nn_loc *loc, int32_t count, const nn_tensor *values) {
+    (void)loc;
+    rt_progress_metrics(rt, count, values);
+    rt_metrics_add(rt, count, values);
+}
+
+bool rt_metrics_open(nn_rt *rt, const char *path, rt_text *error) {
+    rt->metrics.path = path;
+    rt->metrics.file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (rt->metrics.file >= 0) return true;
+    int reason = errno;
+    rt_text_adds(error, "cannot write metrics to ");
+    rt_text_quotes(error, path);
+    rt_text_addf(error, ": %s", strerror(reason));
+    return false;
+}
+
+static void add_json_string(rt_text *line, const char *string) {
+    rt_text_adds(line, "\"");
+    for (const char *at = string; *at; at++) {
+        if (*at == '"' || *at == '\\')
+            rt_text_addf(line, "\\%c", *at);
+        else if ((unsigned char)*at < 0x20)
+            rt_text_addf(line, "\\u%04x", (unsigned)*at);
+        else
+            rt_text_add(line, at, 1);
+    }
+    rt_text_adds(line, "\"");
+}
+
+static void add_json_value(rt_text *line, const nn_tensor *value) {
+    if (value->dtype == NN_STR) {
+        add_json_string(line, *(const char *const *)value->data);
+    } else if (rt_dtype_is_float(value->dtype) && !isfinite(rt_element_float(value->dtype, value->data))) {
+        double x = rt_element_float(value->dtype, value->data);
+        rt_text_adds(line, isnan(x) ? "\"NaN\"" : x > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+    } else {
+        rt_text_element(line, value->dtype, value->data, "", 0);
+    }
+}
+
+/* A lost log is no reason to lose the training: it goes on without. */
+static void give_up(nn_rt *rt, int reason) {
+    rt_text message = {0};
+    rt_text_adds(&message, "cannot write metrics to ");
+    rt_text_quotes(&message, rt->metrics.path);
+    rt_text_addf(&message, ": %s; no more metrics will be written", strerror(reason));
+    rt_warn(rt, message.bytes);
+    rt_text_free(&message);
+    rt_metrics_close(rt);
+}
+
+void rt_metrics_add(nn_rt *rt, int32_t count, const nn_tensor *values) {
+    rt->metrics.step++;
+    if (rt->metrics.file < 0) return;
+    rt_text line = {0};
+    rt_text_addf(&line, "{\"step\":%lld,\"time\":%.3f", (long long)rt->metrics.step, rt_now() - rt->started);
+    for (int32_t i = 0; i < count; i++) {
+        if (values[i].rank != 0) continue;
+        rt_text_adds(&line, ",");
+        add_json_string(&line, values[i].name ? values[i].name : "value");
+        rt_text_adds(&line, ":");
+        add_json_value(&line, &values[i]);
+    }
+    rt_text_adds(&line, "}\n");
+    /* One write a line, so that a killed program leaves whole lines. */
+    ssize_t written = write(rt->metrics.file, line.bytes, line.length);
+    if (written != (ssize_t)line.length) give_up(rt, written < 0 ? errno : ENOSPC);
+    rt_text_free(&line);
+}
+
+void rt_metrics_close(nn_rt *rt) {
+    if (rt->metrics.file >= 0) close(rt->metrics.file);
+    rt->metrics.file = -1;
+}

@@ -1,0 +1,85 @@
+/* A run from the command line to the exit status. */
+#include "rt.h"
+#include "rt_cli.h"
+#include <unistd.h>
+
+#ifndef NNC_VERSION
+#error "the build defines NNC_VERSION"
+#endif
+
+const nn_program_table *nn_running_program(const nn_rt *rt) { return rt->program; }
+const nn_command *nn_running_command(const nn_rt *rt) { return rt->command; }
+int64_t nn_seed(const nn_rt *rt) { return rt->seed; }
+
+static int usage_error(const rt_cli *cli, const rt_text *error) {
+    fprintf(stderr, "error: %s\nhelp: `%s", rt_text_string(error), cli->invoked_as);
+    if (cli->command && cli->program->command_count != 1) {
+        rt_text name = {0};
+        rt_option_name(&name, cli->command->name);
+        fprintf(stderr, " %s", name.bytes);
+        rt_text_free(&name);
+    }
+    fputs(" --help` shows what there is\n", stderr);
+    return RT_EXIT_USAGE;
+}
+
+static int show(nn_rt *rt, rt_text *text) {
+    fputs(rt_text_string(text), stdout);
+    rt_text_free(text);
+    rt_flush(rt);
+    return 0;
+}
+
+static int show_help(nn_rt *rt, const rt_cli *cli) {
+    rt_text text = {0};
+    rt_help(&text, cli, rt_terminal_width(STDOUT_FILENO));
+    return show(rt, &text);
+}
+
+static int show_version(nn_rt *rt, const rt_cli *cli) {
+    rt_text text = {0};
+    rt_text_addf(&text, "%s, built with nnc " NNC_VERSION "\n", cli->program->name);
+    return show(rt, &text);
+}
+
+static int run_command(nn_rt *rt, const rt_cli *cli) {
+    rt->command = cli->command;
+    rt->seed = cli->global[RT_SEED].i;
+    rt->threads = (int32_t)cli->global[RT_THREADS].i;
+    rt->quiet = cli->global[RT_QUIET].b;
+    rt->started = rt_now();
+    rt_progress_init(rt);
+    rt_text error = {0};
+    if (cli->global_given[RT_METRICS] && !rt_metrics_open(rt, cli->global[RT_METRICS].s, &error))
+        rt_fail(rt, NULL, error.bytes, NULL);
+    rt->command->run(rt, cli->args);
+    rt_progress_clear(rt);
+    rt_flush(rt);
+    return 0;
+}
+
+static void free_run(nn_rt *rt) {
+    rt_data_free(rt); /* before the pool: its prefetching thread reads them */
+    rt_pool_free(rt);
+    rt_metrics_close(rt);
+    rt_memory_free(rt);
+}
+
+int nn_main(const nn_program_table *program, int argc, char **argv) {
+    nn_rt rt = {.program = program, .metrics.file = -1, .stdout_is_terminal = isatty(STDOUT_FILENO) == 1};
+    rt_cli cli;
+    rt_text error = {0};
+    int status;
+    if (!rt_cli_parse(&cli, program, argc, argv, &error))
+        status = usage_error(&cli, &error);
+    else if (cli.global[RT_HELP].b)
+        status = show_help(&rt, &cli);
+    else if (cli.global[RT_VERSION].b)
+        status = show_version(&rt, &cli);
+    else
+        status = run_command(&rt, &cli);
+    rt_text_free(&error);
+    rt_cli_free(&cli);
+    free_run(&rt);
+    return status;
+}
