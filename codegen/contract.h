@@ -1,6 +1,7 @@
-/* Matrix products in the most general form: C[batch, m, n] = Σ_k A[batch, m, k] · B[batch, k, n], where each of batch, m, n and k is a list of axes
- * with arbitrary strides. Emitted as register-tiled outer-product micro-kernels on explicit vectors (GotoBLAS, Goto & van de Geijn 2008; tile sizes
- * measured, see docs/performance.md). */
+/* Matrix products in the most general form: C[batch, m, n] = Σ_k A[batch, m, k] · B[batch, k, n], where each
+ * of batch, m, n and k is a list of axes with arbitrary strides. Emitted as register-tiled outer-product
+ * micro-kernels on explicit vectors (GotoBLAS, Goto & van de Geijn 2008; tile sizes measured, see
+ * docs/performance.md). */
 #ifndef CODEGEN_CONTRACT_H
 #define CODEGEN_CONTRACT_H
 
@@ -20,24 +21,26 @@ typedef struct {
 
 typedef struct Contract Contract;
 
-/* The epilogue: receives `lanes` results in one register of the accumulator's type, consecutive along axis `lane_axis` (an index into
- * `index`), the first at `index` (an i64 an axis: batch…, m…, n…), and stores what it makes of them. For one lane `lane_axis` is meaningless. */
-typedef void ContractStore(Emit *e, const Contract *c, const LLVMValueRef *index, LLVMValueRef value, uint32_t lanes,
-                           uint32_t lane_axis, void *user);
+/* The epilogue: receives `lanes` results in one register of the accumulator's type, consecutive along axis
+ * `lane_axis` (an index into `index`), the first at `index` (an i64 an axis: batch…, m…, n…), and stores what
+ * it makes of them. For one lane `lane_axis` is meaningless. */
+typedef void ContractStore(Emit *e, const Contract *c, const LLVMValueRef *index, LLVMValueRef value,
+                           uint32_t lanes, uint32_t lane_axis, void *user);
 
 struct Contract {
     uint32_t batch_count, m_count, n_count, k_count; /* any may be 0 (extent 1) */
     const ContractAxis *batch, *m, *n, *k;           /* outer to inner */
-    DType dtype;                                     /* of A and B in memory; accumulates in f32 (f16, bf16), itself otherwise */
-    LLVMValueRef a, b;                               /* pointers to the first elements */
+    DType dtype;       /* of A and B in memory; accumulates in f32 (f16, bf16), itself otherwise */
+    LLVMValueRef a, b; /* pointers to the first elements */
     ContractStore *store;
     void *user;
 };
 
-/* The number of chunks the work is cut into, from sizes alone: emitted at the call, in the host function. Constant where sizes are. */
+/* The number of chunks the work is cut into, from sizes alone: emitted at the call, in the host function.
+ * Constant where sizes are. */
 LLVMValueRef contract_chunks(Emit *e, const Contract *c);
-/* Code for chunk number `chunk` (i64), inside a kernel function whose e->rt is set. Adjacent axes that are contiguous in each operand
- * are merged first. */
+/* Code for chunk number `chunk` (i64), inside a kernel function whose e->rt is set. Adjacent axes that are
+ * contiguous in each operand are merged first. */
 void emit_contract(Emit *e, const Contract *c, LLVMValueRef chunk);
 
 #endif

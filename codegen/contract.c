@@ -1,0 +1,515 @@
+/* Products: the loops over chunks, blocks and tiles around the micro-kernel, and the calls of the epilogue.
+ *
+ * for each product of the chunk, for each block of columns:
+ *     for each block of k:
+ *         pack B's block, if the schedule says so
+ *         for each tile of rows (packed likewise), for each panel of columns:
+ *             multiply in registers; leave the sums in a buffer
+ *             unless k is in blocks: the epilogue of the tile
+ *     if k is in blocks: the epilogue of all rows and columns
+ * With k in one block the buffer is one tile on the stack; in several it is the rows and columns of the
+ * chunk's block, in scratch memory. */
+#include "codegen/contract_pack.h"
+#include "codegen/contract_product.h"
+#include "codegen/vector.h"
+#include <assert.h>
+#include <string.h>
+
+/* Which tile computes what is left over: the first whose bound is not below what is left. */
+typedef struct {
+    uint32_t tile; /* rows, or vectors */
+    int64_t bound; /* rows, or columns */
+    bool exact;    /* never used for less than its bound; so nothing has to be masked or repeated */
+} Variant;
+
+enum { MAX_VARIANTS = 6 };
+
+typedef struct {
+    Variant at[MAX_VARIANTS]; /* by rising bound */
+    uint32_t count;
+} Variants;
+
+/* What is known at a place inside the loops. */
+typedef struct {
+    const Product *p;
+    Variants row_variants, column_variants;
+    LLVMValueRef index[PRODUCT_MAX_AXES];
+    Size row_from, row_to, column_from, column_to;     /* of the chunk */
+    LLVMValueRef a, b;                                 /* of this product, at k = 0 */
+    LLVMValueRef packed_a, packed_b;                   /* scratch, or NULL */
+    LLVMValueRef sums;                                 /* buffer of accumulators */
+    Size sums_stride;                                  /* its elements a row */
+    bool blocked;                                      /* is k in blocks? */
+    TileAxis k[MAX_RANK];                              /* of this block of k */
+    LLVMValueRef a_block, b_block;                     /* offsets of this block of k in A and B */
+    Size block_column, block_end;                      /* this block of columns */
+    LLVMValueRef row, row_count, column, column_count; /* this tile: its place, and how much of it exists */
+    const Variant *row_variant, *column_variant;
+    LLVMValueRef tile_a[CONTRACT_MAX_ROWS]; /* first element of each row of A in this block of k */
+} Where;
+
+static LLVMValueRef add(Emit *e, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildNSWAdd(e->builder, a, b, "");
+}
+static LLVMValueRef sub(Emit *e, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildNSWSub(e->builder, a, b, "");
+}
+static LLVMValueRef multiply(Emit *e, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildNSWMul(e->builder, a, b, "");
+}
+static LLVMValueRef minimum(Emit *e, LLVMValueRef a, LLVMValueRef b) {
+    return size_min(e, size_run_time(a), size_run_time(b)).value;
+}
+
+static uint32_t panel_width(const Product *p) { return p->plan.vectors * p->plan.lanes; }
+
+/* --- the epilogue */
+typedef struct {
+    Where *place;
+    LLVMValueRef sums;   /* first of the row */
+    LLVMValueRef column; /* first column */
+    uint32_t lanes;
+} Row;
+
+static void store_lanes(Emit *e, LLVMValueRef offset, void *user) {
+    const Row *row = user;
+    const Product *p = row->place->p;
+    LLVMValueRef index[PRODUCT_MAX_AXES];
+    memcpy(index, row->place->index, sizeof index);
+    LLVMValueRef value = vector_load(e, p->element, vector_at(e, p->element, row->sums, offset), row->lanes);
+    product_column_index(e, p, add(e, row->column, offset), index);
+    p->contract->store(e, p->contract, index, value, row->lanes, product_lane_axis(p), p->contract->user);
+}
+
+/* Calls `body` where `condition` holds. */
+static void emit_if(Emit *e, LLVMValueRef condition, LoopBody *body, LLVMValueRef argument, void *user) {
+    LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->builder));
+    LLVMBasicBlockRef then = LLVMAppendBasicBlockInContext(e->llvm, function, "then");
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->llvm, function, "after");
+    LLVMBuildCondBr(e->builder, condition, then, after);
+    LLVMPositionBuilderAtEnd(e->builder, then);
+    body(e, argument, user);
+    LLVMBuildBr(e->builder, after);
+    LLVMMoveBasicBlockAfter(after, LLVMGetInsertBlock(e->builder));
+    LLVMPositionBuilderAtEnd(e->builder, after);
+}
+
+/* The last columns, fewer than a vector: by vectors of 8, 4, 2, 1 lanes. */
+static void store_rest(Emit *e, Row *row, LLVMValueRef from, LLVMValueRef count) {
+    const Product *p = row->place->p;
+    Size columns = p->column.extent;
+    for (uint32_t lanes = p->plan.lanes / 2; lanes > 0; lanes /= 2) {
+        if (columns.known && !(columns.constant & lanes)) continue;
+        LLVMValueRef bit = LLVMBuildAnd(e->builder, count, emit_i64(e, lanes), "");
+        LLVMValueRef there = LLVMBuildICmp(e->builder, LLVMIntNE, bit, emit_i64(e, 0), "");
+        row->lanes = lanes;
+        emit_if(e, there, store_lanes, from, row);
+        from = add(e, from, bit);
+    }
+}
+
+typedef struct {
+    Where *place;
+    LLVMValueRef row, column, column_count, sums;
+    Size stride;
+} Epilogue;
+
+static void epilogue_row(Emit *e, LLVMValueRef r, void *user) {
+    const Epilogue *epilogue = user;
+    const Product *p = epilogue->place->p;
+    uint32_t lanes = p->plan.lanes;
+    product_index(e, p, &p->rows, add(e, epilogue->row, r), epilogue->place->index);
+    Row row = {.place = epilogue->place,
+               .sums = vector_at(e, p->element, epilogue->sums, multiply(e, r, epilogue->stride.value)),
+               .column = epilogue->column,
+               .lanes = lanes};
+    Size columns = p->column.extent;
+    Size count = size_run_time(epilogue->column_count);
+    Size whole = size_mul(e, size_div(e, count, lanes), size_known(e, lanes));
+    emit_loop(e, emit_i64(e, 0), whole.value, lanes, "store", store_lanes, &row);
+    if (!columns.known || columns.constant % lanes) store_rest(e, &row, whole.value, count.value);
+}
+
+static void emit_epilogue(Emit *e, Epilogue *epilogue, LLVMValueRef row_count) {
+    emit_loop(e, emit_i64(e, 0), row_count, 1, "row", epilogue_row, epilogue);
+}
+
+/* --- one tile */
+static LLVMTypeRef a_type(const Where *at) { return at->packed_a ? at->p->element : at->p->memory; }
+static LLVMTypeRef b_type(const Where *at) { return at->packed_b ? at->p->element : at->p->memory; }
+
+/* Strides of the packed block along k: of the innermost axis `unit`, of the others what lies inside them. */
+static void packed_strides(Emit *e, const Where *at, Tile *tile, bool of_b, int64_t unit) {
+    Size stride = size_known(e, unit);
+    for (uint32_t i = tile->k_count; i-- > 0;) {
+        *(of_b ? &tile->k[i].b : &tile->k[i].a) = stride;
+        stride = size_mul(e, stride, at->k[i].extent);
+    }
+}
+
+static Size block_depth(Emit *e, const Where *at) {
+    Size depth = size_known(e, 1);
+    for (uint32_t i = 0; i < at->p->k.count; i++) depth = size_mul(e, depth, at->k[i].extent);
+    return depth;
+}
+
+static LLVMValueRef tile_b(Emit *e, const Where *at) {
+    const Product *p = at->p;
+    LLVMValueRef place;
+    if (at->packed_b) {
+        place = multiply(e, sub(e, at->column, at->block_column.value), block_depth(e, at).value);
+        return vector_at(e, p->element, at->packed_b, place);
+    }
+    place = add(e, multiply(e, at->column, p->column.b.value), at->b_block);
+    return vector_at(e, p->memory, at->b, place);
+}
+
+static void set_masks(Emit *e, const Where *at, Tile *tile) {
+    const Variant *variant = at->column_variant;
+    uint32_t lanes = tile->lanes;
+    for (uint32_t v = 0; v < tile->vectors; v++) {
+        int64_t end = (int64_t)(v + 1) * lanes;
+        if (at->packed_b || lanes == 1 || (variant->exact && variant->bound >= end)) continue;
+        LLVMValueRef left = variant->exact ? emit_i64(e, variant->bound) : at->column_count;
+        tile->mask[v] = vector_first_lanes(e, sub(e, left, emit_i64(e, end - lanes)), lanes);
+    }
+}
+
+static LLVMValueRef sum_pointer(Emit *e, const Where *at, uint32_t r, uint32_t v) {
+    const Product *p = at->p;
+    LLVMValueRef row = emit_i64(e, r), column = emit_i64(e, (int64_t)v * p->plan.lanes);
+    if (at->blocked) {
+        row = add(e, sub(e, at->row, at->row_from.value), row);
+        column = add(e, sub(e, at->column, at->block_column.value), column);
+    }
+    return vector_at(e, p->element, at->sums, add(e, multiply(e, row, at->sums_stride.value), column));
+}
+
+/* Multiplies with the tile of the place's variants. Rows that only repeat the last one are computed, not
+ * stored. */
+static void multiply_tile(Emit *e, void *user) {
+    const Where *at = user;
+    const Product *p = at->p;
+    uint32_t lanes = p->plan.lanes;
+    Tile tile = {.rows = at->row_variant->tile,
+                 .vectors = at->column_variant->tile,
+                 .lanes = lanes,
+                 .element = p->element,
+                 .a_memory = a_type(at),
+                 .b_memory = b_type(at),
+                 .b = tile_b(e, at),
+                 .k_count = p->k.count};
+    memcpy(tile.k, at->k, sizeof tile.k);
+    memcpy(tile.a, at->tile_a, sizeof tile.a);
+    if (at->packed_a) packed_strides(e, at, &tile, false, tile.rows);
+    if (at->packed_b) packed_strides(e, at, &tile, true, panel_width(p));
+    set_masks(e, at, &tile);
+    for (uint32_t i = 0; i < tile.rows * tile.vectors; i++)
+        tile.sum[i] = at->blocked ? vector_load(e, p->element,
+                                                sum_pointer(e, at, i / tile.vectors, i % tile.vectors), lanes)
+                                  : LLVMConstNull(emit_lanes(p->element, lanes));
+    tile_multiply(e, &tile);
+    for (uint32_t i = 0; i < tile.rows * tile.vectors; i++)
+        vector_store(e, tile.sum[i], sum_pointer(e, at, i / tile.vectors, i % tile.vectors));
+}
+
+/* --- choosing a variant at run time */
+typedef void VariantBody(Emit *e, void *user);
+
+static void each_variant(Emit *e, const Variants *variants, LLVMValueRef count, const Variant **chosen,
+                         VariantBody *body, void *user) {
+    LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->builder));
+    LLVMBasicBlockRef join = LLVMAppendBasicBlockInContext(e->llvm, function, "join");
+    for (uint32_t i = 0; i < variants->count; i++) {
+        LLVMBasicBlockRef next = NULL;
+        *chosen = &variants->at[i];
+        if (i + 1 < variants->count) {
+            LLVMBasicBlockRef here = LLVMAppendBasicBlockInContext(e->llvm, function, "variant");
+            next = LLVMAppendBasicBlockInContext(e->llvm, function, "else");
+            LLVMValueRef bound = emit_i64(e, (*chosen)->bound);
+            LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSLE, count, bound, ""), here, next);
+            LLVMPositionBuilderAtEnd(e->builder, here);
+        }
+        body(e, user);
+        LLVMBuildBr(e->builder, join);
+        if (next) LLVMPositionBuilderAtEnd(e->builder, next);
+    }
+    LLVMMoveBasicBlockAfter(join, LLVMGetLastBasicBlock(function));
+    LLVMPositionBuilderAtEnd(e->builder, join);
+}
+
+static void add_variant(Variants *variants, uint32_t tile, int64_t bound, bool exact) {
+    uint32_t at = variants->count;
+    for (uint32_t i = 0; i < variants->count; i++)
+        if (variants->at[i].bound == bound && variants->at[i].exact) return;
+    for (; at > 0 && variants->at[at - 1].bound > bound; at--) variants->at[at] = variants->at[at - 1];
+    assert(variants->count < MAX_VARIANTS);
+    variants->at[at] = (Variant){tile, bound, exact};
+    variants->count++;
+}
+
+/* What tiles of `tile` units leave over of `size` units: exactly that where it is known. `unit` is rows (1)
+ * or lanes. */
+static void add_exact(Variants *variants, int64_t size, uint32_t tile, uint32_t unit) {
+    int64_t width = (int64_t)tile * unit;
+    if (size >= width) add_variant(variants, tile, width, true);
+    if (size % width) add_variant(variants, (uint32_t)((size % width + unit - 1) / unit), size % width, true);
+}
+
+/* Of a size that is known: the tile and what can be left over of the last chunk and of the others. Of a
+ * run-time size: the tile, half of it, one unit; with `masked`, what is left over needs code of its own even
+ * where it takes a whole tile. */
+static Variants variants_of(Size size, int64_t chunk, uint32_t tile, uint32_t unit, bool masked) {
+    Variants variants = {.count = 0};
+    int64_t width = (int64_t)tile * unit;
+    if (size.known) {
+        if (chunk && size.constant >= chunk) add_exact(&variants, chunk, tile, unit);
+        add_exact(&variants, chunk ? size.constant % chunk : size.constant, tile, unit);
+        return variants;
+    }
+    if (masked) add_variant(&variants, tile, width, true);
+    if (masked && width > 1) add_variant(&variants, tile, width - 1, false);
+    if (!masked) add_variant(&variants, tile, width, false);
+    if (tile > 1) add_variant(&variants, 1, unit, false);
+    if (tile > 3) add_variant(&variants, tile / 2, (int64_t)(tile / 2) * unit, false);
+    return variants;
+}
+
+/* --- tiles */
+static void tile_columns(Emit *e, void *user) {
+    Where *at = user;
+    each_variant(e, &at->column_variants, at->column_count, &at->column_variant, multiply_tile, at);
+}
+
+static void load_rows(Emit *e, void *user) {
+    Where *at = user;
+    const Product *p = at->p;
+    LLVMValueRef last = sub(e, at->row_count, emit_i64(e, 1));
+    PackA pack = {.memory = p->memory,
+                  .element = p->element,
+                  .target = at->packed_a,
+                  .k_count = p->k.count,
+                  .rows = at->row_variant->tile,
+                  .k = at->k};
+    bool exact = at->row_variant->exact;
+    for (uint32_t r = 0; r < pack.rows; r++) {
+        LLVMValueRef number = emit_i64(e, r);
+        LLVMValueRef row = add(e, at->row, exact ? number : minimum(e, number, last));
+        LLVMValueRef offset = add(e, product_offset(e, &p->rows, false, row), at->a_block);
+        pack.row[r] = vector_at(e, p->memory, at->a, offset);
+        at->tile_a[r] = pack.row[r];
+    }
+    if (!at->packed_a) return;
+    pack.contiguous = exact && (p->rows.count == 0 || (p->rows.count == 1 && size_is(p->rows.at[0].a, 1)));
+    pack_a(e, &pack);
+    for (uint32_t r = 0; r < pack.rows; r++)
+        at->tile_a[r] = vector_at(e, p->element, at->packed_a, emit_i64(e, r));
+}
+
+static void panel_body(Emit *e, LLVMValueRef column, void *user) {
+    Where *at = user;
+    const Product *p = at->p;
+    at->column = column;
+    at->column_count = minimum(e, sub(e, at->block_end.value, column), emit_i64(e, panel_width(p)));
+    tile_columns(e, at);
+    if (at->blocked) return;
+    Epilogue epilogue = {.place = at,
+                         .row = at->row,
+                         .column = column,
+                         .column_count = at->column_count,
+                         .sums = at->sums,
+                         .stride = at->sums_stride};
+    emit_epilogue(e, &epilogue, at->row_count);
+}
+
+static void tile_row(Emit *e, void *user) {
+    Where *at = user;
+    load_rows(e, at);
+    emit_loop(e, at->block_column.value, at->block_end.value, panel_width(at->p), "panel", panel_body, at);
+}
+
+static void row_body(Emit *e, LLVMValueRef row, void *user) {
+    Where *at = user;
+    at->row = row;
+    at->row_count = minimum(e, sub(e, at->row_to.value, row), emit_i64(e, at->p->plan.rows));
+    each_variant(e, &at->row_variants, at->row_count, &at->row_variant, tile_row, at);
+}
+
+/* --- blocks */
+static void pack_block(Emit *e, Where *at) {
+    const Product *p = at->p;
+    LLVMValueRef first = add(e, multiply(e, at->block_column.value, p->column.b.value), at->b_block);
+    PackB pack = {.memory = p->memory,
+                  .element = p->element,
+                  .source = vector_at(e, p->memory, at->b, first),
+                  .target = at->packed_b,
+                  .columns = size_sub(e, at->block_end, at->block_column),
+                  .column_stride = p->column.b,
+                  .k_count = p->k.count,
+                  .lanes = p->plan.lanes,
+                  .width = panel_width(p),
+                  .k = at->k};
+    pack_b(e, &pack);
+}
+
+/* One block of k, from `from` steps of the outermost k axis on. */
+static void depth_body(Emit *e, LLVMValueRef from, void *user) {
+    Where *at = user;
+    const ProductAxes *k = &at->p->k;
+    at->a_block = at->b_block = emit_i64(e, 0);
+    if (k->count) {
+        at->a_block = multiply(e, from, k->at[0].a.value);
+        at->b_block = multiply(e, from, k->at[0].b.value);
+    }
+    if (at->packed_b) pack_block(e, at);
+    emit_loop(e, at->row_from.value, at->row_to.value, at->p->plan.rows, "rows", row_body, at);
+}
+
+static void clear_sums(Emit *e, const Where *at) {
+    Size rows = size_sub(e, at->row_to, at->row_from);
+    Size bytes = size_mul(e, size_mul(e, rows, at->sums_stride),
+                          size_known(e, (int64_t)LLVMABISizeOfType(e->layout, at->p->element)));
+    LLVMValueRef zero = LLVMConstInt(LLVMInt8TypeInContext(e->llvm), 0, false);
+    LLVMBuildMemSet(e->builder, at->sums, zero, bytes.value,
+                    LLVMABIAlignmentOfType(e->layout, at->p->element));
+}
+
+static void blocks_of_depth(Emit *e, Where *at) {
+    int64_t size = at->p->k.at[0].extent.constant, block = at->p->plan.depth_block;
+    clear_sums(e, at);
+    at->k[0].extent = size_known(e, block);
+    emit_loop(e, emit_i64(e, 0), emit_i64(e, size / block * block), block, "depth", depth_body, at);
+    if (size % block == 0) return;
+    at->k[0].extent = size_known(e, size % block);
+    depth_body(e, emit_i64(e, size / block * block), at);
+}
+
+static void block_body(Emit *e, LLVMValueRef column, void *user) {
+    Where *at = user;
+    int64_t block = at->p->plan.column_block;
+    at->block_column = size_run_time(column);
+    at->block_end = at->column_to;
+    if (block)
+        at->block_end = size_min(e, size_add(e, at->block_column, size_known(e, block)), at->column_to);
+    if (!at->blocked) {
+        depth_body(e, emit_i64(e, 0), at);
+        return;
+    }
+    blocks_of_depth(e, at);
+    Epilogue epilogue = {.place = at,
+                         .row = at->row_from.value,
+                         .column = column,
+                         .column_count = size_sub(e, at->block_end, at->block_column).value,
+                         .sums = at->sums,
+                         .stride = at->sums_stride};
+    emit_epilogue(e, &epilogue, size_sub(e, at->row_to, at->row_from).value);
+}
+
+static void blocks_of_columns(Emit *e, Where *at) {
+    int64_t block = at->p->plan.column_block;
+    if (block)
+        emit_loop(e, at->column_from.value, at->column_to.value, block, "block", block_body, at);
+    else
+        block_body(e, at->column_from.value, at);
+}
+
+static void product_body(Emit *e, LLVMValueRef outer, void *user) {
+    Where *at = user;
+    const Product *p = at->p;
+    product_index(e, p, &p->outer, outer, at->index);
+    at->a = vector_at(e, p->memory, p->a, product_offset(e, &p->outer, false, outer));
+    at->b = vector_at(e, p->memory, p->b, product_offset(e, &p->outer, true, outer));
+    blocks_of_columns(e, at);
+}
+
+/* --- memory */
+/* The columns that are in use together, at most. */
+static Size columns_together(Emit *e, const Product *p) {
+    Size columns = p->column.extent;
+    if (p->plan.chunk_columns) columns = size_min(e, columns, size_known(e, p->plan.chunk_columns));
+    if (p->plan.column_block) columns = size_min(e, columns, size_known(e, p->plan.column_block));
+    return size_round_up(e, columns, panel_width(p));
+}
+
+static Size depth_together(Emit *e, const Product *p) {
+    if (!p->plan.depth_block) return p->depth;
+    Size inner = size_known(e, p->plan.depth_block);
+    for (uint32_t i = 1; i < p->k.count; i++) inner = size_mul(e, inner, p->k.at[i].extent);
+    return inner;
+}
+
+static Size aligned(Emit *e, const Product *p, Size elements) {
+    return size_round_up(e, elements, (int64_t)(64 / LLVMABISizeOfType(e->layout, p->element)));
+}
+
+static void take_memory(Emit *e, Where *at) {
+    const Product *p = at->p;
+    Size none = size_known(e, 0), a = none, b = none, sums = none;
+    Size rows =
+        p->plan.chunk_rows ? size_min(e, p->row_count, size_known(e, p->plan.chunk_rows)) : p->row_count;
+    if (p->plan.pack_a) a = aligned(e, p, size_mul(e, depth_together(e, p), size_known(e, p->plan.rows)));
+    if (p->plan.pack_b) b = aligned(e, p, size_mul(e, depth_together(e, p), columns_together(e, p)));
+    if (at->blocked) sums = size_mul(e, rows, columns_together(e, p));
+    at->sums_stride = at->blocked ? columns_together(e, p) : size_known(e, panel_width(p));
+    if (!at->blocked)
+        at->sums = emit_alloca(
+            e,
+            LLVMArrayType2(emit_lanes(p->element, p->plan.lanes), (uint64_t)p->plan.rows * p->plan.vectors),
+            "sums");
+    Size elements = size_add(e, size_add(e, a, b), sums);
+    if (size_is(elements, 0)) return;
+    Size bytes = size_mul(e, elements, size_known(e, (int64_t)LLVMABISizeOfType(e->layout, p->element)));
+    LLVMTypeRef type;
+    LLVMValueRef function = emit_runtime(e, "nn_scratch", &type);
+    LLVMValueRef arguments[] = {e->rt, bytes.value};
+    LLVMValueRef scratch = LLVMBuildCall2(e->builder, type, function, arguments, 2, "scratch");
+    if (p->plan.pack_a) at->packed_a = scratch;
+    if (p->plan.pack_b) at->packed_b = vector_at(e, p->element, scratch, a.value);
+    if (at->blocked) at->sums = vector_at(e, p->element, scratch, size_add(e, a, b).value);
+}
+
+/* --- chunks */
+static Size pieces(Emit *e, Size size, int64_t chunk) {
+    return chunk ? size_div_up(e, size, chunk) : size_known(e, 1);
+}
+
+LLVMValueRef contract_chunks(Emit *e, const Contract *contract) {
+    Product p;
+    product_open(e, contract, &p);
+    Size count = pieces(e, p.outer_count, p.plan.chunk_outer);
+    count = size_mul(e, count, pieces(e, p.row_count, p.plan.chunk_rows));
+    return size_mul(e, count, pieces(e, p.column.extent, p.plan.chunk_columns)).value;
+}
+
+/* The part of `size` that piece number *chunk % pieces covers; *chunk becomes *chunk / pieces. */
+static void take_piece(Emit *e, LLVMValueRef *chunk, Size size, int64_t length, Size *from, Size *to) {
+    *from = size_known(e, 0), *to = size;
+    if (!length) return;
+    Size count = pieces(e, size, length), step = size_known(e, length);
+    if (size_is(count, 1)) return;
+    LLVMValueRef number = LLVMBuildURem(e->builder, *chunk, count.value, "");
+    *chunk = LLVMBuildUDiv(e->builder, *chunk, count.value, "");
+    *from = size_mul(e, size_run_time(number), step);
+    *to = size_add(e, *from, step);
+    bool even = size.known && size.constant % length == 0;
+    if (!even) *to = size_min(e, *to, size);
+}
+
+void emit_contract(Emit *e, const Contract *contract, LLVMValueRef chunk) {
+    Product p;
+    product_open(e, contract, &p);
+    Where at = {.p = &p};
+    Size outer_from, outer_to;
+    at.row_variants = variants_of(p.row_count, p.plan.chunk_rows, p.plan.rows, 1, false);
+    at.column_variants =
+        variants_of(p.column.extent, p.plan.chunk_columns, p.plan.vectors, p.plan.lanes, !p.plan.pack_b);
+    at.blocked = p.plan.depth_block && p.k.count && p.k.at[0].extent.constant > p.plan.depth_block;
+    if (!at.blocked) p.plan.depth_block = 0;
+    for (uint32_t i = 0; i < product_index_count(&p); i++) at.index[i] = emit_i64(e, 0);
+    for (uint32_t i = 0; i < p.k.count; i++) at.k[i] = (TileAxis){p.k.at[i].extent, p.k.at[i].a, p.k.at[i].b};
+    take_memory(e, &at);
+    take_piece(e, &chunk, p.column.extent, p.plan.chunk_columns, &at.column_from, &at.column_to);
+    take_piece(e, &chunk, p.row_count, p.plan.chunk_rows, &at.row_from, &at.row_to);
+    take_piece(e, &chunk, p.outer_count, p.plan.chunk_outer, &outer_from, &outer_to);
+    emit_loop(e, outer_from.value, outer_to.value, 1, "product", product_body, &at);
+}

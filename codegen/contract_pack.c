@@ -1,0 +1,300 @@
+/* Packing of operands for the micro-kernel. */
+#include "codegen/contract_pack.h"
+#include "codegen/vector.h"
+#include <assert.h>
+
+enum { MAX_LANES = 64 };
+
+/* --- walking over k: all axes but the innermost are loops here, the innermost is up to the packer */
+typedef struct KWalk KWalk;
+typedef void KBody(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset);
+struct KWalk {
+    const TileAxis *k;
+    uint32_t k_count;
+    bool of_b;
+    KBody *body;
+    const void *user;
+    /* the state of the walk */
+    uint32_t level;
+    LLVMValueRef flat, offset;
+};
+
+static void walk_level(Emit *e, KWalk *walk);
+
+static void walk_step(Emit *e, LLVMValueRef i, void *user) {
+    KWalk *outer = user;
+    KWalk inner = *outer;
+    const TileAxis *axis = &outer->k[outer->level];
+    LLVMValueRef stride = outer->of_b ? axis->b.value : axis->a.value;
+    inner.offset = LLVMBuildNSWAdd(e->builder, outer->offset, LLVMBuildNSWMul(e->builder, i, stride, ""), "");
+    LLVMValueRef scaled = LLVMBuildNSWMul(e->builder, outer->flat, axis->extent.value, "");
+    inner.flat = LLVMBuildNSWAdd(e->builder, scaled, i, "");
+    inner.level++;
+    walk_level(e, &inner);
+}
+
+/* `flat` counts the steps of the axes so far; the body gets it times the innermost extent. */
+static void walk_level(Emit *e, KWalk *walk) {
+    if (walk->level + 1 < walk->k_count) {
+        emit_loop(e, emit_i64(e, 0), walk->k[walk->level].extent.value, 1, "pack", walk_step, walk);
+        return;
+    }
+    LLVMValueRef flat = walk->flat;
+    if (walk->k_count) flat = LLVMBuildNSWMul(e->builder, flat, walk->k[walk->level].extent.value, "");
+    walk->body(e, walk, flat, walk->offset);
+}
+
+static void walk_k(Emit *e, const TileAxis *k, uint32_t count, bool of_b, KBody *body, const void *user) {
+    LLVMValueRef zero = emit_i64(e, 0);
+    KWalk walk = {
+        .k = k, .k_count = count, .of_b = of_b, .body = body, .user = user, .flat = zero, .offset = zero};
+    walk_level(e, &walk);
+}
+
+/* The innermost k axis; one step where there is none. */
+static TileAxis innermost(Emit *e, const TileAxis *k, uint32_t count) {
+    Size zero = size_known(e, 0);
+    return count ? k[count - 1] : (TileAxis){size_known(e, 1), zero, zero};
+}
+
+static LLVMValueRef multiply(Emit *e, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildNSWMul(e->builder, a, b, "");
+}
+static LLVMValueRef add(Emit *e, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildNSWAdd(e->builder, a, b, "");
+}
+
+/* --- B: one group of vectors, side by side */
+typedef struct {
+    const PackB *pack;
+    LLVMValueRef source, target;    /* the group's first column, at k = 0 */
+    uint32_t vectors;               /* of a contiguous group */
+    LLVMValueRef mask;              /* of a contiguous group of one vector: columns that exist, or NULL */
+    LLVMValueRef column[MAX_LANES]; /* otherwise: the offset of each lane's column */
+    LLVMValueRef flat, offset;      /* the place in k */
+} Group;
+
+static LLVMValueRef target_at(Emit *e, const Group *g, LLVMValueRef flat) {
+    LLVMValueRef row = multiply(e, flat, emit_i64(e, g->pack->width));
+    return vector_at(e, g->pack->element, g->target, row);
+}
+
+static void copy_step(Emit *e, LLVMValueRef i, void *user) {
+    const Group *g = user;
+    const PackB *pack = g->pack;
+    TileAxis axis = innermost(e, pack->k, pack->k_count);
+    LLVMValueRef from =
+        vector_at(e, pack->memory, g->source, add(e, g->offset, multiply(e, i, axis.b.value)));
+    LLVMValueRef to = target_at(e, g, add(e, g->flat, i));
+    for (uint32_t v = 0; v < g->vectors; v++) {
+        LLVMValueRef place = emit_i64(e, (int64_t)v * pack->lanes);
+        LLVMValueRef at = vector_at(e, pack->memory, from, place), value;
+        if (g->mask)
+            value = vector_load_masked(e, pack->memory, at, g->mask);
+        else
+            value = vector_load(e, pack->memory, at, pack->lanes);
+        LLVMTypeRef type = emit_lanes(pack->element, pack->lanes);
+        if (LLVMTypeOf(value) != type) value = LLVMBuildFPExt(e->builder, value, type, "");
+        vector_store(e, value, vector_at(e, pack->element, to, place));
+    }
+}
+
+static void copy_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset) {
+    Group g = *(const Group *)walk->user;
+    g.flat = flat, g.offset = offset;
+    TileAxis axis = innermost(e, walk->k, walk->k_count);
+    emit_loop(e, emit_i64(e, 0), axis.extent.value, 1, "copy", copy_step, &g);
+}
+
+static void gather_step(Emit *e, LLVMValueRef i, void *user) {
+    const Group *g = user;
+    const PackB *pack = g->pack;
+    TileAxis axis = innermost(e, pack->k, pack->k_count);
+    LLVMValueRef offset = add(e, g->offset, multiply(e, i, axis.b.value));
+    LLVMValueRef to = target_at(e, g, add(e, g->flat, i));
+    for (uint32_t lane = 0; lane < pack->lanes; lane++) {
+        LLVMValueRef from = vector_at(e, pack->memory, g->source, add(e, g->column[lane], offset));
+        LLVMValueRef value = tile_load(e, pack->memory, pack->element, from, 1);
+        vector_store(e, value, vector_at(e, pack->element, to, emit_i64(e, lane)));
+    }
+}
+
+/* --- transposition of lanes × lanes elements by shuffles that stay within 128 bits, then by shuffles of
+ * whole 128-bit blocks: one instruction each on every vector unit that we know */
+static LLVMValueRef shuffle(Emit *e, LLVMValueRef a, LLVMValueRef b, const uint32_t *from, uint32_t lanes) {
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);
+    LLVMValueRef mask[MAX_LANES];
+    for (uint32_t i = 0; i < lanes; i++) mask[i] = LLVMConstInt(i32, from[i], false);
+    return LLVMBuildShuffleVector(e->builder, a, b, LLVMConstVector(mask, lanes), "");
+}
+
+/* Within each block of `block` lanes: units of `unit` lanes from a and b in turn, from the lower or upper
+ * half of both. */
+static LLVMValueRef interleave(Emit *e, LLVMValueRef a, LLVMValueRef b, uint32_t lanes, uint32_t block,
+                               uint32_t unit, uint32_t upper) {
+    uint32_t from[MAX_LANES];
+    for (uint32_t i = 0; i < lanes; i++) {
+        uint32_t within = i % block, pair = within / (2 * unit), place = within % (2 * unit);
+        uint32_t source = i / block * block + upper * block / 2 + pair * unit + place % unit;
+        from[i] = source + (place >= unit ? lanes : 0);
+    }
+    return shuffle(e, a, b, from, lanes);
+}
+
+/* Transposes every block × block square along the diagonal of blocks, among each run of `block` rows:
+ * afterwards row i of a run holds element i of each of the run's rows, block by block. */
+static void transpose_blocks(Emit *e, LLVMValueRef *row, uint32_t lanes, uint32_t block) {
+    for (uint32_t unit = 1; unit < block; unit *= 2)
+        for (uint32_t base = 0; base < lanes; base += 2 * unit) {
+            LLVMValueRef old[MAX_LANES];
+            for (uint32_t i = 0; i < 2 * unit; i++) old[i] = row[base + i];
+            for (uint32_t i = 0; i < unit; i++) {
+                row[base + 2 * i] = interleave(e, old[i], old[i + unit], lanes, block, unit, 0);
+                row[base + 2 * i + 1] = interleave(e, old[i], old[i + unit], lanes, block, unit, 1);
+            }
+        }
+}
+
+/* Even (odd) blocks of a, then those of b. */
+static LLVMValueRef every_second(Emit *e, LLVMValueRef a, LLVMValueRef b, uint32_t lanes, uint32_t block,
+                                 uint32_t odd) {
+    uint32_t from[MAX_LANES], half = lanes / 2;
+    for (uint32_t i = 0; i < lanes; i++) {
+        uint32_t within = i % half;
+        from[i] = (within / block * 2 + odd) * block + within % block + (i >= half ? lanes : 0);
+    }
+    return shuffle(e, a, b, from, lanes);
+}
+
+/* Gathers block number n of the given vectors, taken `stride` rows apart, into one vector. */
+static LLVMValueRef collect(Emit *e, const LLVMValueRef *row, uint32_t stride, uint32_t count, uint32_t lanes,
+                            uint32_t block, uint32_t n) {
+    LLVMValueRef part[MAX_LANES];
+    for (uint32_t i = 0; i < count; i++) part[i] = row[i * stride];
+    for (; count > 1; count /= 2, n /= 2)
+        for (uint32_t i = 0; i < count / 2; i++)
+            part[i] = every_second(e, part[2 * i], part[2 * i + 1], lanes, block, n % 2);
+    return part[0];
+}
+
+static void transpose(Emit *e, LLVMValueRef *row, uint32_t lanes, uint32_t element_bytes) {
+    uint32_t block = 16 / element_bytes < lanes ? 16 / element_bytes : lanes;
+    LLVMValueRef old[MAX_LANES];
+    transpose_blocks(e, row, lanes, block);
+    for (uint32_t i = 0; i < lanes; i++) old[i] = row[i];
+    for (uint32_t i = 0; i < lanes; i++)
+        row[i] = collect(e, old + i % block, block, lanes / block, lanes, block, i / block);
+}
+
+static uint32_t element_bytes(Emit *e, const PackB *pack) {
+    return (uint32_t)LLVMABISizeOfType(e->layout, pack->element);
+}
+
+static void transpose_step(Emit *e, LLVMValueRef i, void *user) {
+    const Group *g = user;
+    const PackB *pack = g->pack;
+    LLVMValueRef row[MAX_LANES];
+    LLVMValueRef offset = add(e, g->offset, i);
+    for (uint32_t lane = 0; lane < pack->lanes; lane++) {
+        LLVMValueRef from = vector_at(e, pack->memory, g->source, add(e, g->column[lane], offset));
+        row[lane] = tile_load(e, pack->memory, pack->element, from, pack->lanes);
+    }
+    transpose(e, row, pack->lanes, element_bytes(e, pack));
+    LLVMValueRef to = target_at(e, g, add(e, g->flat, i));
+    for (uint32_t lane = 0; lane < pack->lanes; lane++)
+        vector_store(e, row[lane], vector_at(e, pack->element, to, emit_i64(e, (int64_t)lane * pack->width)));
+}
+
+static void strided_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset) {
+    Group g = *(const Group *)walk->user;
+    g.flat = flat, g.offset = offset;
+    const PackB *pack = g.pack;
+    TileAxis axis = innermost(e, walk->k, walk->k_count);
+    LLVMValueRef from = emit_i64(e, 0);
+    if (size_is(axis.b, 1) && pack->lanes > 1 && element_bytes(e, pack) >= 4) {
+        Size squares = size_mul(e, size_div(e, axis.extent, pack->lanes), size_known(e, pack->lanes));
+        emit_loop(e, from, squares.value, pack->lanes, "transpose", transpose_step, &g);
+        from = squares.value;
+    }
+    emit_loop(e, from, axis.extent.value, 1, "gather", gather_step, &g);
+}
+
+/* --- B: all groups */
+static void pack_group(Emit *e, const PackB *pack, LLVMValueRef column, uint32_t vectors, bool partial) {
+    Size k_total = size_known(e, 1);
+    for (uint32_t i = 0; i < pack->k_count; i++) k_total = size_mul(e, k_total, pack->k[i].extent);
+    LLVMValueRef width = emit_i64(e, pack->width);
+    LLVMValueRef within = LLVMBuildURem(e->builder, column, width, "");
+    LLVMValueRef panel = LLVMBuildNSWSub(e->builder, column, within, "");
+    LLVMValueRef place = add(e, multiply(e, panel, k_total.value), within);
+    Group g = {.pack = pack,
+               .source = pack->source,
+               .vectors = vectors,
+               .target = vector_at(e, pack->element, pack->target, place)};
+    if (size_is(pack->column_stride, 1)) {
+        LLVMValueRef left = LLVMBuildNSWSub(e->builder, pack->columns.value, column, "");
+        if (partial && pack->lanes > 1) g.mask = vector_first_lanes(e, left, pack->lanes);
+        g.source = vector_at(e, pack->memory, pack->source, column);
+        walk_k(e, pack->k, pack->k_count, true, copy_body, &g);
+        return;
+    }
+    /* Lanes beyond the last column read the last one again: what they hold is never used. */
+    Size last = size_sub(e, pack->columns, size_known(e, 1));
+    for (uint32_t lane = 0; lane < pack->lanes; lane++) {
+        Size at = size_run_time(add(e, column, emit_i64(e, lane)));
+        if (partial) at = size_min(e, at, last);
+        g.column[lane] = multiply(e, at.value, pack->column_stride.value);
+    }
+    walk_k(e, pack->k, pack->k_count, true, strided_body, &g);
+}
+
+static void whole_panel(Emit *e, LLVMValueRef column, void *user) {
+    const PackB *pack = user;
+    pack_group(e, pack, column, pack->width / pack->lanes, false);
+}
+
+static void whole_vector(Emit *e, LLVMValueRef column, void *user) { pack_group(e, user, column, 1, false); }
+
+static void partial_vector(Emit *e, LLVMValueRef column, void *user) { pack_group(e, user, column, 1, true); }
+
+void pack_b(Emit *e, PackB *pack) {
+    assert(pack->lanes <= MAX_LANES);
+    LLVMValueRef from = emit_i64(e, 0);
+    if (size_is(pack->column_stride, 1)) {
+        Size panels = size_mul(e, size_div(e, pack->columns, pack->width), size_known(e, pack->width));
+        emit_loop(e, from, panels.value, pack->width, "panel", whole_panel, pack);
+        from = panels.value;
+    }
+    Size vectors = size_mul(e, size_div(e, pack->columns, pack->lanes), size_known(e, pack->lanes));
+    emit_loop(e, from, vectors.value, pack->lanes, "group", whole_vector, pack);
+    emit_loop(e, vectors.value, pack->columns.value, pack->lanes, "group", partial_vector, pack);
+}
+
+/* --- A */
+typedef struct {
+    const PackA *pack;
+    LLVMValueRef flat, offset;
+} Rows;
+
+static void rows_step(Emit *e, LLVMValueRef i, void *user) {
+    const Rows *rows = user;
+    const PackA *pack = rows->pack;
+    TileAxis axis = innermost(e, pack->k, pack->k_count);
+    LLVMValueRef offset = add(e, rows->offset, multiply(e, i, axis.a.value));
+    LLVMValueRef place = multiply(e, add(e, rows->flat, i), emit_i64(e, pack->rows));
+    LLVMValueRef to = vector_at(e, pack->element, pack->target, place);
+    uint32_t lanes = pack->contiguous ? pack->rows : 1;
+    for (uint32_t r = 0; r < pack->rows; r += lanes) {
+        LLVMValueRef from = vector_at(e, pack->memory, pack->row[r], offset);
+        LLVMValueRef value = tile_load(e, pack->memory, pack->element, from, lanes);
+        vector_store(e, value, vector_at(e, pack->element, to, emit_i64(e, r)));
+    }
+}
+
+static void rows_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset) {
+    Rows rows = {.pack = walk->user, .flat = flat, .offset = offset};
+    TileAxis axis = innermost(e, walk->k, walk->k_count);
+    emit_loop(e, emit_i64(e, 0), axis.extent.value, 1, "rows", rows_step, &rows);
+}
+
+void pack_a(Emit *e, const PackA *pack) { walk_k(e, pack->k, pack->k_count, false, rows_body, pack); }

@@ -1,0 +1,197 @@
+/* Canonicalises contractions: drops axes of extent 1, merges neighbours, chooses the lane axis and which
+ * operand plays A. */
+#include "codegen/contract_product.h"
+#include <assert.h>
+
+static LLVMTypeRef accumulator(Emit *e, DType dtype) { return emit_register_type(e, dtype); }
+static uint32_t accumulator_bytes(DType dtype) {
+    return dtype == DTYPE_f16 || dtype == DTYPE_bf16 ? 4 : dtype_bytes(dtype);
+}
+
+/* --- lists of axes */
+static void add_axes(ProductAxes *axes, const ContractAxis *axis, uint32_t count, uint32_t first,
+                     bool exchange) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (size_is(axis[i].extent, 1)) continue;
+        assert(axes->count < PRODUCT_MAX_AXES);
+        axes->at[axes->count++] = (ProductAxis){.extent = axis[i].extent,
+                                                .a = exchange ? axis[i].b : axis[i].a,
+                                                .b = exchange ? axis[i].a : axis[i].b,
+                                                .first = first + i,
+                                                .count = 1};
+    }
+}
+
+/* Is stepping the outer axis the same as stepping the inner one `extent` times? */
+static bool continues(Size outer, Size inner, Size extent) {
+    if (!outer.known || !inner.known) return false;
+    if (outer.constant == 0 && inner.constant == 0) return true;
+    return extent.known && outer.constant == inner.constant * extent.constant;
+}
+
+/* Merges neighbours that are one axis in both operands; where lanes will lie along it, only if no vector of
+ * `lanes` can cross the seam. */
+static void merge(Emit *e, ProductAxes *axes, uint32_t lanes) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < axes->count; i++) {
+        ProductAxis *inner = &axes->at[i], *outer = kept ? &axes->at[kept - 1] : NULL;
+        bool seam = inner->extent.known && inner->extent.constant % lanes == 0;
+        bool joins = outer && (lanes == 1 || seam) && continues(outer->a, inner->a, inner->extent) &&
+                     continues(outer->b, inner->b, inner->extent);
+        if (!joins) {
+            axes->at[kept++] = *inner;
+            continue;
+        }
+        outer->count = inner->first + inner->count - outer->first;
+        outer->extent = size_mul(e, outer->extent, inner->extent);
+        outer->a = inner->a, outer->b = inner->b;
+    }
+    axes->count = kept;
+}
+
+static Size total(Emit *e, const ProductAxes *axes) {
+    Size size = size_known(e, 1);
+    for (uint32_t i = 0; i < axes->count; i++) size = size_mul(e, size, axes->at[i].extent);
+    return size;
+}
+
+/* Takes the lane axis out of `n`: the one that is contiguous in B, or the innermost; the rest are further
+ * independent products. */
+static ProductAxis take_column(Emit *e, ProductAxes *n, ProductAxes *outer) {
+    Size zero = size_known(e, 0);
+    if (n->count == 0) return (ProductAxis){.extent = size_known(e, 1), .a = zero, .b = zero};
+    uint32_t chosen = n->count - 1;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (size_is(n->at[i].b, 1)) chosen = i;
+    for (uint32_t i = 0; i < n->count; i++)
+        if (i != chosen) outer->at[outer->count++] = n->at[i];
+    return n->at[chosen];
+}
+
+/* --- the two ways round */
+static void arrange(Emit *e, const Contract *c, bool exchange, Product *p) {
+    uint32_t m_first = c->batch_count, n_first = m_first + c->m_count;
+    ProductAxes n = {.count = 0};
+    p->outer.count = p->rows.count = p->k.count = 0;
+    add_axes(&p->outer, c->batch, c->batch_count, 0, exchange);
+    add_axes(exchange ? &n : &p->rows, c->m, c->m_count, m_first, exchange);
+    add_axes(exchange ? &p->rows : &n, c->n, c->n_count, n_first, exchange);
+    add_axes(&p->k, c->k, c->k_count, 0, exchange);
+    merge(e, &p->outer, 1);
+    merge(e, &p->rows, 1);
+    merge(e, &n, e->target.vector_bytes / accumulator_bytes(c->dtype));
+    merge(e, &p->k, 1);
+    p->column = take_column(e, &n, &p->outer);
+    p->a = exchange ? c->b : c->a;
+    p->b = exchange ? c->a : c->b;
+    p->outer_count = total(e, &p->outer);
+    p->row_count = total(e, &p->rows);
+    p->depth = total(e, &p->k);
+}
+
+static int64_t known_or(Size size) { return size.known ? size.constant : -1; }
+
+static int64_t inner_depth(const ProductAxes *k) {
+    int64_t depth = 1;
+    for (uint32_t i = 1; i < k->count; i++) {
+        if (!k->at[i].extent.known) return -1;
+        depth *= k->at[i].extent.constant;
+    }
+    return depth;
+}
+
+static ContractShape shape_of(Emit *e, const Product *p) {
+    Size zero = size_known(e, 0);
+    const ProductAxis *row = p->rows.count ? &p->rows.at[p->rows.count - 1] : NULL;
+    const ProductAxis *k = p->k.count ? &p->k.at[p->k.count - 1] : NULL;
+    return (ContractShape){
+        .outer = known_or(p->outer_count),
+        .rows = known_or(p->row_count),
+        .columns = known_or(p->column.extent),
+        .depth = known_or(p->depth),
+        .depth_inner = inner_depth(&p->k),
+        .a_row = known_or(row ? row->a : zero),
+        .a_depth = known_or(k ? k->a : zero),
+        .b_column = p->column.extent.known && p->column.extent.constant == 1 ? 1 : known_or(p->column.b),
+        .b_depth = known_or(k ? k->b : zero),
+        .bytes = accumulator_bytes(p->dtype),
+        .memory_bytes = dtype_bytes(p->dtype)};
+}
+
+static double cost_of(Emit *e, const Product *p) {
+    ContractShape shape = shape_of(e, p);
+    double outer = shape.outer < 0 ? 1 : (double)shape.outer;
+    return outer * contract_cost(&e->target, &shape);
+}
+
+void product_open(Emit *e, const Contract *contract, Product *p) {
+    Product exchanged;
+    *p = (Product){.contract = contract,
+                   .dtype = contract->dtype,
+                   .memory = emit_memory_type(e, contract->dtype),
+                   .element = accumulator(e, contract->dtype)};
+    exchanged = *p;
+    arrange(e, contract, false, p);
+    arrange(e, contract, true, &exchanged);
+    if (cost_of(e, &exchanged) < cost_of(e, p)) *p = exchanged;
+    ContractShape shape = shape_of(e, p);
+    p->plan = contract_schedule(&e->target, &shape);
+}
+
+/* --- indices */
+static const ContractAxis *contract_axis(const Contract *c, uint32_t i) {
+    if (i < c->batch_count) return &c->batch[i];
+    i -= c->batch_count;
+    return i < c->m_count ? &c->m[i] : &c->n[i - c->m_count];
+}
+
+uint32_t product_index_count(const Product *p) {
+    return p->contract->batch_count + p->contract->m_count + p->contract->n_count;
+}
+
+uint32_t product_lane_axis(const Product *p) {
+    return p->column.count ? p->column.first + p->column.count - 1 : 0;
+}
+
+/* Splits i into (i / extent, i % extent). */
+static LLVMValueRef split(Emit *e, LLVMValueRef *i, Size extent) {
+    LLVMValueRef rest = LLVMBuildURem(e->builder, *i, extent.value, "");
+    *i = LLVMBuildUDiv(e->builder, *i, extent.value, "");
+    return rest;
+}
+
+static void axis_index(Emit *e, const Product *p, const ProductAxis *axis, LLVMValueRef i,
+                       LLVMValueRef *index) {
+    for (uint32_t j = axis->first + axis->count; j-- > axis->first;) {
+        Size extent = contract_axis(p->contract, j)->extent;
+        if (size_is(extent, 1)) continue;
+        bool outermost = true;
+        for (uint32_t o = axis->first; o < j; o++)
+            outermost = outermost && size_is(contract_axis(p->contract, o)->extent, 1);
+        index[j] = outermost ? i : split(e, &i, extent);
+    }
+}
+
+void product_index(Emit *e, const Product *p, const ProductAxes *axes, LLVMValueRef i, LLVMValueRef *index) {
+    for (uint32_t j = axes->count; j-- > 0;) {
+        const ProductAxis *axis = &axes->at[j];
+        axis_index(e, p, axis, j ? split(e, &i, axis->extent) : i, index);
+    }
+}
+
+void product_column_index(Emit *e, const Product *p, LLVMValueRef i, LLVMValueRef *index) {
+    if (p->column.count) axis_index(e, p, &p->column, i, index);
+}
+
+LLVMValueRef product_offset(Emit *e, const ProductAxes *axes, bool of_b, LLVMValueRef i) {
+    LLVMValueRef offset = emit_i64(e, 0);
+    for (uint32_t j = axes->count; j-- > 0;) {
+        const ProductAxis *axis = &axes->at[j];
+        LLVMValueRef at = j ? split(e, &i, axis->extent) : i;
+        Size stride = of_b ? axis->b : axis->a;
+        if (size_is(stride, 0)) continue;
+        LLVMValueRef step = size_is(stride, 1) ? at : LLVMBuildNSWMul(e->builder, at, stride.value, "");
+        offset = LLVMBuildNSWAdd(e->builder, offset, step, "");
+    }
+    return offset;
+}

@@ -1,0 +1,45 @@
+/* A contraction brought into the form that is emitted: independent products `outer` × rows × one lane axis
+ * `column` × k, adjacent axes merged, A and B exchanged where the lanes lie better along m. */
+#ifndef CODEGEN_CONTRACT_PRODUCT_H
+#define CODEGEN_CONTRACT_PRODUCT_H
+
+#include "codegen/contract_schedule.h"
+#include "codegen/contract_size.h"
+
+enum { PRODUCT_MAX_AXES = 4 * MAX_RANK };
+
+/* A run of the contract's axes first … first + count - 1 that is one axis of the product. Axes of extent 1
+ * may be missing. */
+typedef struct {
+    Size extent, a, b;
+    uint32_t first, count;
+} ProductAxis;
+
+typedef struct {
+    ProductAxis at[PRODUCT_MAX_AXES]; /* outer to inner */
+    uint32_t count;
+} ProductAxes;
+
+typedef struct {
+    const Contract *contract;
+    ContractSchedule plan;
+    DType dtype;
+    LLVMTypeRef memory, element; /* of A and B; of the accumulators */
+    LLVMValueRef a, b;
+    ProductAxes outer, rows, k;
+    ProductAxis column;
+    Size outer_count, row_count, depth; /* products of extents */
+} Product;
+
+void product_open(Emit *e, const Contract *contract, Product *p);
+/* Into index[]: what index `i` of the merged axes `axes` means for the contract's own axes. */
+void product_index(Emit *e, const Product *p, const ProductAxes *axes, LLVMValueRef i, LLVMValueRef *index);
+void product_column_index(Emit *e, const Product *p, LLVMValueRef i, LLVMValueRef *index);
+/* Number of the contract's axes: batch, m, n. */
+uint32_t product_index_count(const Product *p);
+/* The contract's axis along which lanes lie. */
+uint32_t product_lane_axis(const Product *p);
+/* The offset in A (`of_b` false) or B of index `i` of the merged axes, in elements. */
+LLVMValueRef product_offset(Emit *e, const ProductAxes *axes, bool of_b, LLVMValueRef i);
+
+#endif

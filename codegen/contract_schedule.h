@@ -1,0 +1,42 @@
+/* How a product is computed, chosen from what is known of its sizes at compile time and from the target. A
+ * pure function of these, so that the caller of a kernel and the kernel agree, and results do not depend on
+ * the number of threads. */
+#ifndef CODEGEN_CONTRACT_SCHEDULE_H
+#define CODEGEN_CONTRACT_SCHEDULE_H
+
+#include "codegen/emit.h"
+#include <stdio.h>
+
+enum { CONTRACT_MAX_ROWS = 16, CONTRACT_MAX_VECTORS = 8, CONTRACT_MAX_TILE = 64 };
+
+/* What the schedule looks at. Lanes lie along `columns`; -1 stands for a size or stride known at run time
+ * only. */
+typedef struct {
+    int64_t outer;             /* independent products */
+    int64_t rows, columns;     /* M and N of each */
+    int64_t depth;             /* K: all its axes */
+    int64_t depth_inner;       /* K without its outermost axis */
+    int64_t a_row, a_depth;    /* strides of A: along rows, along the innermost k axis */
+    int64_t b_column, b_depth; /* strides of B: along columns, along the innermost k axis */
+    uint32_t bytes;            /* of an accumulator's element */
+    uint32_t memory_bytes;     /* of an element in memory */
+} ContractShape;
+
+typedef struct {
+    uint32_t lanes;         /* elements a vector */
+    uint32_t rows, vectors; /* the full register tile: rows x (vectors · lanes) */
+    bool pack_a, pack_b;    /* copy into panels that the tile reads in order */
+    int64_t
+        depth_block; /* steps of the outermost k axis between visits of the accumulators in memory; 0 = all */
+    int64_t
+        column_block; /* columns whose panels of B are in use together, a multiple of the tile's; 0 = all */
+    int64_t chunk_outer, chunk_rows, chunk_columns; /* what one chunk covers; 0 = all */
+} ContractSchedule;
+
+ContractSchedule contract_schedule(const Target *target, const ContractShape *shape);
+/* Estimated time in half cycles of one core with two multiply-add pipes, packing included. */
+double contract_cost(const Target *target, const ContractShape *shape);
+/* One line, for people. */
+void contract_schedule_print(FILE *out, const ContractSchedule *schedule);
+
+#endif

@@ -1,0 +1,30 @@
+/* The micro-kernel: sum[r][v] += Σ_k A[r, k] · B[k, v], a register tile of rows × vectors over a nest of k
+ * axes. */
+#ifndef CODEGEN_CONTRACT_TILE_H
+#define CODEGEN_CONTRACT_TILE_H
+
+#include "codegen/contract_schedule.h"
+#include "codegen/contract_size.h"
+
+typedef struct {
+    Size extent, a, b; /* strides in elements */
+} TileAxis;
+
+typedef struct {
+    uint32_t rows, vectors, lanes;
+    LLVMTypeRef element;                     /* of the sums */
+    LLVMTypeRef a_memory, b_memory;          /* of the operands: the same, or converted to it when loaded */
+    LLVMValueRef a[CONTRACT_MAX_ROWS];       /* each row's first element */
+    LLVMValueRef b;                          /* first element of the first vector */
+    LLVMValueRef mask[CONTRACT_MAX_VECTORS]; /* lanes of B that exist; NULL = all */
+    uint32_t k_count;
+    TileAxis k[MAX_RANK];                /* outer to inner */
+    LLVMValueRef sum[CONTRACT_MAX_TILE]; /* [rows][vectors], in and out */
+} Tile;
+
+void tile_multiply(Emit *e, Tile *t);
+/* Loads an element, or `lanes` neighbours, as accumulator type. */
+LLVMValueRef tile_load(Emit *e, LLVMTypeRef memory, LLVMTypeRef element, LLVMValueRef pointer,
+                       uint32_t lanes);
+
+#endif

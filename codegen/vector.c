@@ -1,0 +1,76 @@
+/* Registers of one or more lanes. */
+#include "codegen/vector.h"
+#include <assert.h>
+#include <string.h>
+
+uint32_t vector_lanes(LLVMTypeRef type) {
+    return LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetVectorSize(type) : 1;
+}
+
+LLVMTypeRef vector_element(LLVMTypeRef type) {
+    return LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetElementType(type) : type;
+}
+
+LLVMValueRef vector_splat(Emit *e, LLVMValueRef scalar, uint32_t lanes) {
+    if (lanes == 1) return scalar;
+    LLVMTypeRef type = LLVMVectorType(LLVMTypeOf(scalar), lanes);
+    LLVMTypeRef mask = LLVMVectorType(LLVMInt32TypeInContext(e->llvm), lanes);
+    LLVMValueRef one = LLVMBuildInsertElement(e->builder, LLVMGetPoison(type), scalar, emit_i64(e, 0), "");
+    return LLVMBuildShuffleVector(e->builder, one, LLVMGetPoison(type), LLVMConstNull(mask), "");
+}
+
+static LLVMValueRef call(Emit *e, const char *name, LLVMTypeRef *types, uint32_t type_count, uint32_t count,
+                         LLVMValueRef *arguments) {
+    unsigned id = LLVMLookupIntrinsicID(name, strlen(name));
+    assert(id && "LLVM knows the intrinsic");
+    LLVMValueRef function = LLVMGetIntrinsicDeclaration(e->module, id, types, type_count);
+    LLVMTypeRef type = LLVMIntrinsicGetType(e->llvm, id, types, type_count);
+    return LLVMBuildCall2(e->builder, type, function, arguments, count, "");
+}
+
+LLVMValueRef vector_intrinsic(Emit *e, const char *name, LLVMTypeRef type, uint32_t count,
+                              LLVMValueRef *arguments) {
+    return call(e, name, &type, 1, count, arguments);
+}
+
+LLVMValueRef vector_multiply_add(Emit *e, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z) {
+    LLVMTypeRef type = LLVMTypeOf(x);
+    if (LLVMGetTypeKind(vector_element(type)) == LLVMIntegerTypeKind)
+        return LLVMBuildAdd(e->builder, LLVMBuildMul(e->builder, x, y, ""), z, "");
+    if (!e->target.fma) return LLVMBuildFAdd(e->builder, LLVMBuildFMul(e->builder, x, y, ""), z, "");
+    LLVMValueRef arguments[] = {x, y, z};
+    return vector_intrinsic(e, "llvm.fma", type, 3, arguments);
+}
+
+static unsigned alignment(Emit *e, LLVMTypeRef element) { return LLVMABIAlignmentOfType(e->layout, element); }
+
+LLVMValueRef vector_load(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, uint32_t lanes) {
+    LLVMValueRef value = LLVMBuildLoad2(e->builder, emit_lanes(element, lanes), pointer, "");
+    LLVMSetAlignment(value, alignment(e, element));
+    return value;
+}
+
+LLVMValueRef vector_load_masked(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, LLVMValueRef mask) {
+    LLVMTypeRef types[] = {LLVMVectorType(element, LLVMGetVectorSize(LLVMTypeOf(mask))), LLVMTypeOf(pointer)};
+    LLVMValueRef align = LLVMConstInt(LLVMInt32TypeInContext(e->llvm), alignment(e, element), false);
+    LLVMValueRef arguments[] = {pointer, align, mask, LLVMConstNull(types[0])};
+    return call(e, "llvm.masked.load", types, 2, 4, arguments);
+}
+
+void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer) {
+    LLVMValueRef store = LLVMBuildStore(e->builder, value, pointer);
+    LLVMSetAlignment(store, alignment(e, vector_element(LLVMTypeOf(value))));
+}
+
+LLVMValueRef vector_first_lanes(Emit *e, LLVMValueRef count, uint32_t lanes) {
+    assert(lanes <= 64);
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);
+    LLVMValueRef numbers[64];
+    for (uint32_t i = 0; i < lanes; i++) numbers[i] = LLVMConstInt(i32, i, false);
+    LLVMValueRef limit = vector_splat(e, LLVMBuildTrunc(e->builder, count, i32, ""), lanes);
+    return LLVMBuildICmp(e->builder, LLVMIntSLT, LLVMConstVector(numbers, lanes), limit, "");
+}
+
+LLVMValueRef vector_at(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, LLVMValueRef index) {
+    return LLVMBuildInBoundsGEP2(e->builder, element, pointer, &index, 1, "");
+}

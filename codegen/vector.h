@@ -1,0 +1,30 @@
+/* Small things on registers, scalar or vector alike: constants, intrinsics, multiply-add, loads and stores of
+ * unaligned vectors. */
+#ifndef CODEGEN_VECTOR_H
+#define CODEGEN_VECTOR_H
+
+#include "codegen/emit.h"
+
+/* 1 for a scalar. */
+uint32_t vector_lanes(LLVMTypeRef type);
+/* The type of one lane. */
+LLVMTypeRef vector_element(LLVMTypeRef type);
+/* The scalar in every lane of `type`. */
+LLVMValueRef vector_splat(Emit *e, LLVMValueRef scalar, uint32_t lanes);
+/* The LLVM intrinsic `name` overloaded on `type` alone. */
+LLVMValueRef vector_intrinsic(Emit *e, const char *name, LLVMTypeRef type, uint32_t count,
+                              LLVMValueRef *arguments);
+/* x·y + z: rounded once where the target can (Target.fma), wrapping for integers. */
+LLVMValueRef vector_multiply_add(Emit *e, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z);
+
+/* `lanes` consecutive elements, aligned as elements are. */
+LLVMValueRef vector_load(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, uint32_t lanes);
+/* Lanes whose mask bit is clear are not read; they are 0. */
+LLVMValueRef vector_load_masked(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, LLVMValueRef mask);
+void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer);
+/* Mask of the first `count` (i64) of `lanes` lanes. */
+LLVMValueRef vector_first_lanes(Emit *e, LLVMValueRef count, uint32_t lanes);
+/* pointer + index elements */
+LLVMValueRef vector_at(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, LLVMValueRef index);
+
+#endif

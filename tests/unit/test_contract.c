@@ -1,0 +1,280 @@
+/* Emitted products against naive ones: sizes around every edge, layouts, batches, run-time sizes, element
+ * types. Operands are small integers, so that every order of summation gives the same result; kernels add to
+ * C, so that an element stored twice or never shows. */
+#include "product.h"
+#include <criterion/criterion.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Elements that an operand needs: 1 + the greatest offset. */
+static int64_t span(const ProductCase *c, int operand) {
+    int64_t last = 0;
+    for (uint32_t i = 0; i < c->count; i++) {
+        const CaseAxis *x = &c->axis[i];
+        int64_t stride = operand == 0 ? x->a : operand == 1 ? x->b : x->c;
+        if (x->extent > 0) last += (x->extent - 1) * stride;
+    }
+    return last + 1;
+}
+
+static uint32_t next_random(uint32_t *state) { return *state = *state * 1664525U + 1013904223U; }
+
+static uint16_t half_bits(int value, bool bfloat) {
+    float f = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &f, sizeof bits);
+    if (bfloat) return (uint16_t)(bits >> 16);
+    if (value == 0) return 0;
+    return (uint16_t)((bits >> 16 & 0x8000) | ((bits >> 23 & 0xff) - 112) << 10 | (bits >> 13 & 0x3ff));
+}
+
+static void set(DType dtype, void *memory, int64_t i, int64_t value) {
+    switch ((int)dtype) {
+    case DTYPE_f64: ((double *)memory)[i] = (double)value; break;
+    case DTYPE_f32: ((float *)memory)[i] = (float)value; break;
+    case DTYPE_f16: ((uint16_t *)memory)[i] = half_bits((int)value, false); break;
+    case DTYPE_bf16: ((uint16_t *)memory)[i] = half_bits((int)value, true); break;
+    case DTYPE_i64: ((int64_t *)memory)[i] = value; break;
+    case DTYPE_i32: ((int32_t *)memory)[i] = (int32_t)value; break;
+    case DTYPE_i16: ((int16_t *)memory)[i] = (int16_t)value; break;
+    default: ((int8_t *)memory)[i] = (int8_t)value; break;
+    }
+}
+
+/* Of results, which are f32 for f16 and bf16. */
+static int64_t get(DType dtype, const void *memory, int64_t i) {
+    switch ((int)dtype) {
+    case DTYPE_f64: return (int64_t)((const double *)memory)[i];
+    case DTYPE_f32:
+    case DTYPE_f16:
+    case DTYPE_bf16: return (int64_t)((const float *)memory)[i];
+    case DTYPE_i64: return ((const int64_t *)memory)[i];
+    case DTYPE_i32: return ((const int32_t *)memory)[i];
+    case DTYPE_i16: return ((const int16_t *)memory)[i];
+    case DTYPE_u8: return ((const uint8_t *)memory)[i];
+    default: return ((const int8_t *)memory)[i];
+    }
+}
+
+static int64_t wrapped(DType dtype, int64_t value) {
+    switch ((int)dtype) {
+    case DTYPE_i32: return (int32_t)value;
+    case DTYPE_i16: return (int16_t)value;
+    case DTYPE_i8: return (int8_t)value;
+    case DTYPE_u8: return (uint8_t)value;
+    default: return value;
+    }
+}
+
+static void naive(const ProductCase *c, uint32_t axis, const int64_t *a, const int64_t *b, int64_t *out) {
+    if (axis == c->count) {
+        *out += *a * *b;
+        return;
+    }
+    const CaseAxis *x = &c->axis[axis];
+    for (int64_t i = 0; i < x->extent; i++) naive(c, axis + 1, a + i * x->a, b + i * x->b, out + i * x->c);
+}
+
+static int64_t *random_operand(const ProductCase *c, void *memory, int64_t count, uint32_t *random) {
+    int64_t *values = calloc((size_t)count, sizeof *values);
+    for (int64_t i = 0; i < count; i++) {
+        values[i] = (int64_t)(next_random(random) >> 16) % 7 - 3;
+        if (c->dtype == DTYPE_u8) values[i] += 3;
+        set(c->dtype, memory, i, values[i]);
+    }
+    return values;
+}
+
+static void describe(const ProductCase *c, char *text, size_t size) {
+    int at = snprintf(text, size, "%s", dtype_name(c->dtype));
+    for (uint32_t i = 0; i < c->count; i++) {
+        const CaseAxis *x = &c->axis[i];
+        at += snprintf(text + at, size - (size_t)at, " %c%" PRId64 "%s(%" PRId64 ",%" PRId64 ",%" PRId64 ")",
+                       x->role, x->extent, x->run_time ? "?" : "", x->a, x->b, x->c);
+    }
+}
+
+/* The compiled kernel for this case's sizes: exact, stored once each, whatever the order of chunks. */
+static void run_case(Jit *jit, const ProductCase *c) {
+    char text[512];
+    uint32_t random = 12345;
+    int64_t spans[3] = {span(c, 0), span(c, 1), span(c, 2)};
+    int64_t sizes[4 * CASE_MAX_AXES + 1];
+    describe(c, text, sizeof text);
+    /* Operands end where their allocation ends, so that the sanitizers and valgrind see reads beyond it. */
+    void *a = malloc((size_t)spans[0] * dtype_bytes(c->dtype)),
+         *b = malloc((size_t)spans[1] * dtype_bytes(c->dtype));
+    uint64_t *result = calloc((size_t)spans[2], sizeof *result);
+    int64_t *x = random_operand(c, a, spans[0], &random), *y = random_operand(c, b, spans[1], &random);
+    int64_t *expected = calloc((size_t)spans[2], sizeof *expected);
+    struct {
+        void *memory;
+        int64_t size;
+    } area = {0};
+    product_sizes(c, sizes);
+    ProductKernel *kernel = (ProductKernel *)jit_find(jit, "kernel");
+    ProductChunks *chunks = (ProductChunks *)jit_find(jit, "chunks");
+    for (int64_t chunk = chunks(sizes); chunk-- > 0;) kernel(&area, a, b, result, sizes, chunk);
+    naive(c, 0, x, y, expected);
+    for (int64_t i = 0; i < spans[2]; i++) {
+        int64_t want = wrapped(c->dtype, expected[i]), got = get(c->dtype, result, i);
+        cr_assert(want == got, "%s: element %" PRId64 " is %" PRId64 ", expected %" PRId64, text, i, got,
+                  want);
+    }
+    free(a), free(b), free(result), free(x), free(y), free(expected), free(area.memory);
+}
+
+static void check_on(const ProductCase *c, int optimize, const char *cpu) {
+    Jit jit;
+    jit_open(&jit, optimize, cpu);
+    product_emit(&jit, c, true);
+    jit_load(&jit, NULL);
+    run_case(&jit, c);
+    jit_close(&jit);
+}
+
+static void check(const ProductCase *c) { check_on(c, 1, NULL); }
+
+/* One kernel with run-time m, n, k and batch, many sizes. */
+static void check_sizes(DType dtype, bool a_transposed, bool b_transposed, const char *cpu) {
+    static const int64_t size[][4] = {{1, 1, 1, 1},    {1, 2, 3, 4},    {1, 5, 17, 9},    {2, 7, 64, 16},
+                                      {1, 13, 65, 33}, {3, 6, 31, 7},   {1, 64, 128, 40}, {1, 0, 5, 5},
+                                      {1, 5, 0, 5},    {1, 5, 5, 0},    {0, 5, 5, 5},     {1, 23, 100, 1},
+                                      {1, 1, 300, 50}, {1, 50, 1, 300}, {5, 3, 3, 3},     {1, 200, 130, 70}};
+    Jit jit;
+    jit_open(&jit, 1, cpu);
+    ProductCase c = product_case(dtype, 1, 1, 1, 1, a_transposed, b_transposed);
+    for (uint32_t i = 0; i < 4; i++) {
+        c.axis[i].run_time = true;
+        c.axis[i].strides = true;
+    }
+    /* What is contiguous is known to be. */
+    ProductCase probe = product_case(dtype, 1, 7, 7, 7, a_transposed, b_transposed);
+    for (uint32_t i = 0; i < 4; i++) c.axis[i].a = probe.axis[i].a, c.axis[i].b = probe.axis[i].b, c.axis[i].c = probe.axis[i].c;
+    for (uint32_t i = 0; i < 4; i++) c.axis[i].strides = c.axis[i].a != 1 && c.axis[i].b != 1;
+    c.axis[3].strides = true;
+    c.run_time_results = true;
+    product_emit(&jit, &c, true);
+    jit_load(&jit, NULL);
+    for (uint32_t i = 0; i < sizeof size / sizeof *size; i++) {
+        ProductCase now =
+            product_case(dtype, size[i][0], size[i][1], size[i][2], size[i][3], a_transposed, b_transposed);
+        run_case(&jit, &now);
+    }
+    jit_close(&jit);
+}
+
+Test(contract, known_sizes) {
+    static const int64_t m[] = {1, 2, 5, 6, 7, 13, 64}, n[] = {1, 3, 8, 10, 16, 17, 33, 64, 71, 130},
+                         k[] = {0, 1, 7, 16, 35};
+    for (uint32_t i = 0; i < sizeof m / sizeof *m; i++)
+        for (uint32_t j = 0; j < sizeof n / sizeof *n; j++)
+            for (uint32_t l = 0; l < sizeof k / sizeof *k; l++) {
+                uint32_t layout = (i + j + l) % 4;
+                ProductCase c = product_case(DTYPE_f32, 1, m[i], n[j], k[l], layout & 1, layout & 2);
+                check(&c);
+            }
+}
+
+Test(contract, run_time_sizes) {
+    for (uint32_t layout = 0; layout < 4; layout++) check_sizes(DTYPE_f32, layout & 1, layout & 2, NULL);
+}
+
+Test(contract, element_types) {
+    static const DType dtypes[] = {DTYPE_f64, DTYPE_f16, DTYPE_bf16, DTYPE_i64,
+                                   DTYPE_i32, DTYPE_i16, DTYPE_i8,   DTYPE_u8};
+    for (uint32_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
+        for (uint32_t layout = 0; layout < 4; layout++) {
+            ProductCase c = product_case(dtypes[i], 2, 13, 37, 21, layout & 1, layout & 2);
+            check(&c);
+        }
+}
+
+Test(contract, large_sizes_are_blocked_and_cut) {
+    static const int64_t size[][3] = {{70, 300, 1300},  {300, 1024, 64}, {64, 784, 128},
+                                      {130, 200, 2000}, {1, 1000, 600},  {3, 100, 5000}};
+    for (uint32_t i = 0; i < sizeof size / sizeof *size; i++)
+        for (uint32_t layout = 0; layout < 4; layout++) {
+            ProductCase c =
+                product_case(DTYPE_f32, 1, size[i][0], size[i][1], size[i][2], layout & 1, layout & 2);
+            check(&c);
+        }
+}
+
+/* Several axes a role, in orders that do and don't merge: as convolutions and attention have. */
+Test(contract, many_axes) {
+    static const ProductCase cases[] = {
+        /* windows of a [9, 8, 5] picture, 3 x 3, 11 filters */
+        {DTYPE_f32,
+         6,
+         {{'m', 7, 40, 0, 66, false, false},
+          {'m', 6, 5, 0, 11, false, false},
+          {'n', 11, 0, 1, 1, false, false},
+          {'k', 3, 40, 165, 0, false, false},
+          {'k', 3, 5, 55, 0, false, false},
+          {'k', 5, 1, 11, 0, false, false}},
+         false},
+        /* the same with a run-time height */
+        {DTYPE_f32,
+         6,
+         {{'m', 7, 40, 0, 66, true, false},
+          {'m', 6, 5, 0, 11, false, false},
+          {'n', 11, 0, 1, 1, false, false},
+          {'k', 3, 40, 165, 0, true, false},
+          {'k', 3, 5, 55, 0, false, false},
+          {'k', 5, 1, 11, 0, false, false}},
+         false},
+        /* n of two axes that don't merge, and ones that do */
+        {DTYPE_f32,
+         4,
+         {{'m', 9, 20, 0, 300, false, false},
+          {'n', 10, 0, 7, 30, false, false},
+          {'n', 30, 0, 70, 1, false, false},
+          {'k', 7, 1, 1, 0, false, false}},
+         false},
+        {DTYPE_f32,
+         4,
+         {{'m', 9, 20, 0, 320, false, false},
+          {'n', 10, 0, 32, 32, false, false},
+          {'n', 32, 0, 1, 1, false, false},
+          {'k', 20, 1, 320, 0, false, false}},
+         false},
+        /* heads: batch of two axes, q [b, t, h, d] by k [b, s, h, d] */
+        {DTYPE_f32,
+         5,
+         {{'b', 2, 600, 480, 360, false, false},
+          {'b', 3, 10, 10, 120, false, false},
+          {'m', 15, 30, 0, 8, false, false},
+          {'n', 8, 0, 30, 1, false, false},
+          {'k', 10, 1, 1, 0, false, false}},
+         false},
+        /* nothing is contiguous */
+        {DTYPE_f32,
+         3,
+         {{'m', 19, 3, 0, 50, false, false},
+          {'n', 25, 0, 2, 2, false, false},
+          {'k', 9, 60, 51, 0, false, false}},
+         false},
+        /* no axes at all, and an outer product */
+        {DTYPE_f32, 0, {{0}}, false},
+        {DTYPE_f32, 2, {{'m', 19, 1, 0, 21, false, false}, {'n', 21, 0, 1, 1, false, false}}, false},
+        /* a dot product, and one sum for each of a batch */
+        {DTYPE_f32, 1, {{'k', 100, 1, 1, 0, false, false}}, false},
+        {DTYPE_f32, 2, {{'b', 11, 40, 50, 1, false, false}, {'k', 40, 1, 1, 0, false, false}}, false},
+    };
+    for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) check(&cases[i]);
+}
+
+Test(contract, lesser_targets_and_no_optimisation) {
+    static const char *const cpus[] = {"x86-64", "x86-64-v3"};
+    for (uint32_t i = 0; i < 2; i++)
+        for (uint32_t layout = 0; layout < 4; layout++) {
+            ProductCase c = product_case(DTYPE_f32, 1, 15, 45, 27, layout & 1, layout & 2);
+            check_on(&c, 2, cpus[i]);
+            check_on(&c, 0, cpus[i]);
+        }
+    check_sizes(DTYPE_f32, false, false, "x86-64-v3");
+    check_sizes(DTYPE_f64, true, true, "x86-64");
+}
