@@ -11,6 +11,15 @@ Tensor *plan_tensor(const Value *value) { return value->scratch; }
 PlanNode *plan_node(const Node *node) { return node->scratch; }
 bool plan_is_loop(const Node *node) { return node->op == OP_for || node->op == OP_while; }
 
+const Dim *plan_too_large(Plan *plan, const Value *value) {
+    Loc loc = value->node ? value->node->loc : value->block->owner->loc;
+    if (!plan->failed)
+        diag_report(plan->diags, D_TENSOR_SIZE, diagnostics_span(plan->diags, loc),
+                    type_text(plan->ir, value->type));
+    plan->failed = true;
+    return dim_const(plan->ir, 0);
+}
+
 /* Clears the scratch fields, and what an earlier plan has left. */
 static void forget_block(Block *block, bool frames) {
     for (uint32_t i = 0; i < block->params.count; i++) block->params.at[i]->scratch = NULL;
@@ -37,21 +46,27 @@ static void drop_copies(Plan *plan) {
     graph_resolve(plan->graph);
 }
 
-static void plan_function(PassContext *context, Graph *graph, Function *function, int32_t *next_frame) {
-    Plan plan = {.graph = graph, .ir = graph->ir, .arena = context->scratch, .function = function};
+static bool plan_function(PassContext *context, Graph *graph, Function *function, int32_t *next_frame) {
+    Plan plan = {.graph = graph,
+                 .ir = graph->ir,
+                 .arena = context->scratch,
+                 .diags = context->diags,
+                 .function = function};
     forget_block(function->body, true);
     plan_copies(&plan);
     plan_liveness(&plan);
+    if (plan.failed) return false;
     plan_merge(&plan);
     plan_places(&plan, next_frame);
     drop_copies(&plan);
     forget_block(function->body, false);
+    return !plan.failed;
 }
 
 void pass_plan(PassContext *context, Graph *graph) {
     int32_t next_frame = 0;
     for (uint32_t i = 0; i < graph->functions.count; i++)
-        plan_function(context, graph, graph->functions.at[i], &next_frame);
+        if (!plan_function(context, graph, graph->functions.at[i], &next_frame)) return;
     const char *wrong = plan_check(graph, context->scratch);
     if (wrong) {
         fprintf(stderr, "nnc: bug: plan: %s\n", wrong);

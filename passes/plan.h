@@ -59,7 +59,9 @@ typedef struct {
     Graph *graph;
     IrContext *ir;
     Arena *arena;
+    Diagnostics *diags;
     Function *function;
+    bool failed; /* a diagnostic was reported */
     Tensors tensors;
     TenantsList tenants;
     VEC(Node *) nodes; /* all outside kernels, in order */
@@ -76,6 +78,9 @@ bool plan_is_loop(const Node *node);
 /* May `kernel` write `result` where `operand` lies? Only if it reads the operand nowhere but at the index
  * that it is about to write. */
 bool plan_in_place(const Node *kernel, const Value *result, const Value *operand);
+
+/* Reports that the bytes of the value, or of all that share an arena with it, can't be counted in 63 bits; a dimension to go on with. */
+const Dim *plan_too_large(Plan *plan, const Value *value);
 
 void plan_copies(Plan *plan);
 void plan_liveness(Plan *plan);

@@ -3,7 +3,6 @@
  * defines lives there only. */
 #include "passes/plan.h"
 #include "support/map.h"
-#include <assert.h>
 
 void ranges_add(Arena *arena, Ranges *ranges, Range range) {
     if (range.start >= range.end) return;
@@ -64,16 +63,20 @@ static const Value *origin_of(const Value *value) {
     return value;
 }
 
+static const Dim *bytes_of(Plan *plan, const Value *value) {
+    const Dim *elements = type_elements(plan->ir, value->type);
+    const Dim *bytes =
+        elements ? dim_mul(plan->ir, elements, dim_const(plan->ir, dtype_bytes(value->type->dtype))) : NULL;
+    return bytes ? bytes : plan_too_large(plan, value);
+}
+
 static void new_tensor(Plan *plan, Value *value) {
     value->place = (Place){.frame = -1};
     if (!plan_is_tensor(value)) return;
     Tensor *tensor = ARENA_NEW(plan->arena, Tensor);
     tensor->value = value;
     tensor->origin = origin_of(value);
-    const Dim *elements = type_elements(plan->ir, value->type);
-    tensor->bytes =
-        elements ? dim_mul(plan->ir, elements, dim_const(plan->ir, dtype_bytes(value->type->dtype))) : NULL;
-    assert(tensor->bytes && "shapes whose size overflows are refused before");
+    tensor->bytes = bytes_of(plan, value);
     value->scratch = tensor;
     vec_push(plan->arena, &plan->tensors, tensor);
 }

@@ -9,13 +9,13 @@
 
 enum { ALIGNMENT = 64 }; /* bytes: a cache line, and the widest vector */
 
-static const Dim *round_up(IrContext *ir, const Dim *bytes) {
-    const Dim *unit = dim_const(ir, ALIGNMENT);
-    const Dim *more = dim_add(ir, bytes, dim_const(ir, ALIGNMENT - 1));
-    const Dim *units = more ? dim_floordiv(ir, more, unit) : NULL;
-    const Dim *rounded = units ? dim_mul(ir, units, unit) : NULL;
-    assert(rounded && "shapes whose size overflows are refused before");
-    return rounded;
+/* The bytes of a place, up to the next aligned offset. */
+static const Dim *round_up(Plan *plan, const Tenants *tenants) {
+    const Dim *unit = dim_const(plan->ir, ALIGNMENT);
+    const Dim *more = dim_add(plan->ir, tenants->bytes, dim_const(plan->ir, ALIGNMENT - 1));
+    const Dim *units = more ? dim_floordiv(plan->ir, more, unit) : NULL;
+    const Dim *rounded = units ? dim_mul(plan->ir, units, unit) : NULL;
+    return rounded ? rounded : plan_too_large(plan, tenants->members.at[0]->value);
 }
 
 /* --- which arena */
@@ -76,12 +76,17 @@ static int64_t best_gap(Packed **busy, uint32_t count, int64_t size) {
     return best >= 0 ? best : free_from;
 }
 
-static int64_t place_one(Packed *items, uint32_t index, Packed **busy) {
+/* Returns where the place ends. */
+static int64_t place_one(Plan *plan, Packed *items, uint32_t index, Packed **busy) {
     int64_t size = items[index].end;
     uint32_t count = 0;
     for (uint32_t i = 0; i < index; i++)
         if (ranges_overlap(&items[i].tenants->alive, &items[index].tenants->alive)) busy[count++] = &items[i];
     items[index].start = best_gap(busy, count, size);
+    if (items[index].start > INT64_MAX - size) {
+        plan_too_large(plan, items[index].tenants->members.at[0]->value);
+        size = 0;
+    }
     return items[index].end = items[index].start + size;
 }
 
@@ -92,14 +97,14 @@ static const Dim *pack_constant(Plan *plan, const TenantsList *list) {
     int64_t total = 0;
     for (uint32_t i = 0; i < list->count; i++) {
         int64_t size = 0;
-        bool constant = dim_is_const(round_up(plan->ir, list->at[i]->bytes), &size);
+        bool constant = dim_is_const(round_up(plan, list->at[i]), &size);
         assert(constant);
         (void)constant;
         items[i] = (Packed){list->at[i], 0, size, i};
     }
     if (list->count) qsort(items, list->count, sizeof *items, by_size);
     for (uint32_t i = 0; i < list->count; i++) {
-        int64_t end = place_one(items, i, busy);
+        int64_t end = place_one(plan, items, i, busy);
         if (end > total) total = end;
         items[i].tenants->offset = dim_const(plan->ir, items[i].start);
     }
@@ -129,8 +134,8 @@ static const Dim *pack_symbolic(Plan *plan, const TenantsList *list, const Dim *
         if (!slot) {
             vec_push(plan->arena, &slots, ((Slot){tenants->bytes, total, {0}}));
             slot = &slots.at[slots.count - 1];
-            total = dim_add(plan->ir, total, round_up(plan->ir, tenants->bytes));
-            assert(total && "shapes whose size overflows are refused before");
+            const Dim *more = dim_add(plan->ir, total, round_up(plan, tenants));
+            total = more ? more : plan_too_large(plan, tenants->members.at[0]->value);
         }
         tenants->offset = slot->offset;
         for (uint32_t k = 0; k < tenants->alive.count; k++)
