@@ -1,0 +1,98 @@
+/* The pass `simplify`: walks the graph in order, so that every rule sees operands that are final, and repeats
+ * until nothing changes. Requires and leaves a verified graph; inside kernels, whose form fuse chose, it only
+ * merges and drops. */
+#include "passes/simplify.h"
+#include "passes/passes.h"
+
+enum { MAX_ROUNDS = 16 }; /* each round is linear; real programs settle in two to four */
+
+/* The new value stands where the old one was: it inherits the name that the user knows. */
+static void replace(Simplify *s, Value *old, Value *by) {
+    if (!by->name && by->node) by->name = old->name;
+    value_replace(old, by);
+    s->changed = true;
+}
+
+static Value *rewritten(Simplify *s, Node *node) {
+    static Rule *const rules[] = {simplify_fold, simplify_algebra, simplify_view, simplify_reduce};
+    Builder b = {.graph = s->graph, .block = node->block, .before = node, .loc = node->loc};
+    for (uint32_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        Value *by = rules[i](s, &b, node);
+        if (by) return by;
+    }
+    return NULL;
+}
+
+static bool in_kernel(const Node *node) { return node->block->owner && node->block->owner->op == OP_kernel; }
+
+static bool is_rewritable(const Simplify *s, const Node *node) {
+    return s->budget && node->result_count == 1 && !op_has(node->op, TRAIT_EFFECT) &&
+           !op_has(node->op, TRAIT_REGION) && !in_kernel(node);
+}
+
+/* True where the node is gone. */
+static bool rewrite(Simplify *s, Node *node) {
+    if (!is_rewritable(s, node)) return false;
+    Value *by = rewritten(s, node);
+    if (!by) return false;
+    s->budget--;
+    replace(s, node->results[0], by);
+    node_remove(node);
+    return true;
+}
+
+/* True where the node is gone. */
+static bool merge(Simplify *s, Node *node) {
+    Node *earlier = equal_node(s, node);
+    if (!earlier) return false;
+    for (uint32_t i = 0; i < node->result_count; i++) replace(s, node->results[i], earlier->results[i]);
+    node_remove(node);
+    return true;
+}
+
+static void simplify_block(Simplify *s, Block *block);
+
+static void simplify_blocks(Simplify *s, Node *node) {
+    uint32_t outer = s->equals.first;
+    /* A kernel reads outer tensors; a constant or an index is cheaper made inside than passed in. */
+    if (node->op == OP_kernel) s->equals.first = s->equals.entries.count;
+    for (uint32_t i = 0; i < node->block_count; i++) simplify_block(s, node->blocks[i]);
+    s->equals.first = outer;
+}
+
+static void simplify_block(Simplify *s, Block *block) {
+    uint32_t mark = equal_mark(s);
+    Node *node = block->first;
+    while (node) {
+        Node *before = node->prev;
+        for (uint32_t i = 0; i < node->operand_count; i++)
+            node->operands[i] = value_resolve(node->operands[i]);
+        if (rewrite(s, node) || simplify_region(s, node)) {
+            node = before ? before->next : block->first; /* what was built in its place comes next */
+            continue;
+        }
+        Node *next = node->next;
+        if (!merge(s, node)) simplify_blocks(s, node);
+        node = next;
+    }
+    equal_release(s, mark);
+}
+
+static void look_for_grad(void *user, Node *node) {
+    Simplify *s = user;
+    s->has_grad |= node->op == OP_grad;
+}
+
+void pass_simplify(PassContext *context, Graph *graph) {
+    Simplify s = {.graph = graph, .scratch = context->scratch, .changed = true};
+    graph_walk(graph, look_for_grad, &s);
+    for (int round = 0; round < MAX_ROUNDS && s.changed; round++) {
+        s.changed = false;
+        s.budget = 1000 + 16 * graph->next_id;
+        simplify_symbols(&s);
+        for (uint32_t i = 0; i < graph->functions.count; i++)
+            simplify_block(&s, graph->functions.at[i]->body);
+        graph_resolve(graph);
+        simplify_dead(&s);
+    }
+}

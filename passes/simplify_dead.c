@@ -1,0 +1,133 @@
+/* Removes what no effect and no function's result needs. What is needed is found from the effects backwards,
+ * by single results: a carried value that only feeds itself, and a branch's result that nobody reads, go too.
+ */
+#include "passes/simplify.h"
+
+typedef struct {
+    Simplify *s;
+    bool *live; /* by value id */
+    VEC(Value *) work;
+} Liveness;
+
+/* --- marking. Node.scratch of a needed node is non-NULL. */
+static void need_value(Liveness *l, Value *value) {
+    if (l->live[value->id]) return;
+    l->live[value->id] = true;
+    vec_push(l->s->scratch, &l->work, value);
+}
+
+static void need_operands(Liveness *l, Node *node, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) need_value(l, node->operands[i]);
+}
+
+static uint32_t control_operands(const Node *node) {
+    if (!op_has(node->op, TRAIT_REGION)) return node->operand_count;
+    return node->operand_count - (node->op == OP_if ? 0 : node->result_count);
+}
+
+/* The node must run; which of a region's results matter is another question. */
+static void need_node(Liveness *l, Node *node) {
+    for (; node && !node->scratch; node = node->block->owner) {
+        node->scratch = l;
+        need_operands(l, node, node->op == OP_kernel ? 0 : control_operands(node));
+        if (node->op == OP_while) need_value(l, block_yield(node->blocks[0])->operands[0]);
+    }
+}
+
+/* A needed result of a region: what its blocks yield for it, and what it starts from. */
+static void need_region_result(Liveness *l, Node *node, uint32_t i) {
+    for (uint32_t k = node->op == OP_while ? 1 : 0; k < node->block_count; k++)
+        need_value(l, block_yield(node->blocks[k])->operands[i]);
+    if (node->op == OP_for || node->op == OP_while) need_value(l, node->operands[control_operands(node) + i]);
+}
+
+/* A needed parameter of a loop's block: the carried value must be there. */
+static void need_param(Liveness *l, Value *param) {
+    Node *loop = param->block->owner;
+    if (!loop) return;
+    need_node(l, loop);
+    uint32_t index = loop->op == OP_for ? 1 : 0;
+    if (param->index >= index) need_value(l, loop->results[param->index - index]);
+}
+
+static void spread(Liveness *l) {
+    while (l->work.count) {
+        Value *value = l->work.at[--l->work.count];
+        if (!value->node) {
+            need_param(l, value);
+            continue;
+        }
+        need_node(l, value->node);
+        if (op_has(value->node->op, TRAIT_REGION)) need_region_result(l, value->node, value->index);
+    }
+}
+
+static void forget(void *user, Node *node) {
+    (void)user;
+    node->scratch = NULL;
+}
+
+static void need_effect(void *user, Node *node) {
+    if (op_has(node->op, TRAIT_EFFECT)) need_node(user, node);
+}
+
+/* --- sweeping */
+static void drop_operand(Node *node, uint32_t i) {
+    node->operand_count--;
+    for (; i < node->operand_count; i++) node->operands[i] = node->operands[i + 1];
+}
+
+static void drop_result(Node *node, uint32_t i) {
+    node->result_count--;
+    for (; i < node->result_count; i++) {
+        node->results[i] = node->results[i + 1];
+        node->results[i]->index = i;
+    }
+}
+
+static void drop_param(Block *block, uint32_t i) {
+    block->params.count--;
+    for (; i < block->params.count; i++) {
+        block->params.at[i] = block->params.at[i + 1];
+        block->params.at[i]->index = i;
+    }
+}
+
+static void drop_region_result(Node *node, uint32_t i) {
+    bool loop = node->op == OP_for || node->op == OP_while;
+    for (uint32_t k = 0; k < node->block_count; k++) {
+        bool condition = node->op == OP_while && k == 0;
+        if (!condition) drop_operand(block_yield(node->blocks[k]), i);
+        if (loop) drop_param(node->blocks[k], i + (node->op == OP_for ? 1 : 0));
+    }
+    if (loop) drop_operand(node, control_operands(node) + i);
+    drop_result(node, i);
+}
+
+static void sweep(void *user, Node *node) {
+    Liveness *l = user;
+    if (node->op == OP_yield) return;
+    if (!node->scratch) {
+        node_remove(node);
+        l->s->changed = true;
+        return;
+    }
+    if (!op_has(node->op, TRAIT_REGION)) return;
+    for (uint32_t i = node->result_count; i-- > 0;) {
+        if (l->live[node->results[i]->id]) continue;
+        drop_region_result(node, i);
+        l->s->changed = true;
+    }
+}
+
+void simplify_dead(Simplify *s) {
+    Liveness l = {.s = s, .live = ARENA_ARRAY(s->scratch, bool, s->graph->next_id)};
+    graph_walk(s->graph, forget, NULL);
+    graph_walk(s->graph, need_effect, &l);
+    for (uint32_t i = 0; i < s->graph->functions.count; i++) {
+        Node *yield = block_yield(s->graph->functions.at[i]->body);
+        need_operands(&l, yield, yield->operand_count);
+    }
+    spread(&l);
+    graph_walk(s->graph, sweep, &l);
+}

@@ -1,0 +1,140 @@
+/* Reductions and contractions of views: what is seen through a view is reduced where it lies. */
+#include "ir/shape.h"
+#include "passes/simplify.h"
+
+static Value *in(const Node *node, uint32_t i) { return node->operands[i]; }
+
+static const Type *type_of(const Node *node) { return node->results[0]->type; }
+
+static bool made_by(const Value *value, Op op) { return value->node && value->node->op == op; }
+
+static Value *source(const Value *value) { return value->node->operands[0]; }
+
+static bool has_axis(const Attr *axes, int64_t axis) {
+    for (uint32_t i = 0; i < axes->count; i++)
+        if (axes->ints[i] == axis) return true;
+    return false;
+}
+
+/* The same reduction of x over other axes; x itself over none. */
+static Value *reduce(Builder *b, const Node *node, Value *x, uint32_t count, const int64_t *axes) {
+    return build_reduce(b, node->op, x, count, axes);
+}
+
+static bool is_argument(Op op) { return op == OP_argmax || op == OP_argmin; }
+
+/* --- axes of size 1 */
+static Value *without_unit_axes(Builder *b, Node *node) {
+    const Attr *axes = node_attr(node, ATTR_axes);
+    const Type *x = in(node, 0)->type;
+    const Dim *dims[MAX_RANK];
+    int64_t left[MAX_RANK];
+    uint32_t rank = 0, count = 0;
+    for (uint32_t i = 0; i < x->rank; i++) {
+        bool reduced = has_axis(axes, i);
+        if (reduced && dim_is(x->dims[i], 1)) continue;
+        if (reduced) left[count++] = rank;
+        dims[rank++] = x->dims[i];
+    }
+    if (axes->count && rank == x->rank) return NULL;
+    if (is_argument(node->op)) return build_const(b, type_of(node), 0);
+    return reduce(b, node, build_reshape(b, in(node, 0), rank, dims), count, left);
+}
+
+/* --- of a permuted operand */
+static Value *of_permuted(Builder *b, Node *node) {
+    const Attr *axes = node_attr(node, ATTR_axes), *perm = node_attr(in(node, 0)->node, ATTR_perm);
+    bool reduced[MAX_RANK] = {false};
+    int64_t inner[MAX_RANK], place[MAX_RANK], back[MAX_RANK];
+    uint32_t count = 0, rank = 0, kept = 0;
+    for (uint32_t i = 0; i < axes->count; i++) reduced[perm->ints[axes->ints[i]]] = true;
+    for (uint32_t i = 0; i < perm->count; i++) { /* axes of the source */
+        if (reduced[i])
+            inner[count++] = i;
+        else
+            place[i] = rank++; /* where it is once the others are gone */
+    }
+    for (uint32_t i = 0; i < perm->count; i++)
+        if (!reduced[perm->ints[i]]) back[kept++] = place[perm->ints[i]];
+    Value *result = reduce(b, node, source(in(node, 0)), count, inner);
+    return rank ? build_permute(b, result, back) : result;
+}
+
+/* --- of a broadcast operand */
+/* Each element is met `times` times; false where that isn't known or its effect can't be told exactly. */
+static bool repetition(const Node *node, const Attr *axes, const Attr *kept, int64_t *times) {
+    *times = 1;
+    for (uint32_t i = 0; i < axes->count; i++) {
+        int64_t size;
+        if (has_axis(kept, axes->ints[i])) continue;
+        const Dim *dim = in(node, 0)->type->dims[axes->ints[i]];
+        if (!dim_is_const(dim, &size) || size < 1 || __builtin_mul_overflow(*times, size, times))
+            return false;
+    }
+    if (*times == 1) return true;
+    if (node->op == OP_reduce_prod || is_argument(node->op)) return false;
+    if (node->op != OP_reduce_sum) return true;
+    DType dtype = type_of(node)->dtype;
+    if (dtype == DTYPE_f32) return *times <= 1 << 24;
+    return dtype == DTYPE_f64 ? *times <= INT64_C(1) << 53 : !dtype_is_float(dtype);
+}
+
+/* The sum of `times` equal numbers. */
+static Value *repeated(Builder *b, Value *x, int64_t times) {
+    Value *factor = dtype_is_float(x->type->dtype) ? const_number(b, x->type, (double)times)
+                                                   : const_integer(b, x->type, times);
+    return build_binary(b, OP_mul, x, factor);
+}
+
+static Value *of_broadcast(Builder *b, Node *node) {
+    const Attr *axes = node_attr(node, ATTR_axes), *kept = node_attr(in(node, 0)->node, ATTR_axes);
+    int64_t times, inner[MAX_RANK], result_axes[MAX_RANK];
+    if (is_argument(node->op) && !has_axis(kept, axes->ints[0])) return NULL;
+    if (!repetition(node, axes, kept, &times)) return NULL;
+    uint32_t count = 0, rank = 0, place = 0, from = 0;
+    for (uint32_t i = 0; i < in(node, 0)->type->rank; i++) {
+        bool reduced = has_axis(axes, i), of_source = has_axis(kept, i);
+        if (of_source && reduced) inner[count++] = from;
+        if (of_source && !reduced) result_axes[rank++] = place;
+        from += of_source;
+        place += !reduced;
+    }
+    Value *x = reduce(b, node, source(in(node, 0)), count, inner);
+    if (node->op == OP_reduce_sum && times > 1) x = repeated(b, x, times);
+    const Type *type = type_of(node);
+    return rank == type->rank ? x : build_broadcast(b, x, type->rank, type->dims, result_axes);
+}
+
+static Value *rule_reduce(Simplify *s, Builder *b, Node *node) {
+    (void)s;
+    Value *by = without_unit_axes(b, node);
+    if (by) return by;
+    if (made_by(in(node, 0), OP_permute)) return of_permuted(b, node);
+    return made_by(in(node, 0), OP_broadcast) ? of_broadcast(b, node) : NULL;
+}
+
+/* --- contractions */
+/* Relabels a permuted operand's axes as its source's. */
+static bool see_through(Value **operand, char labels[MAX_RANK + 1]) {
+    if (!made_by(*operand, OP_permute)) return false;
+    const Attr *perm = node_attr((*operand)->node, ATTR_perm);
+    char moved[MAX_RANK + 1] = {0};
+    for (uint32_t i = 0; i < perm->count; i++) moved[perm->ints[i]] = labels[i];
+    memcpy(labels, moved, sizeof moved);
+    *operand = source(*operand);
+    return true;
+}
+
+static Value *rule_contract(Simplify *s, Builder *b, Node *node) {
+    ContractSpec spec;
+    if (!contract_spec_parse(node_str(node, ATTR_spec), &spec)) return NULL;
+    Value *x = in(node, 0), *y = in(node, 1);
+    bool x_seen = see_through(&x, spec.x), y_seen = see_through(&y, spec.y);
+    if (!x_seen && !y_seen) return NULL;
+    return build_contract(b, x, y, arena_printf(s->scratch, "%s,%s->%s", spec.x, spec.y, spec.result));
+}
+
+Value *simplify_reduce(Simplify *s, Builder *b, Node *node) {
+    if (op_has(node->op, TRAIT_REDUCES)) return rule_reduce(s, b, node);
+    return node->op == OP_contract ? rule_contract(s, b, node) : NULL;
+}

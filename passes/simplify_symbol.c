@@ -1,0 +1,104 @@
+/* A symbol whose value is known as a dimension of other symbols, or as a number, becomes that everywhere. */
+#include "passes/simplify.h"
+
+enum { MAX_DEPTH = 8 }; /* of the arithmetic that is followed back from a symbol's value */
+
+typedef struct {
+    Simplify *s;
+    Map *known; /* symbol → Dim */
+    bool found, fits;
+} Symbols;
+
+static const Dim *known_symbol(void *user, const Dim *symbol) { return map_get(user, symbol); }
+
+/* --- values as dimensions, never negative ones */
+static const Dim *dim_of(IrContext *ir, const Value *value, int depth) {
+    const Node *node = value->node;
+    if (!node || !depth) return NULL;
+    if (node->op == OP_size) return node_dim(node, ATTR_dim);
+    if (node->op == OP_const)
+        return node_int(node, ATTR_ivalue) >= 0 ? dim_const(ir, node_int(node, ATTR_ivalue)) : NULL;
+    if (node->op != OP_add && node->op != OP_mul) return NULL;
+    const Dim *x = dim_of(ir, node->operands[0], depth - 1), *y = dim_of(ir, node->operands[1], depth - 1);
+    return node->op == OP_add ? dim_add(ir, x, y) : dim_mul(ir, x, y);
+}
+
+static void look_for_symbol(void *user, Node *node) {
+    Symbols *symbols = user;
+    if (node->op != OP_symbol) return;
+    IrContext *ir = symbols->s->graph->ir;
+    const Dim *value = dim_of(ir, node->operands[0], MAX_DEPTH);
+    value = dim_substitute(ir, value, known_symbol, symbols->known);
+    if (!value) return;
+    map_put(symbols->known, node_dim(node, ATTR_dim), (void *)(uintptr_t)value);
+    symbols->found = true;
+}
+
+/* --- rewriting types and attributes; the first walk only looks whether all of them fit */
+typedef struct {
+    Symbols *symbols;
+    bool write;
+} Rewrite;
+
+static const Dim *new_dim(Rewrite *r, const Dim *dim) {
+    int64_t size;
+    const Dim *by = dim_substitute(r->symbols->s->graph->ir, dim, known_symbol, r->symbols->known);
+    if (by && (!dim_is_const(by, &size) || size >= 0)) return by;
+    r->symbols->fits = false;
+    return dim;
+}
+
+static const Type *new_type(Rewrite *r, const Type *type) {
+    const Dim *dims[MAX_RANK];
+    for (uint32_t i = 0; i < type->rank; i++) dims[i] = new_dim(r, type->dims[i]);
+    return type_tensor(r->symbols->s->graph->ir, type->dtype, type->rank, dims);
+}
+
+static Attr new_attr(Rewrite *r, Attr attr) {
+    AttrKind kind = attr_kind(attr.key);
+    Arena *arena = r->symbols->s->scratch;
+    if (kind == ATTR_KIND_DIM) attr.dim = new_dim(r, attr.dim);
+    if (kind == ATTR_KIND_DIMS) {
+        const Dim **dims = ARENA_ARRAY(arena, const Dim *, attr.count);
+        for (uint32_t i = 0; i < attr.count; i++) dims[i] = new_dim(r, attr.dims[i]);
+        attr.dims = dims;
+    }
+    if (kind == ATTR_KIND_TYPES) {
+        const Type **types = ARENA_ARRAY(arena, const Type *, attr.count);
+        for (uint32_t i = 0; i < attr.count; i++) types[i] = new_type(r, attr.types[i]);
+        attr.types = types;
+    }
+    return attr;
+}
+
+static void rewrite_value(Rewrite *r, Value *value) {
+    const Type *type = new_type(r, value->type);
+    if (r->write) value->type = type;
+}
+
+static void rewrite_node(void *user, Node *node) {
+    Rewrite *r = user;
+    if (node->op == OP_symbol) {
+        if (!r->write || !map_get(r->symbols->known, node_dim(node, ATTR_dim))) return;
+        node_remove(node);
+        return;
+    }
+    for (uint32_t i = 0; i < node->attr_count; i++) {
+        Attr attr = new_attr(r, node->attrs[i]);
+        if (r->write) node_set_attr(node, attr);
+    }
+    for (uint32_t i = 0; i < node->result_count; i++) rewrite_value(r, node->results[i]);
+    for (uint32_t k = 0; k < node->block_count; k++)
+        for (uint32_t i = 0; i < node->blocks[k]->params.count; i++)
+            rewrite_value(r, node->blocks[k]->params.at[i]);
+}
+
+void simplify_symbols(Simplify *s) {
+    Symbols symbols = {.s = s, .known = map_new(s->scratch), .fits = true};
+    graph_walk(s->graph, look_for_symbol, &symbols);
+    if (!symbols.found) return;
+    graph_walk(s->graph, rewrite_node, &(Rewrite){&symbols, false});
+    if (!symbols.fits) return;
+    graph_walk(s->graph, rewrite_node, &(Rewrite){&symbols, true});
+    s->changed = true;
+}
