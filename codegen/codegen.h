@@ -24,6 +24,7 @@ typedef struct {
     uint32_t object_count;
     const char *runtime;        /* libnnrt.a */
     const char *output;
+    const char *flags;          /* further words for the linker, separated by blanks, or NULL */
     bool debug, statically;
 } LinkOptions;
 

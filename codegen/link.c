@@ -40,6 +40,7 @@ static Arguments command_line(const LinkOptions *options, const char *driver, co
     add(arena, &arguments, "-Wl,--gc-sections");
     if (!options->debug) add(arena, &arguments, "-s");
     if (options->statically) add(arena, &arguments, "-static");
+    if (options->flags) add_words(arena, &arguments, options->flags);
     add(arena, &arguments, "-lm");
     add(arena, &arguments, "-lpthread");
     add(arena, &arguments, NULL);

@@ -18,6 +18,13 @@ typedef enum { KIND_AST, KIND_IR, KIND_LLVM, KIND_ASM, KIND_OBJ, KIND_EXE, KIND_
 static const char *const kind_names[KIND_COUNT] = {"ast", "ir", "llvm", "asm", "obj", "exe"};
 static const char *const kind_suffixes[KIND_COUNT] = {".ast", ".nnir", ".ll", ".s", ".o", ""};
 
+/* A runtime built with sanitizers needs their libraries. */
+#ifdef NNC_SANITIZE
+static const char runtime_flags[] = "-fsanitize=address,undefined";
+#else
+static const char *const runtime_flags = NULL;
+#endif
+
 typedef struct {
     const Options *options;
     Arena *arena;
@@ -176,6 +183,7 @@ static int build_executable(Session *s, Graph *graph, const char *output) {
                             .object_count = 1,
                             .runtime = find_runtime(s),
                             .output = output,
+                            .flags = runtime_flags,
                             .debug = s->codegen.debug,
                             .statically = s->options->value[OPTION_statically] != NULL};
         error = codegen_link(&link, s->arena);
