@@ -68,6 +68,12 @@ static bool may_merge(const Node *node) {
            node->op != OP_copy;
 }
 
+/* What costs nothing where it is used, but a tensor where it is not: merging such nodes across blocks would
+ * undo what hoist does. */
+static bool stays_in_block(const Node *node) {
+    return node->op == OP_const || node->op == OP_iota || op_has(node->op, TRAIT_VIEW);
+}
+
 static void rehash(Simplify *s) {
     EqualTable *t = &s->equals;
     t->bucket_count = t->bucket_count ? 4 * t->bucket_count : 256;
@@ -88,7 +94,8 @@ Node *equal_node(Simplify *s, Node *node) {
     /* Later entries come first in a bucket, so those outside the kernel are at its end. */
     for (uint32_t i = *bucket; i > t->first; i = t->entries.at[i - 1].next) {
         EqualEntry *entry = &t->entries.at[i - 1];
-        if (entry->hash == hash && same_node(entry->node, node)) return entry->node;
+        bool reaches = entry->node->block == node->block || !stays_in_block(node);
+        if (reaches && entry->hash == hash && same_node(entry->node, node)) return entry->node;
     }
     EqualEntry entry = {.hash = hash, .node = node, .next = *bucket};
     vec_push(s->scratch, &t->entries, entry);
