@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 bool plan_is_tensor(const Value *value) { return value->type->rank > 0; }
-Tensor *plan_tensor(const Value *value) { return value->scratch; }
+Buffer *plan_buffer(const Value *value) { return value->scratch; }
 PlanNode *plan_node(const Node *node) { return node->scratch; }
 bool plan_is_loop(const Node *node) { return node->op == OP_for || node->op == OP_while; }
 
@@ -37,9 +37,9 @@ static void forget_block(Block *block, bool frames) {
 static void drop_copies(Plan *plan) {
     for (uint32_t i = 0; i < plan->nodes.count; i++) {
         Node *node = plan->nodes.at[i];
-        if (node->op != OP_copy || !plan_tensor(node->results[0]) || !plan_tensor(node->operands[0]))
+        if (node->op != OP_copy || !plan_buffer(node->results[0]) || !plan_buffer(node->operands[0]))
             continue;
-        if (plan_tensor(node->results[0])->tenants != plan_tensor(node->operands[0])->tenants) continue;
+        if (plan_buffer(node->results[0])->tenants != plan_buffer(node->operands[0])->tenants) continue;
         value_replace(node->results[0], node->operands[0]);
         node_remove(node);
     }

@@ -22,12 +22,12 @@ typedef struct {
 
 typedef VEC(Range) Ranges; /* ascending, disjoint */
 
-typedef struct Tensor Tensor;
+typedef struct Buffer Buffer;
 typedef struct Tenants Tenants;
-typedef VEC(Tensor *) Tensors;
+typedef VEC(Buffer *) Buffers;
 
 /* A value that needs memory: rank ≥ 1, outside kernels, not given from outside. */
-struct Tensor {
+struct Buffer {
     Value *value;
     const Value
         *origin; /* what it is a copy or reshape of, followed to the end: equal origins hold equal bytes */
@@ -38,7 +38,7 @@ struct Tensor {
 
 /* The tensors that share one place. */
 struct Tenants {
-    Tensors members;
+    Buffers members;
     Ranges alive; /* of all members */
     const Dim *bytes;
     bool merged;        /* into others; no longer in use */
@@ -62,7 +62,7 @@ typedef struct {
     Diagnostics *diags;
     Function *function;
     bool failed; /* a diagnostic was reported */
-    Tensors tensors;
+    Buffers buffers;
     TenantsList tenants;
     VEC(Node *) nodes; /* all outside kernels, in order */
     uint32_t positions;
@@ -71,7 +71,7 @@ typedef struct {
 /* Is the value a tensor outside kernels, by its type alone? */
 bool plan_is_tensor(const Value *value);
 /* NULL for scalars, for values inside kernels and for those that are given from outside. */
-Tensor *plan_tensor(const Value *value);
+Buffer *plan_buffer(const Value *value);
 PlanNode *plan_node(const Node *node);
 bool plan_is_loop(const Node *node);
 
@@ -79,7 +79,8 @@ bool plan_is_loop(const Node *node);
  * that it is about to write. */
 bool plan_in_place(const Node *kernel, const Value *result, const Value *operand);
 
-/* Reports that the bytes of the value, or of all that share an arena with it, can't be counted in 63 bits; a dimension to go on with. */
+/* Reports that the bytes of the value, or of all that share an arena with it, can't be counted in 63 bits; a
+ * dimension to go on with. */
 const Dim *plan_too_large(Plan *plan, const Value *value);
 
 void plan_copies(Plan *plan);

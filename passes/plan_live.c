@@ -70,15 +70,15 @@ static const Dim *bytes_of(Plan *plan, const Value *value) {
     return bytes ? bytes : plan_too_large(plan, value);
 }
 
-static void new_tensor(Plan *plan, Value *value) {
+static void new_buffer(Plan *plan, Value *value) {
     value->place = (Place){.frame = -1};
     if (!plan_is_tensor(value)) return;
-    Tensor *tensor = ARENA_NEW(plan->arena, Tensor);
-    tensor->value = value;
-    tensor->origin = origin_of(value);
-    tensor->bytes = bytes_of(plan, value);
-    value->scratch = tensor;
-    vec_push(plan->arena, &plan->tensors, tensor);
+    Buffer *buffer = ARENA_NEW(plan->arena, Buffer);
+    buffer->value = value;
+    buffer->origin = origin_of(value);
+    buffer->bytes = bytes_of(plan, value);
+    value->scratch = buffer;
+    vec_push(plan->arena, &plan->buffers, buffer);
 }
 
 static void number_block(Plan *plan, Block *block, uint32_t depth);
@@ -96,12 +96,12 @@ static void number_node(Plan *plan, Node *node, uint32_t depth) {
             number_block(plan, node->blocks[i], depth + plan_is_loop(node));
         info->end = plan->positions++;
     }
-    for (uint32_t i = 0; i < node->result_count; i++) new_tensor(plan, node->results[i]);
+    for (uint32_t i = 0; i < node->result_count; i++) new_buffer(plan, node->results[i]);
 }
 
 static void number_block(Plan *plan, Block *block, uint32_t depth) {
     if (block->owner)
-        for (uint32_t i = 0; i < block->params.count; i++) new_tensor(plan, block->params.at[i]);
+        for (uint32_t i = 0; i < block->params.count; i++) new_buffer(plan, block->params.at[i]);
     for (Node *node = block->first; node; node = node->next) number_node(plan, node, depth);
 }
 
@@ -114,22 +114,22 @@ static uint32_t definition_time(const Value *value) {
 }
 
 /* The tensor is read at `time` by something in `block`. */
-static void use_at(Plan *plan, Tensor *tensor, const Block *block, uint32_t time) {
-    for (; block != tensor->value->block; block = block->owner->block) {
+static void use_at(Plan *plan, Buffer *buffer, const Block *block, uint32_t time) {
+    for (; block != buffer->value->block; block = block->owner->block) {
         const PlanNode *owner = plan_node(block->owner);
         if (plan_is_loop(block->owner)) {
             time = 2 * owner->end + 1;
         } else {
-            ranges_add(plan->arena, &tensor->alive, (Range){block_start(block), time});
+            ranges_add(plan->arena, &buffer->alive, (Range){block_start(block), time});
             time = 2 * owner->begin + 1;
         }
     }
-    ranges_add(plan->arena, &tensor->alive, (Range){definition_time(tensor->value), time});
+    ranges_add(plan->arena, &buffer->alive, (Range){definition_time(buffer->value), time});
 }
 
 static void use(Plan *plan, const Node *node, const Value *value) {
-    Tensor *tensor = plan_tensor(value);
-    if (tensor) use_at(plan, tensor, node->block, 2 * plan_node(node)->begin + 1);
+    Buffer *buffer = plan_buffer(value);
+    if (buffer) use_at(plan, buffer, node->block, 2 * plan_node(node)->begin + 1);
 }
 
 /* The carried values of a while are those of its result once the condition, and the whole block that computes
@@ -137,16 +137,16 @@ static void use(Plan *plan, const Node *node, const Value *value) {
 static void keep_tested(Plan *plan, const Node *loop) {
     const Block *test = loop->blocks[0];
     for (uint32_t i = 0; i < test->params.count; i++)
-        if (plan_tensor(test->params.at[i])) use(plan, test->last, test->params.at[i]);
+        if (plan_buffer(test->params.at[i])) use(plan, test->last, test->params.at[i]);
 }
 
 void plan_liveness(Plan *plan) {
     number_block(plan, plan->function->body, 0);
-    for (uint32_t i = 0; i < plan->tensors.count; i++) {
-        Tensor *tensor = plan->tensors.at[i];
-        uint32_t start = definition_time(tensor->value);
+    for (uint32_t i = 0; i < plan->buffers.count; i++) {
+        Buffer *buffer = plan->buffers.at[i];
+        uint32_t start = definition_time(buffer->value);
         /* What nothing reads is written all the same. */
-        ranges_add(plan->arena, &tensor->alive, (Range){start, start + (tensor->value->node ? 2 : 1)});
+        ranges_add(plan->arena, &buffer->alive, (Range){start, start + (buffer->value->node ? 2 : 1)});
     }
     for (uint32_t i = 0; i < plan->nodes.count; i++) {
         const Node *node = plan->nodes.at[i];

@@ -78,7 +78,7 @@ bool plan_in_place(const Node *kernel, const Value *result, const Value *operand
 /* --- sharing */
 /* Are the only moments that both are alive those in which a kernel reads the one and writes the other at the
  * same index? */
-static bool handed_over(const Tensor *result, const Tensor *operand) {
+static bool handed_over(const Buffer *result, const Buffer *operand) {
     const Node *node = result->value->node;
     if (!node || node->op != OP_kernel) return false;
     uint32_t now = 2 * plan_node(node)->begin;
@@ -91,7 +91,7 @@ static bool handed_over(const Tensor *result, const Tensor *operand) {
     return plan_in_place(node, result->value, operand->value);
 }
 
-static bool may_share(const Tensor *a, const Tensor *b) {
+static bool may_share(const Buffer *a, const Buffer *b) {
     if (!ranges_overlap(&a->alive, &b->alive) || a->origin == b->origin) return true;
     return handed_over(a, b) || handed_over(b, a);
 }
@@ -100,7 +100,7 @@ static bool all_may_share(const Tenants *a, const Tenants *b) {
     if (a->bytes != b->bytes) return false;
     if (!ranges_overlap(&a->alive, &b->alive)) return true;
     for (uint32_t i = 0; i < a->members.count; i++) {
-        const Tensor *one = a->members.at[i];
+        const Buffer *one = a->members.at[i];
         if (!ranges_overlap(&one->alive, &b->alive)) continue;
         for (uint32_t k = 0; k < b->members.count; k++)
             if (!may_share(one, b->members.at[k])) return false;
@@ -119,14 +119,14 @@ static void join(Plan *plan, Tenants *into, Tenants *from) {
 }
 
 static void must_share(Plan *plan, const Value *a, const Value *b) {
-    const Tensor *one = plan_tensor(a), *other = plan_tensor(b);
+    const Buffer *one = plan_buffer(a), *other = plan_buffer(b);
     if (!one || !other || one->tenants == other->tenants) return;
     assert(all_may_share(one->tenants, other->tenants) && "plan_copies has kept carried values apart");
     join(plan, one->tenants, other->tenants);
 }
 
 static void try_share(Plan *plan, const Value *a, const Value *b) {
-    const Tensor *one = plan_tensor(a), *other = plan_tensor(b);
+    const Buffer *one = plan_buffer(a), *other = plan_buffer(b);
     if (!one || !other || one->tenants == other->tenants) return;
     if (!all_may_share(one->tenants, other->tenants)) return;
     if (one->tenants->members.count >= other->tenants->members.count)
@@ -173,14 +173,14 @@ static void share_at_depth(Plan *plan, uint32_t depth) {
 
 void plan_merge(Plan *plan) {
     uint32_t deepest = 0;
-    for (uint32_t i = 0; i < plan->tensors.count; i++) {
-        Tensor *tensor = plan->tensors.at[i];
+    for (uint32_t i = 0; i < plan->buffers.count; i++) {
+        Buffer *buffer = plan->buffers.at[i];
         Tenants *tenants = ARENA_NEW(plan->arena, Tenants);
-        tenants->bytes = tensor->bytes;
-        tenants->alive = tensor->alive;
-        vec_push(plan->arena, &tenants->members, tensor);
+        tenants->bytes = buffer->bytes;
+        tenants->alive = buffer->alive;
+        vec_push(plan->arena, &tenants->members, buffer);
         vec_push(plan->arena, &plan->tenants, tenants);
-        tensor->tenants = tenants;
+        buffer->tenants = tenants;
     }
     for (uint32_t i = 0; i < plan->nodes.count; i++) {
         const Node *node = plan->nodes.at[i];
