@@ -7,6 +7,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Statements in expressions in statements … are nested at most so deep, which bounds the recursion of whatever walks the tree. */
+enum { AST_DEEPEST = 500 };
+
 typedef struct AstExpr AstExpr;
 typedef struct AstStmt AstStmt;
 typedef struct AstDecl AstDecl;
@@ -94,6 +97,7 @@ struct AstStringPart {
 
 struct AstExpr {
     AstExprKind kind;
+    uint32_t depth;         /* levels of the tree below and including this one: at most AST_DEEPEST */
     Span span;
     AstExpr *next;          /* in a tuple or list */
     union {
@@ -110,7 +114,7 @@ struct AstExpr {
         struct { bool inclusive; AstExpr *start, *stop; } range;
         AstExpr *items;     /* TUPLE, LIST */
         struct { AstExpr *body; AstBinder *binders; AstName name; } reduction; /* COMPREHENSION: name.text NULL */
-        struct { AstExpr *condition; AstStmt *then, *otherwise; } branch; /* `else if` = one AST_IF statement in `otherwise` */
+        struct { AstExpr *condition; AstStmt *then, *otherwise; bool has_else; } branch; /* has_else holds in a tree without errors. `else if` = one AST_IF statement in `otherwise` */
     };
 };
 
@@ -136,6 +140,7 @@ struct AstPattern { /* x, _, or (a, b) */
 
 struct AstStmt {
     AstStmtKind kind;
+    uint32_t depth;
     Span span;
     AstStmt *next;
     union {
@@ -191,7 +196,7 @@ struct AstDecl {
 
 typedef struct {
     uint32_t source;
-    const char *doc;
+    const char *doc; /* the # lines that the file begins with, joined by '\n', or NULL */
     AstDecl *decls;
 } AstFile;
 

@@ -1,4 +1,4 @@
-# Writes OUTPUT, a C file that holds every .nn file below FOLDER: see stdlib.h. Run as `cmake -DFOLDER=… -DOUTPUT=… -P embed.cmake`.
+# Writes OUTPUT, a C file that holds every .nn file below FOLDER: see library.h. Run as `cmake -DFOLDER=… -DOUTPUT=… -P embed.cmake`.
 file(GLOB_RECURSE files RELATIVE ${FOLDER} ${FOLDER}/*.nn)
 list(SORT files)
 set(arrays "")
@@ -15,5 +15,5 @@ foreach(name ${files})
   string(APPEND rows "    {\"${stem}\", (const char *)text_${count}, ${length}},\n")
   math(EXPR count "${count} + 1")
 endforeach()
-file(WRITE ${OUTPUT} "/* Made by embed.cmake from stdlib. */\n#include \"frontend/stdlib.h\"\n\n${arrays}\n"
-     "const StdlibModule stdlib_modules[] = {\n${rows}    {0, 0, 0}};\nconst uint32_t stdlib_module_count = ${count};\n")
+file(WRITE ${OUTPUT} "/* Made by embed.cmake from stdlib. */\n#include \"frontend/library.h\"\n\n${arrays}\n"
+     "const LibraryModule library_modules[] = {\n${rows}    {0, 0, 0}};\nconst uint32_t library_module_count = ${count};\n")

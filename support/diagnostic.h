@@ -1,5 +1,5 @@
-/* The only way to complain. A diagnostic is a value: a row of diagnostics.def, a primary span, labels, notes and
- * a help line. They are collected, sorted and rendered once, as text, short lines or JSON.
+/* The only way to complain. A diagnostic is a value: a row of diagnostics.def, a primary span, labels, notes
+ * and a help line. They are collected, sorted and rendered once, as text, short lines or JSON.
  *
  *     Diagnostic *d = diag_report(diags, D_DIM_MISMATCH, span, "B", "T");
  *     diag_label(d, other, "`%s` was bound here", name);
@@ -43,8 +43,8 @@ Span diagnostics_span(const Diagnostics *diags, Loc loc);
 unsigned diagnostics_errors(const Diagnostics *diags); /* number of errors so far */
 
 /* Renders all, sorted by source and place. `color` adds ANSI colours to RENDER_TEXT. RENDER_TEXT ends with a
- * summary ("2 errors, 1 warning") where there are several. Nothing in a source, a name or a path reaches `out` raw
- * that could command a terminal. */
+ * summary ("2 errors, 1 warning") where there are several. Nothing in a source, a name or a path reaches
+ * `out` raw that could command a terminal. */
 void diagnostics_render(const Diagnostics *diags, RenderStyle style, bool color, FILE *out);
 
 /* Row `id`'s code ("E0201"), for tables and tests. */

@@ -1,23 +1,7 @@
-/* How characters look on a terminal: decoding, width, and escapes for those that must not reach it. */
+/* How characters look on a terminal: width, and escapes for those that must not reach it. */
 #include "support/render.h"
+#include "support/utf8.h"
 #include <string.h>
-
-size_t display_decode(const char *text, size_t length, uint32_t *character) {
-    const unsigned char *s = (const unsigned char *)text;
-    if (!length) return 0;
-    if (s[0] < 0x80) return *character = s[0], 1;
-    size_t bytes = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4 || bytes > length) return 0;
-    uint32_t c = s[0] & (0xffu >> (bytes + 1));
-    for (size_t i = 1; i < bytes; i++) {
-        if ((s[i] & 0xc0) != 0x80) return 0;
-        c = c << 6 | (s[i] & 0x3f);
-    }
-    bool overlong = (bytes == 3 && c < 0x800) || (bytes == 4 && c < 0x10000);
-    if (overlong || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return 0;
-    *character = c;
-    return bytes;
-}
 
 typedef struct {
     uint32_t first, last;
@@ -57,7 +41,7 @@ static Glyph escaped(const char *format, uint32_t number, size_t bytes) {
 
 Glyph display_glyph(const char *text, size_t length) {
     uint32_t c = 0;
-    size_t bytes = display_decode(text, length, &c);
+    size_t bytes = utf8_decode(text, length, &c);
     if (!bytes) return escaped("\\x%02x", (unsigned char)text[0], 1);
     if (c == '\n') return escaped("\\n", 0, 1);
     if (WITHIN(c, unsafe)) return escaped(c < 0x80 ? "\\x%02x" : "\\u{%x}", c, bytes);

@@ -30,12 +30,10 @@ typedef struct {
     uint8_t bytes;  /* bytes of input, at least 1 */
 } Glyph;
 
-/* The character at the start of `length` > 0 bytes. Control characters, characters that reorder text and bytes
- * that aren't UTF-8 come out as escapes such as \x1b or \u{202e}, so nothing in a file or a name commands the
- * terminal. A tab is an escape too: lines replace tabs before. */
+/* The character at the start of `length` > 0 bytes. Control characters, characters that reorder text and
+ * bytes that aren't UTF-8 come out as escapes such as \x1b or \u{202e}, so nothing in a file or a name
+ * commands the terminal. A tab is an escape too: lines replace tabs before. */
 Glyph display_glyph(const char *text, size_t length);
-/* Decodes one character; returns its bytes, 0 where they aren't UTF-8. */
-size_t display_decode(const char *text, size_t length, uint32_t *character);
 
 void render_text(FILE *out, const Sources *sources, const Diagnostic *d, bool color);
 void render_short(FILE *out, const Sources *sources, const Diagnostic *d);

@@ -3,6 +3,7 @@
  * Lines and columns count from 1, columns in UTF-8 characters; the end is exclusive. A place that isn't known
  * is null. Each label is {"message","primary","file","line","column","end_line","end_column"}. */
 #include "support/render.h"
+#include "support/utf8.h"
 #include <string.h>
 
 /* A JSON string; bytes that aren't UTF-8 become U+FFFD. */
@@ -11,7 +12,7 @@ static void put_string(FILE *out, const char *text) {
     fputc('"', out);
     for (size_t i = 0; i < length;) {
         uint32_t c = 0;
-        size_t bytes = display_decode(text + i, length - i, &c);
+        size_t bytes = utf8_decode(text + i, length - i, &c);
         if (!bytes)
             fputs("\\ufffd", out);
         else if (c == '"' || c == '\\')

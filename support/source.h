@@ -18,7 +18,7 @@ typedef struct {
 } Span;
 
 typedef struct {
-    const char *file; /* NULL = unknown */
+    const char *file;      /* NULL = unknown */
     uint32_t line, column; /* both from 1; the column counts UTF-8 characters */
 } Loc;
 

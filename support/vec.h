@@ -6,17 +6,17 @@
 #include <stdint.h>
 #include <string.h>
 
-#define VEC(T)                                                                                               \
-    struct {                                                                                                 \
-        T *at;                                                                                               \
-        uint32_t count, capacity;                                                                            \
+#define VEC(T)                    \
+    struct {                      \
+        T *at;                    \
+        uint32_t count, capacity; \
     }
 
-#define vec_push(arena, v, item)                                                                             \
-    do {                                                                                                     \
-        if ((v)->count == (v)->capacity)                                                                     \
-            (v)->at = vec_grow((arena), (v)->at, (v)->count, &(v)->capacity, sizeof *(v)->at);               \
-        (v)->at[(v)->count++] = (item);                                                                      \
+#define vec_push(arena, v, item)                                                               \
+    do {                                                                                       \
+        if ((v)->count == (v)->capacity)                                                       \
+            (v)->at = vec_grow((arena), (v)->at, (v)->count, &(v)->capacity, sizeof *(v)->at); \
+        (v)->at[(v)->count++] = (item);                                                        \
     } while (0)
 
 /* Doubles `*capacity` and returns the moved elements. */

@@ -1,6 +1,6 @@
 /* The library's .nn files, as embedded in the compiler by the build. */
-#ifndef FRONTEND_STDLIB_H
-#define FRONTEND_STDLIB_H
+#ifndef FRONTEND_LIBRARY_H
+#define FRONTEND_LIBRARY_H
 
 #include <stdint.h>
 
@@ -8,9 +8,9 @@ typedef struct {
     const char *name; /* "nn", "a/b": the path below stdlib/ without its ending */
     const char *text; /* NUL-terminated */
     uint32_t length;
-} StdlibModule;
+} LibraryModule;
 
-extern const StdlibModule stdlib_modules[]; /* sorted by name */
-extern const uint32_t stdlib_module_count;
+extern const LibraryModule library_modules[]; /* sorted by name */
+extern const uint32_t library_module_count;
 
 #endif
