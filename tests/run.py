@@ -134,7 +134,7 @@ def ir(build):
 
 
 def programs(build):
-    for path in sorted((TESTS / "programs").glob("*.nn")):
+    for path in sorted((TESTS / "programs").glob("*.nn*")):  # .nn, and .nnir: the same in the graph's text form
         args = shlex.split(header(path, "args"))
         options = shlex.split(header(path, "options"))
         status = int(header(path, "exit", "0"))
