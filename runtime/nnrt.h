@@ -1,7 +1,8 @@
-/* The ABI between generated programs and the runtime that is linked into them. The generated module defines `nn_program`; the
- * runtime's `main` (rt_main.c) parses the command line by it and calls a command's entry. Everything the program does besides
- * arithmetic is a call from here. Functions that fail print one line to stderr (what, where in the .nn source, what to do) and exit
- * with status 1. Plain C, no dependency on the compiler. */
+/* The ABI between generated programs and the runtime that is linked into them. The generated module defines
+ * `nn_program`; the runtime's `main` (rt_main.c) parses the command line by it and calls a command's entry.
+ * Everything the program does besides arithmetic is a call from here. Functions that fail print one line to
+ * stderr (what, where in the .nn source, what to do) and exit with status 1. Plain C, no dependency on the
+ * compiler. */
 #ifndef NNRT_H
 #define NNRT_H
 
@@ -10,17 +11,28 @@
 
 /* Element types; numbered as the rows of the compiler's dtypes.def. */
 typedef enum {
-    NN_F64, NN_F32, NN_F16, NN_BF16, NN_I64, NN_I32, NN_I16, NN_I8, NN_U8, NN_BOOL, NN_STR, NN_DATA
+    NN_F64,
+    NN_F32,
+    NN_F16,
+    NN_BF16,
+    NN_I64,
+    NN_I32,
+    NN_I16,
+    NN_I8,
+    NN_U8,
+    NN_BOOL,
+    NN_STR,
+    NN_DATA
 } nn_dtype;
 
 typedef struct nn_rt nn_rt;     /* the state of one run: seed, threads, progress, metrics */
 typedef struct nn_data nn_data; /* a dataset: columns of equally many samples, in some order */
 
-/* A dense row-major tensor, or the description of one. A str is `const char *`, UTF-8, NUL-terminated, in `data` as a pointer to it;
- * likewise a nn_data *. */
+/* A dense row-major tensor, or the description of one. A str is `const char *`, UTF-8, NUL-terminated, in
+ * `data` as a pointer to it; likewise a nn_data *. */
 typedef struct {
-    const char *name;     /* NULL where there is none */
-    const int64_t *dims;  /* NULL at rank 0 */
+    const char *name;    /* NULL where there is none */
+    const int64_t *dims; /* NULL at rank 0 */
     void *data;
     int32_t dtype, rank;
 } nn_tensor;
@@ -47,7 +59,8 @@ typedef struct {
     const char *name, *doc;
     const nn_param *params;
     int32_t param_count;
-    void (*run)(nn_rt *rt, const nn_arg *args); /* one per parameter: .i, .f (any float), .b or .s by its dtype */
+    void (*run)(nn_rt *rt,
+                const nn_arg *args); /* one per parameter: .i, .f (any float), .b or .s by its dtype */
 } nn_command;
 
 typedef struct {
@@ -60,15 +73,17 @@ extern const nn_program_table nn_program;
 
 /* Parses argv, runs a command, returns the exit status. */
 int nn_main(const nn_program_table *program, int argc, char **argv);
-/* What `nn_main` was given and which of its commands is running, for programs whose table was made at run time. */
+/* What `nn_main` was given and which of its commands is running, for programs whose table was made at run
+ * time. */
 const nn_program_table *nn_running_program(const nn_rt *rt);
 const nn_command *nn_running_command(const nn_rt *rt);
 
-/* --- text. A template holds a `{}` or `{:spec}` per argument; `{{` and `}}` are braces. Specs as Python's for numbers: `.4f`, `>8`, `e`, …
- * Tensors print as NumPy does. */
+/* --- text. A template holds a `{}` or `{:spec}` per argument; `{{` and `}}` are braces. Specs as Python's
+ * for numbers: `.4f`, `>8`, `e`, … Tensors print as NumPy does. */
 void nn_print(nn_rt *rt, const char *text, int32_t count, const nn_tensor *args);
 void nn_write(nn_rt *rt, const char *text, int32_t count, const nn_tensor *args);
-const char *nn_format(nn_rt *rt, const char *text, int32_t count, const nn_tensor *args); /* lives until exit */
+const char *nn_format(nn_rt *rt, const char *text, int32_t count,
+                      const nn_tensor *args); /* lives until exit */
 /* Stops the program with the formatted message. */
 _Noreturn void nn_fail(nn_rt *rt, const nn_loc *loc, const char *text, int32_t count, const nn_tensor *args);
 
@@ -79,28 +94,31 @@ void nn_progress_step(nn_rt *rt);
 void nn_progress_end(nn_rt *rt);
 
 /* --- data. `columns` describe one sample's parts: dtype and dims that the file must hold. */
-nn_data *nn_data_open(nn_rt *rt, const nn_loc *loc, const char *format, int32_t paths, const char *const *path,
-                      int32_t columns, const nn_tensor *column);
+nn_data *nn_data_open(nn_rt *rt, const nn_loc *loc, const char *format, int32_t paths,
+                      const char *const *path, int32_t columns, const nn_tensor *column);
 int64_t nn_data_len(nn_rt *rt, const nn_data *data);
 /* The same samples in an order that is a pure function of (seed, stream). */
 nn_data *nn_data_shuffle(nn_rt *rt, nn_data *data, int64_t seed, int64_t stream);
 nn_data *nn_data_take(nn_rt *rt, nn_data *data, int64_t first, int64_t count);
-/* Samples first … first + count - 1 (all must exist), each column into out[column]. Prefetches what follows. */
-void nn_data_read(nn_rt *rt, const nn_loc *loc, nn_data *data, int64_t first, int64_t count, void *const *out);
+/* Samples first … first + count - 1 (all must exist), each column into out[column]. Prefetches what follows.
+ */
+void nn_data_read(nn_rt *rt, const nn_loc *loc, nn_data *data, int64_t first, int64_t count,
+                  void *const *out);
 
-/* --- weights: safetensors. Saving is atomic; loading checks names, dtypes and shapes before anything is written. Floats convert
- * between widths. */
+/* --- weights: safetensors. Saving is atomic; loading checks names, dtypes and shapes before anything is
+ * written. Floats convert between widths. */
 void nn_save(nn_rt *rt, const nn_loc *loc, const char *path, int32_t count, const nn_tensor *tensors);
 void nn_load(nn_rt *rt, const nn_loc *loc, const char *path, int32_t count, const nn_tensor *tensors);
 
 /* --- memory and threads */
 int64_t nn_seed(const nn_rt *rt);
-/* The storage of arena `frame`, at least `bytes` long, 64-byte aligned; grows and never shrinks; contents undefined. */
+/* The storage of arena `frame`, at least `bytes` long, 64-byte aligned; grows and never shrinks; contents
+ * undefined. */
 void *nn_frame(nn_rt *rt, int32_t frame, int64_t bytes);
 /* A scratch area of at least `bytes` for the calling thread inside a kernel; valid until its next call. */
 void *nn_scratch(nn_rt *rt, int64_t bytes);
-/* Calls kernel(rt, args, chunk) for chunk = 0 … chunks - 1, on several threads where there are any. The work is cut into the same
- * chunks whatever the number of threads; kernels must not depend on who runs a chunk. */
+/* Calls kernel(rt, args, chunk) for chunk = 0 … chunks - 1, on several threads where there are any. The work
+ * is cut into the same chunks whatever the number of threads; kernels must not depend on who runs a chunk. */
 typedef void nn_kernel(nn_rt *rt, void *const *args, int64_t chunk);
 void nn_parallel(nn_rt *rt, nn_kernel *kernel, void *const *args, int64_t chunks);
 

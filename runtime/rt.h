@@ -57,7 +57,8 @@ struct nn_rt {
     int32_t threads; /* 0 = as many as the process may use */
     bool quiet;
     bool stdout_is_terminal;
-    double started; /* rt_now at the start of the command */
+    bool within_line; /* what was printed last does not end a line */
+    double started;   /* rt_now at the start of the command */
     rt_progress progress;
     rt_metrics metrics;
     rt_kept *kept;

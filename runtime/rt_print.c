@@ -43,7 +43,9 @@ void rt_flush(nn_rt *rt) {
 
 static void put(nn_rt *rt, const rt_text *text) {
     if (rt->stdout_is_terminal) rt_progress_clear(rt);
-    if (text->length) fwrite(text->bytes, 1, text->length, stdout);
+    if (text->length == 0) return;
+    fwrite(text->bytes, 1, text->length, stdout);
+    rt->within_line = text->bytes[text->length - 1] != '\n';
 }
 
 void nn_print(nn_rt *rt, const char *text, int32_t count, const nn_tensor *args) {

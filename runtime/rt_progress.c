@@ -145,6 +145,8 @@ void nn_progress_step(nn_rt *rt) {
     rt_loop *loop = &progress->loop[progress->depth - 1];
     loop->done++;
     double now = rt_now();
+    if (rt->within_line && rt->stdout_is_terminal)
+        return; /* the bar would overwrite what the program wrote */
     if (now - loop->drawn >= REDRAW_SECONDS) draw(rt, loop, now);
 }
 

@@ -86,7 +86,7 @@ void rt_spec_text(rt_text *text, const rt_spec *spec, const char *bytes, size_t 
 static void add_whole(rt_text *out, const rt_spec *spec, const rt_number *number, size_t zeros) {
     size_t count = number->whole + zeros;
     for (size_t i = 0; i < count; i++) {
-        if (i > 0 && spec->grouping && (count - i) % (size_t)number->group == 0)
+        if (i > 0 && spec->grouping && number->whole && (count - i) % (size_t)number->group == 0)
             rt_text_add(out, &spec->grouping, 1);
         rt_text_add(out, i < zeros ? "0" : number->digits + (i - zeros), 1);
     }

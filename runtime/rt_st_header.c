@@ -89,7 +89,7 @@ static char *put_utf8(char *out, uint32_t code) {
         return out;
     }
     int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    *out++ = (char)((0xf00 >> more & 0xf0) | code >> 6 * more);
+    *out++ = (char)((more == 1 ? 0xc0u : more == 2 ? 0xe0u : 0xf0u) | code >> 6 * more);
     while (more-- > 0) *out++ = (char)(0x80 | (code >> 6 * more & 0x3f));
     return out;
 }

@@ -1,0 +1,174 @@
+/* Views of datasets: shuffles are permutations that only seed and stream decide, takes are clamped, reads
+ * give the same samples whatever was read before and however many threads there are. */
+#include "child.h"
+#include "runtime/rt_random.h"
+#include <criterion/criterion.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(data, .init = make_folder, .fini = remove_folder);
+
+static const nn_loc here = {"net.nn", 7, 5};
+
+/* Known answers of the reference implementation (Random123, kat_vectors). */
+Test(data, threefry) {
+    cr_expect_eq(rt_threefry(0, 0), 0x99ba4efe6b200159u);
+    cr_expect_eq(rt_threefry(UINT64_MAX, UINT64_MAX), 0xbb002be71cb996fcu);
+    cr_expect_eq(rt_threefry(0x0370734413198a2eu, 0x85a308d3243f6a88u), 0x483df7a0c4923a9cu);
+}
+
+static void check_permutation(int64_t seed, int64_t stream, int64_t count) {
+    int64_t *order = malloc((size_t)count * sizeof *order + 1);
+    bool *seen = calloc((size_t)count + 1, 1);
+    rt_permutation(seed, stream, count, order);
+    for (int64_t i = 0; i < count; i++) {
+        cr_assert(order[i] >= 0 && order[i] < count);
+        cr_assert_not(seen[order[i]]);
+        seen[order[i]] = true;
+    }
+    free(order);
+    free(seen);
+}
+
+Test(data, shuffles_are_permutations) {
+    static const int64_t counts[] = {0, 1, 2, 3, 7, 64, 1000, 100003};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        for (int64_t seed = -1; seed < 2; seed++) check_permutation(seed, 5, counts[i]);
+}
+
+Test(data, shuffles_are_fair) {
+    /* 6000 streams, six orders of three: chi squared with 5 degrees of freedom stays below 20.5 in 999 of
+     * 1000 cases. */
+    int tally[27] = {0};
+    double chi = 0;
+    for (int64_t stream = 0; stream < 6000; stream++) {
+        int64_t order[3];
+        rt_permutation(0, stream, 3, order);
+        tally[order[0] * 9 + order[1] * 3 + order[2]]++;
+    }
+    for (int i = 0; i < 27; i++)
+        if (tally[i]) chi += (tally[i] - 1000.0) * (tally[i] - 1000.0) / 1000.0;
+    cr_expect(chi < 20.5, "chi squared is %g", chi);
+}
+
+Test(data, shuffles_differ) {
+    int64_t a[100], b[100], c[100], again[100];
+    rt_permutation(1, 2, 100, a);
+    rt_permutation(1, 3, 100, b);
+    rt_permutation(2, 2, 100, c);
+    rt_permutation(1, 2, 100, again);
+    cr_expect_arr_eq(a, again, sizeof a);
+    cr_expect_arr_neq(a, b, sizeof a);
+    cr_expect_arr_neq(a, c, sizeof a);
+}
+
+/* --- datasets of `count` samples whose one column u8[width] begins with the sample's number, low byte first
+ */
+static int64_t width;
+
+static void write_numbers(int count, int wide) {
+    uint8_t *file = calloc((size_t)(12 + count * wide), 1);
+    const uint8_t header[12] = {
+        0, 0, 8, 2, 0, 0, (uint8_t)(count >> 8), (uint8_t)count, 0, 0, (uint8_t)(wide >> 8), (uint8_t)wide};
+    memcpy(file, header, 12);
+    for (int i = 0; i < count; i++) {
+        file[12 + i * wide] = (uint8_t)i;
+        file[12 + i * wide + 1] = (uint8_t)(i >> 8);
+    }
+    write_file("n.idx", file, (size_t)(12 + count * wide));
+    free(file);
+    width = wide;
+}
+
+static nn_data *open_numbers(nn_rt *rt) {
+    const char *paths[] = {"n.idx"};
+    nn_tensor column = {.dims = &width, .dtype = NN_U8, .rank = 1};
+    return nn_data_open(rt, &here, "idx", 1, paths, 1, &column);
+}
+
+static void read_numbers(nn_rt *rt, nn_data *data, int64_t first, int64_t count, int64_t *numbers) {
+    uint8_t *samples = malloc((size_t)(count * width) + 1);
+    nn_data_read(rt, &here, data, first, count, (void *[]){samples});
+    for (int64_t i = 0; i < count; i++) numbers[i] = samples[i * width] | samples[i * width + 1] << 8;
+    free(samples);
+}
+
+static void print_view(nn_rt *rt, nn_data *data) {
+    int64_t numbers[16], count = nn_data_len(rt, data);
+    read_numbers(rt, data, 0, count, numbers);
+    nn_tensor tensor = {.dims = &count, .data = numbers, .dtype = NN_I64, .rank = 1};
+    nn_print(rt, "{}", 1, &tensor);
+}
+
+static void views(nn_rt *rt, const nn_arg *args) {
+    (void)args;
+    nn_data *all = open_numbers(rt);
+    nn_data *taken = nn_data_take(rt, all, 2, 5);
+    print_view(rt, taken);
+    print_view(rt, nn_data_take(rt, taken, 3, 100));
+    print_view(rt, nn_data_take(rt, all, 100, 5));
+    nn_data *shuffled = nn_data_shuffle(rt, taken, 0, 0);
+    print_view(rt, shuffled);
+    print_view(rt, nn_data_take(rt, shuffled, 1, 3));
+    print_view(rt, nn_data_shuffle(rt, shuffled, 0, 1));
+    /* more views than orders stay in memory */
+    for (int64_t i = 0; i < 40; i++) {
+        int64_t numbers[8];
+        read_numbers(rt, nn_data_shuffle(rt, shuffled, 0, i), 0, 5, numbers);
+    }
+    print_view(rt, shuffled);
+    read_numbers(rt, taken, 4, 2, (int64_t[2]){0});
+}
+
+Test(data, views) {
+    write_numbers(10, 2);
+    Outcome outcome = run_body(views, NULL);
+    char *line = strtok(outcome.out, "\n"), *lines[8] = {0};
+    for (int i = 0; line && i < 8; line = strtok(NULL, "\n")) lines[i++] = line;
+    cr_assert_not_null(lines[6]);
+    cr_expect_str_eq(lines[0], "[2 3 4 5 6]");
+    cr_expect_str_eq(lines[1], "[5 6]");
+    cr_expect_str_eq(lines[2], "[]");
+    cr_expect_eq(strlen(lines[3]), 11);
+    cr_expect_eq(strncmp(lines[4] + 1, lines[3] + 3, 5), 0, "%s of %s", lines[4], lines[3]);
+    cr_expect_str_neq(lines[5], lines[3]);
+    cr_expect_str_eq(lines[6], lines[3], "computed again");
+    cr_expect_eq(outcome.status, 1);
+    cr_expect_str_eq(outcome.err,
+                     "error: net.nn:7:5: 2 samples from number 4 on were asked for, but the dataset has 5\n");
+    outcome_free(&outcome);
+}
+
+/* Batches large enough to be prefetched, in order and out of order. */
+static void batches(nn_rt *rt, const nn_arg *args) {
+    (void)args;
+    nn_data *data = nn_data_shuffle(rt, open_numbers(rt), 3, 4);
+    int64_t order[1000], numbers[1000], sum = 0;
+    rt_permutation(3, 4, 1000, order);
+    static const int64_t firsts[] = {0, 300, 600, 300, 0, 300, 900, 700, 0};
+    for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+        int64_t count = firsts[i] + 300 > 1000 ? 1000 - firsts[i] : 300;
+        read_numbers(rt, data, firsts[i], count, numbers);
+        for (int64_t k = 0; k < count; k++) sum += numbers[k] != order[firsts[i] + k];
+    }
+    for (int64_t first = 0; first < 1000; first += 300) {
+        int64_t count = first + 300 > 1000 ? 1000 - first : 300;
+        read_numbers(rt, data, first, count, numbers);
+        for (int64_t k = 0; k < count; k++) sum += numbers[k] != order[first + k];
+    }
+    nn_tensor wrong = {.data = &sum, .dtype = NN_I64};
+    nn_print(rt, "{} wrong", 1, &wrong);
+}
+
+Test(data, prefetched_batches) {
+    static const char *const threads[] = {"1", "2", "3"};
+    write_numbers(1000, 3000);
+    for (int i = 0; i < 3; i++) {
+        Outcome outcome = run_body(batches, (const char *const[]){"--threads", threads[i], NULL});
+        cr_expect_str_eq(outcome.out, "0 wrong\n");
+        cr_expect_eq(outcome.status, 0, "%s", outcome.err);
+        outcome_free(&outcome);
+    }
+}
