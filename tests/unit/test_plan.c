@@ -192,6 +192,35 @@ Test(plan, branches_yield_into_one_place) {
                   0, 0);
 }
 
+/* Epochs of full batches and a short last one, as loops over datasets are lowered: the weights never move. */
+Test(plan, epochs_with_a_short_last_batch) {
+    expect_copies(ZERO FILL(2, 1) "  %3: f32[4, 8] = for(%1, %0, %2) {\n"
+                                  "    (%4: i64, %5: f32[4, 8]):\n"
+                                  "    %6: f32[4, 8] = for(%1, %0, %5) {\n"
+                                  "      (%7: i64, %8: f32[4, 8]):\n"
+                                  "      %9: f32[64, 4] = const dims=[64, 4] dtype=f32 value=1\n"
+                                  "      %10: f32[64, 8] = contract(%9, %8) spec=\"ij,jk->ik\"\n"
+                                  "      %11: f32[4, 8] = contract(%9, %10) spec=\"ij,ik->jk\"\n"
+                                  "      %12: f32[4, 8] = sub(%8, %11)\n"
+                                  "      yield(%12)\n"
+                                  "    }\n"
+                                  "    %13: bool = lt(%4, %0)\n"
+                                  "    %14: f32[4, 8] = if(%13) {\n"
+                                  "      symbol(%4) dim=B\n"
+                                  "      %15: f32[B, 4] = const dims=[B, 4] dtype=f32 value=1\n"
+                                  "      %16: f32[B, 8] = contract(%15, %6) spec=\"ij,jk->ik\"\n"
+                                  "      %17: f32[4, 8] = contract(%15, %16) spec=\"ij,ik->jk\"\n"
+                                  "      %18: f32[4, 8] = sub(%6, %17)\n"
+                                  "      yield(%18)\n"
+                                  "    } {\n"
+                                  "      yield(%6)\n"
+                                  "    }\n"
+                                  "    yield(%14)\n"
+                                  "  }\n"
+                                  "  print(%3) text=\"{}\"",
+                  0, 0);
+}
+
 /* A row of a table is replaced in every round: the table must stay where it is. */
 Test(plan, update_slice_in_place) {
     expect_copies(ZERO "  %2: f32[4, 8] = const dims=[4, 8] dtype=f32 value=1\n"
