@@ -1,6 +1,6 @@
-/* Elementary functions on float and double, scalars or vectors, as inline polynomials: no library call, the same bits on every machine with
- * fused multiply-add. At most 2 ulp at f32 (measured exhaustively by tests) and at f64 (sampled). Infinities, NaN, zeros and denormals as in
- * C's Annex F. */
+/* Elementary functions on float and double, scalars or vectors, as inline polynomials: no library call, the
+ * same bits on every machine with fused multiply-add. At most 2 ulp at f32 (measured exhaustively by tests)
+ * and at f64 (sampled). Infinities, NaN, zeros and denormals as in C's Annex F. */
 #ifndef CODEGEN_MATH_H
 #define CODEGEN_MATH_H
 

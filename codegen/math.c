@@ -1,0 +1,127 @@
+/* exp, log, tanh, sigmoid, erf. Polynomials: codegen/tools/minimax.py; argument reductions after Cody & Waite
+ * (1980). Errors of float are measured over all arguments, of double over samples, by tests/unit/test_math.c.
+ */
+#include "codegen/math.h"
+#include "codegen/math_coefficients.h"
+#include "codegen/math_parts.h"
+#include <math.h>
+
+/* --- exp: x = n ln 2 + r */
+/* The polynomial's value times 2^n, in two steps: 2^n itself may be out of range where the result is not. */
+static V scale(const Math *m, V x, V n) {
+    LLVMBuilderRef b = m->e->builder;
+    V mantissa = math_int(m, m->wide ? 52 : 23), bias = math_int(m, m->wide ? 1023 : 127);
+    V half = LLVMBuildAShr(b, n, math_int(m, 1), "");
+    V rest = LLVMBuildSub(b, n, half, "");
+    V first = math_from_bits(m, LLVMBuildShl(b, LLVMBuildAdd(b, half, bias, ""), mantissa, ""));
+    V second = math_from_bits(m, LLVMBuildShl(b, LLVMBuildAdd(b, rest, bias, ""), mantissa, ""));
+    return math_mul(m, math_mul(m, x, first), second);
+}
+
+V math_exp_sum(const Math *m, V x, V low) {
+    /* Beyond these every result is infinite or 0. ln 2 in two parts, the first short enough for n · ln 2 to
+     * be exact. */
+    double highest = math_either(m, 89, 710), lowest = math_either(m, -104, -746);
+    double ln2_high = math_either(m, 0x1.63p-1, 0x1.62e42feep-1);
+    double ln2_low = math_either(m, -0x1.bd0106p-13, 0x1.a39ef35793c76p-33);
+    V n, bounded = math_at_least(m, math_at_most(m, x, highest), lowest);
+    V number = math_round(m, math_mul(m, bounded, math_const(m, 0x1.71547652b82fep0)), &n);
+    V r = math_mad(m, number, math_const(m, -ln2_high), bounded);
+    r = math_mad(m, number, math_const(m, -ln2_low), r);
+    if (low) r = math_add(m, r, low);
+    V p = m->wide ? MATH_POLYNOMIAL(m, r, exp_f64) : MATH_POLYNOMIAL(m, r, exp_f32);
+    /* 1 + r with its rounding error: what is left to add is small, and so is its own error */
+    V one = math_const(m, 1), sum = math_add(m, one, r);
+    V lost = math_sub(m, r, math_sub(m, sum, one));
+    return scale(m, math_add(m, sum, math_mad(m, math_mul(m, r, r), p, lost)), n);
+}
+
+LLVMValueRef math_exp(Emit *e, LLVMValueRef x) {
+    Math m = math_of(e, x);
+    return math_exp_sum(&m, x, NULL);
+}
+
+/* --- log */
+V math_split(const Math *m, V x, V *exponent) {
+    LLVMBuilderRef b = m->e->builder;
+    int64_t mantissa = m->wide ? 52 : 23;
+    /* Denormals become normal. */
+    V small = math_less(m, x, math_const(m, math_either(m, 0x1p-126, 0x1p-1022)));
+    V scaled = math_mul(m, x, math_const(m, math_either(m, 0x1p25, 0x1p54)));
+    V adjust = math_select(m, small, math_int(m, m->wide ? -54 : -25), math_int(m, 0));
+    V root = math_int(m, m->wide ? 0x3fe6a09e667f3bcd : 0x3f3504f3); /* bits of √½ */
+    V above = LLVMBuildSub(b, math_bits(m, math_select(m, small, scaled, x)), root, "");
+    V n = LLVMBuildAdd(b, LLVMBuildAShr(b, above, math_int(m, mantissa), ""), adjust, "");
+    V fraction = LLVMBuildAnd(b, above, math_int(m, ((int64_t)1 << mantissa) - 1), "");
+    *exponent = LLVMBuildSIToFP(b, n, m->type, "");
+    return math_sub(m, math_from_bits(m, LLVMBuildAdd(b, fraction, root, "")), math_const(m, 1));
+}
+
+static V log_narrow(const Math *m, V f, V n) {
+    V z = math_mul(m, f, f);
+    V y = math_mul(m, math_mul(m, z, f), MATH_POLYNOMIAL(m, f, log_f32));
+    y = math_mad(m, n, math_const(m, -0x1.bd0106p-13), y);
+    y = math_mad(m, z, math_const(m, -0.5), y);
+    return math_mad(m, n, math_const(m, 0x1.63p-1), math_add(m, f, y));
+}
+
+/* log(1 + f) = f - (f²/2 - s (f²/2 + R)), s = f / (2 + f), R = z P(z), z = s². */
+static V log_wide(const Math *m, V f, V n) {
+    V s = math_div(m, f, math_add(m, f, math_const(m, 2)));
+    V z = math_mul(m, s, s), half = math_mul(m, math_mul(m, f, f), math_const(m, 0.5));
+    V rest = math_mul(m, z, MATH_POLYNOMIAL(m, z, log_f64));
+    V low = math_mad(m, n, math_const(m, 0x1.a39ef35793c76p-33), math_mul(m, s, math_add(m, half, rest)));
+    V below = math_sub(m, math_sub(m, half, low), f);
+    return math_mad(m, n, math_const(m, 0x1.62e42feep-1), math_neg(m, below));
+}
+
+V math_log_positive(const Math *m, V x) {
+    V n, f = math_split(m, x, &n);
+    V y = m->wide ? log_wide(m, f, n) : log_narrow(m, f, n);
+    V infinity = math_const(m, INFINITY), zero = math_const(m, 0);
+    y = math_select(m, math_less(m, x, infinity), y, x); /* also NaN */
+    return math_select(m, math_equal(m, x, zero), math_neg(m, infinity), y);
+}
+
+LLVMValueRef math_log(Emit *e, LLVMValueRef x) {
+    Math m = math_of(e, x);
+    V zero = math_const(&m, 0);
+    V defined = LLVMBuildFCmp(e->builder, LLVMRealOGE, x, zero, "");
+    return math_select(&m, defined, math_log_positive(&m, x), math_const(&m, NAN));
+}
+
+/* --- functions of exp */
+LLVMValueRef math_tanh(Emit *e, LLVMValueRef x) {
+    Math m = math_of(e, x);
+    V one = math_const(&m, 1), two = math_const(&m, 2), a = math_abs(&m, x);
+    V z = math_mul(&m, x, x);
+    V p = m.wide ? MATH_POLYNOMIAL(&m, z, tanh_f64) : MATH_POLYNOMIAL(&m, z, tanh_f32);
+    V small = math_mad(&m, math_mul(&m, x, z), p, x);
+    /* 1 - 2 / (exp(2a) + 1), which is 1 from 10 (20) on */
+    V bounded = math_at_most(&m, a, math_either(&m, 10, 20));
+    V power = math_exp_sum(&m, math_add(&m, bounded, bounded), NULL);
+    V big = math_sub(&m, one, math_div(&m, two, math_add(&m, power, one)));
+    V is_small = math_less(&m, a, math_const(&m, 0.625));
+    return math_copysign(&m, math_select(&m, is_small, small, big), x);
+}
+
+/* 1 / (1 + exp(-x)), or exp(x) / (1 + exp(x)): whichever exp is at most 1. */
+LLVMValueRef math_sigmoid(Emit *e, LLVMValueRef x) {
+    Math m = math_of(e, x);
+    V one = math_const(&m, 1);
+    V power = math_exp_sum(&m, math_neg(&m, math_abs(&m, x)), NULL);
+    V above = math_select(&m, math_less(&m, x, math_const(&m, 0)), power, one);
+    return math_div(&m, above, math_add(&m, one, power));
+}
+
+LLVMValueRef math_erf(Emit *e, LLVMValueRef x) {
+    Math m = math_of(e, x);
+    V one = math_const(&m, 1), a = math_abs(&m, x), z = math_mul(&m, x, x);
+    V p = m.wide ? MATH_POLYNOMIAL(&m, z, erf_f64) : MATH_POLYNOMIAL(&m, z, erf_f32);
+    V small = math_mad(&m, x, p, x);
+    V bounded = math_at_most(&m, a, math_either(&m, 4, 6));
+    V power =
+        m.wide ? MATH_POLYNOMIAL(&m, bounded, erf_tail_f64) : MATH_POLYNOMIAL(&m, bounded, erf_tail_f32);
+    V big = math_sub(&m, one, math_exp_sum(&m, math_neg(&m, power), NULL));
+    return math_copysign(&m, math_select(&m, math_less(&m, a, one), small, big), x);
+}

@@ -1,0 +1,100 @@
+/* sin and cos. Both types are computed in double: x = n π/2 + r with π/2 in three parts, good to |n| < 2^20;
+ * a lane beyond that calls the C library. */
+#include "codegen/math.h"
+#include "codegen/math_coefficients.h"
+#include "codegen/math_parts.h"
+#include "codegen/vector.h"
+
+/* n · π/2 exactly, for the first two parts of 33 bits; the third adds 53 bits more. */
+static const double half_pi[] = {0x1.921fb544p+0, 0x1.0b4611a6p-34, 0x1.3198a2e037073p-69};
+static const double greatest = 0x1p20;
+
+/* r = x - n π/2 as the sum of the result and *low. */
+static V reduce(const Math *m, V x, V *low, V *quadrant) {
+    V n = math_round(m, math_mul(m, x, math_const(m, 0x1.45f306dc9c883p-1)), quadrant);
+    V first = math_sub(m, x, math_mul(m, n, math_const(m, half_pi[0])));
+    V part = math_mul(m, n, math_const(m, half_pi[1]));
+    V second = math_sub(m, first, part);
+    V lost = math_sub(m, math_sub(m, first, second), part);
+    V rest = math_sub(m, lost, math_mul(m, n, math_const(m, half_pi[2])));
+    V r = math_add(m, second, rest);
+    *low = math_add(m, math_sub(m, second, r), rest);
+    return r;
+}
+
+static V sine(const Math *m, V r, V low) {
+    V z = math_mul(m, r, r);
+    V y = math_mad(m, math_mul(m, r, z), MATH_POLYNOMIAL(m, z, sin_f64), low);
+    return math_add(m, r, y);
+}
+
+static V cosine(const Math *m, V r, V low) {
+    V one = math_const(m, 1), z = math_mul(m, r, r), half = math_mul(m, z, math_const(m, 0.5));
+    V most = math_sub(m, one, half);
+    V lost = math_sub(m, math_sub(m, one, most), half);
+    V y = math_sub(m, math_mul(m, math_mul(m, z, z), MATH_POLYNOMIAL(m, z, cos_f64)), math_mul(m, r, low));
+    return math_add(m, most, math_add(m, lost, y));
+}
+
+/* sin(x + quarter · π/2) for |x| up to the greatest. */
+static V near(const Math *m, V x, int64_t quarter) {
+    LLVMBuilderRef b = m->e->builder;
+    V low, quadrant, zero = math_int(m, 0);
+    V r = reduce(m, x, &low, &quadrant);
+    quadrant = LLVMBuildAdd(b, quadrant, math_int(m, quarter), "");
+    V odd = LLVMBuildICmp(b, LLVMIntNE, LLVMBuildAnd(b, quadrant, math_int(m, 1), ""), zero, "");
+    V negative = LLVMBuildICmp(b, LLVMIntNE, LLVMBuildAnd(b, quadrant, math_int(m, 2), ""), zero, "");
+    V y = math_select(m, odd, cosine(m, r, low), sine(m, r, low));
+    y = math_select(m, negative, math_neg(m, y), y);
+    /* the sum above loses the sign of -0 */
+    if (quarter == 0) y = math_select(m, math_less(m, math_abs(m, x), math_const(m, 0x1p-27)), x, y);
+    return y;
+}
+
+/* `y`, but the library's value in lanes where `far`. */
+static V library(const Math *m, const char *name, V x, V far, V y) {
+    LLVMBuilderRef b = m->e->builder;
+    LLVMTypeRef type = LLVMDoubleTypeInContext(m->e->llvm);
+    for (uint32_t i = 0; i < m->lanes; i++) {
+        V lane = emit_i64(m->e, i);
+        V one = m->lanes == 1 ? x : LLVMBuildExtractElement(b, x, lane, "");
+        V is_far = m->lanes == 1 ? far : LLVMBuildExtractElement(b, far, lane, "");
+        V old = m->lanes == 1 ? y : LLVMBuildExtractElement(b, y, lane, "");
+        V value = LLVMBuildSelect(b, is_far, vector_intrinsic(m->e, name, type, 1, &one), old, "");
+        y = m->lanes == 1 ? value : LLVMBuildInsertElement(b, y, value, lane, "");
+    }
+    return y;
+}
+
+static V any_lane(const Math *m, V condition) {
+    if (m->lanes == 1) return condition;
+    return vector_intrinsic(m->e, "llvm.vector.reduce.or", LLVMTypeOf(condition), 1, &condition);
+}
+
+static V wide(const Math *m, const char *name, V x, int64_t quarter) {
+    LLVMBuilderRef b = m->e->builder;
+    V y = near(m, x, quarter);
+    V far = math_less(m, math_const(m, greatest), math_abs(m, x));
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(b);
+    LLVMValueRef function = LLVMGetBasicBlockParent(here);
+    LLVMBasicBlockRef rare = LLVMAppendBasicBlockInContext(m->e->llvm, function, "far");
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(m->e->llvm, function, "near");
+    LLVMBuildCondBr(b, any_lane(m, far), rare, after);
+    LLVMPositionBuilderAtEnd(b, rare);
+    V fixed = library(m, name, x, far, y);
+    LLVMBuildBr(b, after);
+    LLVMPositionBuilderAtEnd(b, after);
+    V result = LLVMBuildPhi(b, m->type, "");
+    LLVMAddIncoming(result, (V[]){y, fixed}, (LLVMBasicBlockRef[]){here, rare}, 2);
+    return result;
+}
+
+static V sine_of(Emit *e, const char *name, V x, int64_t quarter) {
+    Math m = math_of(e, x);
+    if (m.wide) return wide(&m, name, x, quarter);
+    Math double_precision = math_widened(&m);
+    return math_narrow(&m, wide(&double_precision, name, math_widen(&double_precision, x), quarter));
+}
+
+LLVMValueRef math_sin(Emit *e, LLVMValueRef x) { return sine_of(e, "llvm.sin", x, 0); }
+LLVMValueRef math_cos(Emit *e, LLVMValueRef x) { return sine_of(e, "llvm.cos", x, 1); }
