@@ -41,7 +41,10 @@ LLVMValueRef access_lanes(Emit *e, Index index, uint32_t lanes) {
 }
 
 static LLVMValueRef element_pointer(Emit *e, const Access *a, LLVMValueRef index) {
-    return LLVMBuildInBoundsGEP2(e->builder, emit_memory_type(e, a->dtype), a->pointer, &index, 1, "");
+    LLVMTypeRef type = emit_memory_type(e, a->dtype);
+    /* The first lane of a masked access may be outside. */
+    if (a->mask) return LLVMBuildGEP2(e->builder, type, a->pointer, &index, 1, "");
+    return LLVMBuildInBoundsGEP2(e->builder, type, a->pointer, &index, 1, "");
 }
 
 static LLVMValueRef lane_mask(Emit *e, const Access *a) {

@@ -11,10 +11,11 @@ typedef struct {
     LLVMValueRef base;
     int64_t step;
     bool vector;
+    uint32_t align; /* `base` is a multiple of it; 0 and 1: nothing is known */
 } Index;
 
 /* An access to elements of `dtype` in memory at `pointer`. `mask`, where not NULL, is <lanes x i1>, or an i1
- * for all lanes: masked-off lanes touch no memory and load as zero. `scope`, where not NULL, is alias
+ * for all lanes: masked-off lanes touch no memory and load as zero. `metadata`, where not NULL, is alias
  * metadata to attach (kind and node). */
 typedef struct {
     DType dtype;

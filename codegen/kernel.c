@@ -1,0 +1,273 @@
+/* Kernel nodes as functions and calls. What a kernel reads becomes an array of pointers and sizes; each of
+ * its stages is a function of (runtime, array, chunk); kernels with equal keys share their functions. */
+#include "codegen/kernel.h"
+#include <assert.h>
+
+/* Functions of kernels already emitted. */
+typedef struct {
+    LLVMValueRef function[MAX_STAGES];
+} Emitted;
+
+Node *kernel_yield(const Kernel *k) { return block_yield(k->body); }
+
+const Dim *kernel_product(Kernel *k, uint32_t count, const Dim *const *dims) {
+    const Dim *product = dim_const(k->e->ir, 1);
+    for (uint32_t i = 0; i < count; i++) {
+        product = dim_mul(k->e->ir, product, dims[i]);
+        assert(product && "shapes count their elements in 64 bits");
+    }
+    return product;
+}
+
+/* --- what a kernel reads */
+static void capture(Kernel *k, Value *value) {
+    if (value->block == k->body || map_get(k->numbers, value)) return;
+    vec_push(k->arena, &k->captured, value);
+    map_put(k->numbers, value, (void *)(uintptr_t)k->captured.count);
+}
+
+static void capture_symbol(void *user, const Dim *symbol) {
+    Kernel *k = user;
+    if (map_get(k->numbers, symbol)) return;
+    vec_push(k->arena, &k->symbols, symbol);
+    map_put(k->numbers, symbol, (void *)(uintptr_t)k->symbols.count);
+}
+
+static void capture_dims(Kernel *k, uint32_t count, const Dim *const *dims) {
+    for (uint32_t i = 0; i < count; i++) dim_symbols(dims[i], capture_symbol, k);
+}
+
+static void capture_node(Kernel *k, const Node *node) {
+    for (uint32_t i = 0; i < node->operand_count; i++) {
+        capture(k, node->operands[i]);
+        capture_dims(k, node->operands[i]->type->rank, node->operands[i]->type->dims);
+    }
+    for (uint32_t i = 0; i < node->result_count; i++)
+        capture_dims(k, node->results[i]->type->rank, node->results[i]->type->dims);
+    for (uint32_t i = 0; i < node->attr_count; i++) {
+        const Attr *attr = &node->attrs[i];
+        if (attr_kind(attr->key) == ATTR_KIND_DIMS) capture_dims(k, attr->count, attr->dims);
+        if (attr_kind(attr->key) == ATTR_KIND_DIM) capture_dims(k, 1, &attr->dim);
+    }
+}
+
+/* May the value lie where a result is written? Plan puts results into the places of operands that die, never
+ * into parts of them. */
+static bool is_shared(const Kernel *k, const Value *value) {
+    if (value->type->rank == 0) return false;
+    for (uint32_t i = 0; i < k->node->result_count; i++) {
+        const Value *result = k->node->results[i];
+        bool apart =
+            value->place.frame >= 0 && result->place.frame >= 0 &&
+            (value->place.frame != result->place.frame || value->place.offset != result->place.offset);
+        if (result->type->rank > 0 && !apart) return true;
+    }
+    return false;
+}
+
+/* --- what a kernel is like */
+static uint32_t cost_of(const Node *node) {
+    const Op dear[] = {OP_exp, OP_log, OP_sin, OP_cos, OP_tanh, OP_sigmoid, OP_erf, OP_pow, OP_random_bits};
+    for (size_t i = 0; i < sizeof dear / sizeof *dear; i++)
+        if (node->op == dear[i]) return 12;
+    return op_has(node->op, TRAIT_ELEMENTWISE) || op_has(node->op, TRAIT_REDUCES);
+}
+
+/* Vectors are as wide as the widest float that is computed with, or the widest result where there is none. */
+static uint32_t widest_bytes(const Kernel *k) {
+    uint32_t floats = 0, others = 1;
+    for (const Node *node = k->body->first; node; node = node->next)
+        for (uint32_t i = 0; i < node->result_count; i++) {
+            DType dtype = node->results[i]->type->dtype;
+            uint32_t bytes = dtype_bytes(dtype);
+            if (dtype_is_float(dtype) && node->results[i]->type->rank > 0)
+                floats = bytes == 8 ? 8 : floats > 4 ? floats : 4;
+            else if (bytes > others && node->results[i]->type->rank > 0)
+                others = bytes;
+        }
+    /* Narrow integers alone: no wider than vectors of a few registers when they meet an index. */
+    return floats ? floats : others < 2 ? 2 : others;
+}
+
+static void examine(Kernel *k) {
+    k->numbers = map_new(k->arena);
+    for (const Node *node = k->body->first; node; node = node->next) {
+        capture_node(k, node);
+        k->cost += cost_of(node);
+    }
+    for (uint32_t i = 0; i < k->captured.count; i++)
+        vec_push(k->arena, &k->shared, is_shared(k, k->captured.at[i]));
+    k->lanes = k->e->target.vector_bytes / widest_bytes(k);
+    if (k->lanes < 1) k->lanes = 1;
+}
+
+/* --- sizes and pointers */
+LLVMValueRef kernel_size(Kernel *k, const Dim *dim) {
+    if (!k->inside || dim_is_const(dim, NULL)) return emit_dim(k->e, dim);
+    LLVMValueRef size = map_get(k->sizes, dim);
+    if (size) return size;
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(k->e->builder);
+    LLVMPositionBuilderAtEnd(k->e->builder, k->entry);
+    size = emit_dim(k->e, dim);
+    LLVMPositionBuilderAtEnd(k->e->builder, here);
+    map_put(k->sizes, dim, size);
+    return size;
+}
+
+LLVMValueRef kernel_result_pointer(const Kernel *k, uint32_t result) { return k->pointers[result]; }
+
+LLVMValueRef kernel_pointer(const Kernel *k, const Value *captured) {
+    uintptr_t number = (uintptr_t)map_get(k->numbers, captured);
+    assert(number && "an outer value");
+    return k->pointers[k->node->result_count + number - 1];
+}
+
+/* --- arguments: pointers to results and outer values, the symbols' values, the workspace */
+static uint32_t argument_count(const Kernel *k) {
+    return k->node->result_count + k->captured.count + k->symbols.count + (k->workspace > 0);
+}
+
+static LLVMValueRef slot(Kernel *k, LLVMValueRef array, uint32_t number) {
+    LLVMValueRef index = emit_i64(k->e, number);
+    LLVMTypeRef pointer = LLVMPointerTypeInContext(k->e->llvm, 0);
+    return LLVMBuildInBoundsGEP2(k->e->builder, pointer, array, &index, 1, "");
+}
+
+static LLVMValueRef pass_arguments(Kernel *k) {
+    Emit *e = k->e;
+    LLVMTypeRef pointer = LLVMPointerTypeInContext(e->llvm, 0);
+    LLVMValueRef array = emit_alloca(e, LLVMArrayType2(pointer, argument_count(k)), "arguments");
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < k->node->result_count; i++)
+        LLVMBuildStore(e->builder, emit_pointer(e, k->node->results[i]), slot(k, array, n++));
+    for (uint32_t i = 0; i < k->captured.count; i++)
+        LLVMBuildStore(e->builder, emit_pointer(e, k->captured.at[i]), slot(k, array, n++));
+    for (uint32_t i = 0; i < k->symbols.count; i++)
+        LLVMBuildStore(e->builder, emit_dim(e, k->symbols.at[i]), slot(k, array, n++));
+    if (k->workspace) {
+        LLVMTypeRef words = LLVMArrayType2(LLVMInt64TypeInContext(e->llvm), (k->workspace + 7) / 8);
+        LLVMBuildStore(e->builder, emit_alloca(e, words, "workspace"), slot(k, array, n));
+    }
+    return array;
+}
+
+static LLVMValueRef load_argument(Kernel *k, LLVMValueRef array, LLVMTypeRef type, uint32_t number) {
+    return LLVMBuildLoad2(k->e->builder, type, slot(k, array, number), "");
+}
+
+static void receive_arguments(Kernel *k, LLVMValueRef array) {
+    LLVMTypeRef pointer = LLVMPointerTypeInContext(k->e->llvm, 0), i64 = LLVMInt64TypeInContext(k->e->llvm);
+    uint32_t pointers = k->node->result_count + k->captured.count, n = 0;
+    k->pointers = ARENA_ARRAY(k->arena, LLVMValueRef, pointers + 1);
+    for (; n < pointers; n++) k->pointers[n] = load_argument(k, array, pointer, n);
+    for (uint32_t i = 0; i < k->symbols.count; i++)
+        map_put(k->e->dims->symbols, k->symbols.at[i], load_argument(k, array, i64, n++));
+    if (k->workspace) k->space = load_argument(k, array, pointer, n);
+}
+
+/* --- functions */
+/* Loads of values that no result overlaps may pass stores: the scope holds those loads. */
+static void declare_aliasing(Kernel *k, const char *name) {
+    LLVMContextRef llvm = k->e->llvm;
+    const char *reads = arena_printf(k->arena, "%s reads", name);
+    LLVMMetadataRef domain_name = LLVMMDStringInContext2(llvm, name, strlen(name));
+    LLVMMetadataRef domain = LLVMMDNodeInContext2(llvm, &domain_name, 1);
+    LLVMMetadataRef parts[] = {LLVMMDStringInContext2(llvm, reads, strlen(reads)), domain};
+    LLVMMetadataRef scope = LLVMMDNodeInContext2(llvm, parts, 2);
+    k->read_only = LLVMMetadataAsValue(llvm, LLVMMDNodeInContext2(llvm, &scope, 1));
+    k->alias_scope = LLVMGetMDKindIDInContext(llvm, "alias.scope", 11);
+    k->noalias = LLVMGetMDKindIDInContext(llvm, "noalias", 7);
+}
+
+static LLVMValueRef declare_stage(Kernel *k, const char *name) {
+    Emit *e = k->e;
+    LLVMTypeRef pointer = LLVMPointerTypeInContext(e->llvm, 0);
+    LLVMTypeRef parameters[] = {pointer, pointer, LLVMInt64TypeInContext(e->llvm)};
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->llvm), parameters, 3, false);
+    LLVMValueRef function = LLVMAddFunction(e->module, name, type);
+    LLVMSetLinkage(function, LLVMInternalLinkage);
+    target_attributes(e, function);
+    debug_function(e, function, name, k->node->loc);
+    return function;
+}
+
+static void build_stage(Kernel *k, const Stage *stage, const char *name, LLVMValueRef function) {
+    Emit *e = k->e;
+    e->function = function;
+    e->rt = LLVMGetParam(function, 0);
+    k->inside = true;
+    k->sizes = map_new(k->arena);
+    k->bound = map_new(k->arena);
+    k->scope = NULL;
+    scope_open(k);
+    declare_aliasing(k, name);
+    k->entry = LLVMAppendBasicBlockInContext(e->llvm, function, "entry");
+    LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(e->llvm, function, "body");
+    LLVMPositionBuilderAtEnd(e->builder, k->entry);
+    debug_at(e, k->node->loc);
+    receive_arguments(k, LLVMGetParam(function, 1));
+    LLVMPositionBuilderAtEnd(e->builder, body);
+    stage->body(k, LLVMGetParam(function, 2));
+    LLVMBuildRetVoid(e->builder);
+    LLVMPositionBuilderAtEnd(e->builder, k->entry);
+    LLVMBuildBr(e->builder, body);
+    k->inside = false;
+}
+
+static LLVMValueRef emit_stage(Kernel *k, const Stage *stage) {
+    Emit *e = k->e;
+    LLVMValueRef function_outside = e->function, rt_outside = e->rt;
+    DimScope *dims_outside = e->dims;
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder);
+    LLVMMetadataRef loc = LLVMGetCurrentDebugLocation2(e->builder);
+    const char *name = arena_printf(e->arena, "kernel.%s.%u", node_str(k->node, ATTR_kind), e->next_kernel++);
+    DimScope scope = {map_new(k->arena)};
+    e->dims = &scope;
+    LLVMValueRef function = declare_stage(k, name);
+    build_stage(k, stage, name, function);
+    e->function = function_outside;
+    e->rt = rt_outside;
+    e->dims = dims_outside;
+    LLVMPositionBuilderAtEnd(e->builder, here);
+    LLVMSetCurrentDebugLocation2(e->builder, loc);
+    return function;
+}
+
+/* --- calls */
+static const KernelKind *kind_of(const Node *node) {
+    const KernelKind *kinds[] = {&kernel_loop, &kernel_rows, &kernel_reduce, &kernel_contract,
+                                 &kernel_scatter};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i]->name, node_str(node, ATTR_kind)) == 0) return kinds[i];
+    assert(!"a kind of kernel");
+    return NULL;
+}
+
+static void call_stage(Kernel *k, LLVMValueRef function, LLVMValueRef arguments, LLVMValueRef count) {
+    Emit *e = k->e;
+    if (LLVMIsAConstantInt(count) && LLVMConstIntGetSExtValue(count) <= 0) return;
+    if (LLVMIsAConstantInt(count) && LLVMConstIntGetSExtValue(count) == 1) {
+        LLVMValueRef values[] = {e->rt, arguments, emit_i64(e, 0)};
+        LLVMBuildCall2(e->builder, LLVMGlobalGetValueType(function), function, values, 3, "");
+        return;
+    }
+    emit_runtime_call(e, "nn_parallel", 4, (LLVMValueRef[]){e->rt, function, arguments, count});
+}
+
+void emit_kernel_call(Emit *e, Node *node) {
+    Kernel k = {.e = e, .arena = e->arena, .node = node, .body = node->blocks[0]};
+    Stage stages[MAX_STAGES];
+    examine(&k);
+    k.bound = map_new(k.arena);
+    uint32_t count = kind_of(node)->stages(&k, stages);
+    const char *key = kernel_key(&k);
+    Emitted *emitted = map_get(e->kernels, key);
+    if (!emitted) {
+        emitted = ARENA_NEW(e->arena, Emitted);
+        for (uint32_t i = 0; i < count; i++) emitted->function[i] = emit_stage(&k, &stages[i]);
+        map_put(e->kernels, key, emitted);
+    }
+    LLVMValueRef arguments = pass_arguments(&k);
+    for (uint32_t i = 0; i < count; i++)
+        call_stage(&k, emitted->function[i], arguments, stages[i].chunks(&k));
+}

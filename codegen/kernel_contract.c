@@ -1,0 +1,179 @@
+/* Kernels of kind contract: the einsum's labels sorted into batch, m, n and k, operands by the strides of
+ * their views, and an epilogue that computes the kernel's results from the product's, lanes at a time. The
+ * product itself: contract.h. */
+#include "codegen/contract.h"
+#include "codegen/kernel.h"
+#include "ir/strided.h"
+#include <assert.h>
+
+enum { MAX_AXES = 2 * MAX_RANK };
+
+typedef struct {
+    const Dim *extent, *a, *b;
+    uint32_t axis; /* of the result */
+} Label;
+
+typedef struct {
+    uint32_t count;
+    Label label[MAX_AXES];
+} Labels;
+
+typedef struct {
+    const Node *node;
+    Strided a, b;
+    Labels batch, m, n, k;
+} ContractPlan;
+
+/* --- the plan */
+static bool is_outer(void *user, Value *value) {
+    const Kernel *k = user;
+    return value->block != k->body;
+}
+
+static const Node *find_contract(const Kernel *k) {
+    const Node *node = k->body->first;
+    while (node->op != OP_contract) node = node->next;
+    return node;
+}
+
+/* The operand's stride along a label, 0 where it lacks it. */
+static const Dim *stride_of(Kernel *k, const Strided *operand, const char *labels, const char *end,
+                            char label) {
+    for (uint32_t i = 0; labels + i < end; i++)
+        if (labels[i] == label) return operand->stride[i];
+    return dim_const(k->e->ir, 0);
+}
+
+static bool has_label(const char *labels, const char *end, char label) {
+    return memchr(labels, label, (size_t)(end - labels)) != NULL;
+}
+
+typedef struct {
+    const char *a, *a_end, *b, *b_end, *out, *out_end;
+} Spec;
+
+static Spec read_spec(const char *text) {
+    const char *comma = strchr(text, ','), *arrow = strstr(text, "->");
+    return (Spec){text, comma, comma + 1, arrow, arrow + 2, arrow + strlen(arrow)};
+}
+
+static void push_label(Kernel *k, const ContractPlan *p, const Spec *s, Labels *to, char label,
+                       const Dim *extent, uint32_t axis) {
+    to->label[to->count++] = (Label){extent, stride_of(k, &p->a, s->a, s->a_end, label),
+                                     stride_of(k, &p->b, s->b, s->b_end, label), axis};
+}
+
+/* Operand B is the one with the result's last label, so that lanes run along the result's innermost axis. */
+static void sort_labels(Kernel *k, ContractPlan *p, Spec s) {
+    const Type *result = p->node->results[0]->type, *b = p->node->operands[1]->type;
+    char last = s.out < s.out_end ? s.out_end[-1] : 0;
+    if (last && !has_label(s.b, s.b_end, last)) {
+        Strided a = p->a;
+        p->a = p->b;
+        p->b = a;
+        s = (Spec){s.b, s.b_end, s.a, s.a_end, s.out, s.out_end};
+        b = p->node->operands[0]->type;
+    }
+    for (uint32_t i = 0; s.out + i < s.out_end; i++) {
+        bool in_a = has_label(s.a, s.a_end, s.out[i]), in_b = has_label(s.b, s.b_end, s.out[i]);
+        push_label(k, p, &s, in_a && in_b ? &p->batch : in_a ? &p->m : &p->n, s.out[i], result->dims[i], i);
+    }
+    for (uint32_t i = 0; s.b + i < s.b_end; i++)
+        if (!has_label(s.out, s.out_end, s.b[i])) push_label(k, p, &s, &p->k, s.b[i], b->dims[i], 0);
+}
+
+/* --- the contraction, in the host function (for its chunks) or in the kernel's */
+typedef struct {
+    Contract contract;
+    Kernel *k;
+    ContractAxis axes[4][MAX_AXES];
+} Product;
+
+static Size size_of(Kernel *k, const Dim *dim) {
+    Size size = {.value = kernel_size(k, dim)};
+    size.known = dim_is_const(dim, &size.constant);
+    return size;
+}
+
+static const ContractAxis *axes_of(Kernel *k, const Labels *labels, ContractAxis *out) {
+    for (uint32_t i = 0; i < labels->count; i++) {
+        const Label *label = &labels->label[i];
+        out[i] = (ContractAxis){size_of(k, label->extent), size_of(k, label->a), size_of(k, label->b)};
+    }
+    return out;
+}
+
+static LLVMValueRef first_element(Kernel *k, const Strided *operand) {
+    if (!k->inside) return NULL;
+    LLVMValueRef offset = kernel_size(k, operand->offset), base = kernel_pointer(k, operand->base);
+    LLVMTypeRef type = emit_memory_type(k->e, operand->base->type->dtype);
+    if (dim_is(operand->offset, 0)) return base;
+    return LLVMBuildInBoundsGEP2(k->e->builder, type, base, &offset, 1, "");
+}
+
+/* Computes and stores the kernel's results from `lanes` of the product's. */
+static void epilogue(Emit *e, const Contract *c, const LLVMValueRef *index, LLVMValueRef value,
+                     uint32_t lanes, uint32_t lane_axis, void *user) {
+    (void)e;
+    Kernel *k = user;
+    const ContractPlan *p = k->plan;
+    const Labels *groups[] = {&p->batch, &p->m, &p->n};
+    const Type *type = p->node->results[0]->type;
+    At at = {.lanes = lanes};
+    for (uint32_t d = 0; d < type->rank; d++) at_push(&at, type->dims[d], index_const(k, 0));
+    for (uint32_t g = 0, i = 0; g < 3; g++)
+        for (uint32_t l = 0; l < groups[g]->count; l++, i++)
+            at.index[groups[g]->label[l].axis] =
+                (Index){.base = index[i], .step = lanes > 1 && i == lane_axis};
+    (void)c;
+    const Scope *outer = scope_open(k);
+    const At *kept = at_keep(k, &at);
+    map_put(k->bound, p->node->results[0], value);
+    Node *yield = kernel_yield(k);
+    LLVMValueRef *values = ARENA_ARRAY(k->arena, LLVMValueRef, yield->operand_count);
+    for (uint32_t i = 0; i < yield->operand_count; i++) values[i] = value_at(k, yield->operands[i], kept);
+    for (uint32_t i = 0; i < yield->operand_count; i++) store_result(k, i, kept, values[i]);
+    scope_close(k, outer);
+}
+
+static Product *product_of(Kernel *k) {
+    const ContractPlan *p = k->plan;
+    Product *product = ARENA_NEW(k->arena, Product);
+    product->contract = (Contract){
+        .batch_count = p->batch.count,
+        .m_count = p->m.count,
+        .n_count = p->n.count,
+        .k_count = p->k.count,
+        .batch = axes_of(k, &p->batch, product->axes[0]),
+        .m = axes_of(k, &p->m, product->axes[1]),
+        .n = axes_of(k, &p->n, product->axes[2]),
+        .k = axes_of(k, &p->k, product->axes[3]),
+        .dtype = p->node->operands[0]->type->dtype,
+        .a = first_element(k, &p->a),
+        .b = first_element(k, &p->b),
+        .store = epilogue,
+        .user = k,
+    };
+    return product;
+}
+
+static LLVMValueRef contract_count(Kernel *k) { return contract_chunks(k->e, &product_of(k)->contract); }
+
+static void contract_body(Kernel *k, LLVMValueRef chunk) {
+    emit_contract(k->e, &product_of(k)->contract, chunk);
+}
+
+static uint32_t contract_stages(Kernel *k, Stage *out) {
+    ContractPlan *p = ARENA_NEW(k->arena, ContractPlan);
+    p->node = find_contract(k);
+    bool strided = strided_view(k->e->ir, p->node->operands[0], is_outer, k, &p->a) &&
+                   strided_view(k->e->ir, p->node->operands[1], is_outer, k, &p->b);
+    assert(strided && "fuse leaves only such views in contractions");
+    (void)strided;
+    k->plan = p;
+    sort_labels(k, p, read_spec(node_str(p->node, ATTR_spec)));
+    out[0] = (Stage){contract_count, contract_body};
+    return 1;
+}
+
+const KernelKind kernel_contract = {"contract", contract_stages};

@@ -1,0 +1,112 @@
+/* Kernels that differ only in what they read are one function: the key is the body as text, with outer values
+ * and symbols as numbers. */
+#include "codegen/kernel.h"
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct {
+    Kernel *k;
+    FILE *out;
+    Map *local; /* Value * of the body → number + 1 */
+    uintptr_t count;
+} Key;
+
+static void key_dim(Key *key, const Dim *dim) {
+    const DimTerm *terms;
+    uint32_t count = dim_terms(dim, &terms);
+    for (uint32_t i = 0; i < count; i++) {
+        fprintf(key->out, "%+" PRId64, terms[i].coefficient);
+        for (uint32_t a = 0; a < terms[i].count; a++) {
+            const DimAtom *atom = &terms[i].atoms[a];
+            if (atom->symbol) {
+                fprintf(key->out, "s%" PRIuPTR "^%u", (uintptr_t)map_get(key->k->numbers, atom->symbol),
+                        atom->power);
+                continue;
+            }
+            fputc('(', key->out);
+            key_dim(key, atom->numerator);
+            fputc('/', key->out);
+            key_dim(key, atom->denominator);
+            fprintf(key->out, ")^%u", atom->power);
+        }
+    }
+}
+
+static void key_dims(Key *key, uint32_t count, const Dim *const *dims) {
+    fputc('[', key->out);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i) fputc(',', key->out);
+        key_dim(key, dims[i]);
+    }
+    fputc(']', key->out);
+}
+
+static void key_type(Key *key, const Type *type) {
+    fputs(dtype_name(type->dtype), key->out);
+    key_dims(key, type->rank, type->dims);
+}
+
+static void key_number(Key *key, double number) {
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    fprintf(key->out, "%" PRIx64, bits);
+}
+
+static void key_attr(Key *key, const Attr *attr) {
+    fprintf(key->out, " %d=", (int)attr->key);
+    switch (attr_kind(attr->key)) {
+    case ATTR_KIND_INT: fprintf(key->out, "%" PRId64, attr->integer); break;
+    case ATTR_KIND_NUMBER: key_number(key, attr->number); break;
+    case ATTR_KIND_STR: fputs(attr->str, key->out); break;
+    case ATTR_KIND_DIM: key_dim(key, attr->dim); break;
+    case ATTR_KIND_DIMS: key_dims(key, attr->count, attr->dims); break;
+    case ATTR_KIND_DTYPE: fputs(dtype_name(attr->dtype), key->out); break;
+    case ATTR_KIND_INTS:
+        for (uint32_t i = 0; i < attr->count; i++) fprintf(key->out, "%" PRId64 ",", attr->ints[i]);
+        break;
+    case ATTR_KIND_STRS:
+        for (uint32_t i = 0; i < attr->count; i++) fprintf(key->out, "%s,", attr->strs[i]);
+        break;
+    case ATTR_KIND_TYPES:
+        for (uint32_t i = 0; i < attr->count; i++) key_type(key, attr->types[i]);
+        break;
+    }
+}
+
+static void key_operand(Key *key, const Value *value) {
+    uintptr_t local = (uintptr_t)map_get(key->local, value);
+    if (local)
+        fprintf(key->out, " %%%" PRIuPTR, local);
+    else
+        fprintf(key->out, " $%" PRIuPTR, (uintptr_t)map_get(key->k->numbers, value));
+}
+
+static void key_node(Key *key, const Node *node) {
+    fputs(op_name(node->op), key->out);
+    for (uint32_t i = 0; i < node->operand_count; i++) key_operand(key, node->operands[i]);
+    for (uint32_t i = 0; i < node->attr_count; i++) key_attr(key, &node->attrs[i]);
+    for (uint32_t i = 0; i < node->result_count; i++) {
+        key_type(key, node->results[i]->type);
+        map_put(key->local, node->results[i], (void *)++key->count);
+    }
+    fputc('\n', key->out);
+}
+
+const char *kernel_key(Kernel *k) {
+    char *text = NULL;
+    size_t length = 0;
+    Key key = {.k = k, .out = open_memstream(&text, &length), .local = map_new(k->arena)};
+    if (!key.out) abort();
+    fprintf(key.out, "%u", k->variant);
+    for (uint32_t i = 0; i < k->node->attr_count; i++) key_attr(&key, &k->node->attrs[i]);
+    for (uint32_t i = 0; i < k->captured.count; i++) {
+        key_type(&key, k->captured.at[i]->type);
+        fputs(k->shared.at[i] ? "! " : " ", key.out);
+    }
+    for (const Node *node = k->body->first; node; node = node->next) key_node(&key, node);
+    fclose(key.out);
+    const char *interned = intern_n(ir_strings(k->e->ir), text, length);
+    free(text);
+    return interned;
+}

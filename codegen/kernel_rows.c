@@ -1,0 +1,252 @@
+/* Kernels of kinds rows and reduce: for every row (combination of the axes that stay) reductions over the
+ * other axes, then results of a row each, or of an element each. Where the innermost axis is reduced, lanes
+ * run along it and are added up at the end of the row; where it stays, lanes are rows side by side. */
+#include "codegen/kernel_rows.h"
+#include "codegen/elementwise.h"
+#include <assert.h>
+
+static bool is_row_result(Kernel *k, const Type *type) {
+    const RowPlan *p = k->plan;
+    return type_elements(k->e->ir, type) == p->row_count;
+}
+
+/* --- the plan */
+static void plan_axes(RowPlan *p) {
+    for (uint32_t d = 0; d < p->space.rank; d++) {
+        if (p->space.reduced >> d & 1)
+            p->reduced[p->reduced_count++] = d;
+        else
+            p->kept[p->kept_count++] = d;
+    }
+    /* Reductions of reductions are done row by row. */
+    p->along = p->space.rank == 0 || (p->space.reduced >> (p->space.rank - 1) & 1) || p->levels > 1;
+}
+
+RowPlan *row_plan(Kernel *k) {
+    RowPlan *p = ARENA_NEW(k->arena, RowPlan);
+    uint32_t nodes = 0;
+    for (const Node *node = k->body->first; node; node = node->next) nodes++;
+    p->level = ARENA_ARRAY(k->arena, uint32_t, nodes);
+    body_reductions(k, &p->reductions, p->level);
+    assert(p->reductions.count);
+    const Node *first = p->reductions.at[0];
+    const Type *shape = first->operands[0]->type;
+    const Attr *axes = node_attr(first, ATTR_axes);
+    uint32_t reduced = 0;
+    for (uint32_t i = 0; i < axes->count; i++) reduced |= 1u << axes->ints[i];
+    p->row_count = type_elements(k->e->ir, first->results[0]->type);
+    Roots roots = {0};
+    for (uint32_t i = 0; i < p->reductions.count; i++) {
+        vec_push(k->arena, &roots, p->reductions.at[i]->operands[0]);
+        map_put(k->bound, p->reductions.at[i]->results[0],
+                p); /* anything: nothing is built from it while choosing */
+        if (p->level[i] + 1 > p->levels) p->levels = p->level[i] + 1;
+    }
+    k->plan = p;
+    Node *yield = kernel_yield(k);
+    for (uint32_t i = 0; i < yield->operand_count; i++)
+        if (!is_row_result(k, yield->operands[i]->type)) vec_push(k->arena, &roots, yield->operands[i]);
+    p->space = space_choose(k, shape->rank, shape->dims, reduced, &roots);
+    plan_axes(p);
+    return p;
+}
+
+/* --- a row */
+typedef struct {
+    const RowPlan *plan;
+    uint32_t count, lanes, copies;
+    Fold *folds;
+} Pass;
+
+static At row_index(const RowPlan *p, const At *frame) {
+    At row = at_child(frame);
+    for (uint32_t i = 0; i < p->kept_count; i++)
+        at_push(&row, frame->dims[p->kept[i]], frame->index[p->kept[i]]);
+    return row;
+}
+
+static LLVMValueRef *row_values(Kernel *k, const At *row, bool rows) {
+    Node *yield = kernel_yield(k);
+    LLVMValueRef *values = ARENA_ARRAY(k->arena, LLVMValueRef, yield->operand_count);
+    for (uint32_t i = 0; i < yield->operand_count; i++)
+        if (is_row_result(k, yield->operands[i]->type) == rows)
+            values[i] = value_at(k, yield->operands[i], row);
+    return values;
+}
+
+/* The results that have one element a row, or one element each. */
+static void store_results(Kernel *k, const At *at, bool rows) {
+    Node *yield = kernel_yield(k);
+    LLVMValueRef *values = row_values(k, at, rows);
+    for (uint32_t i = 0; i < yield->operand_count; i++)
+        if (values[i]) store_result(k, i, at, values[i]);
+}
+
+static void open_pass(Kernel *k, Pass *pass, uint32_t level) {
+    const RowPlan *p = pass->plan;
+    pass->count = 0;
+    for (uint32_t i = 0; i < p->reductions.count; i++)
+        if (p->level[i] == level)
+            pass->folds[pass->count++] = fold_open(k, p->reductions.at[i], pass->lanes, pass->copies);
+}
+
+/* --- lanes along the reduced axis */
+static void along_step(Kernel *k, const At *at, uint32_t copy, void *user) {
+    const Pass *pass = user;
+    for (uint32_t i = 0; i < pass->count; i++)
+        fold_step(k, &pass->folds[i], copy, at, pass->plan->reduced_count, pass->plan->reduced);
+}
+
+static void element_step(Kernel *k, const At *at, uint32_t copy, void *user) {
+    (void)copy, (void)user;
+    store_results(k, at, false);
+}
+
+Nest row_nest(Kernel *k, const RowPlan *p, const At *frame) {
+    Nest nest = {
+        .frame = *frame, .count = p->reduced_count, .lanes = 1, .unroll = 1, .from = emit_i64(k->e, 0)};
+    for (uint32_t i = 0; i < p->reduced_count; i++) nest.axes[i] = p->reduced[i];
+    nest.to = kernel_size(k, nest_range(k, frame, nest.count, nest.axes));
+    if (p->along && p->reduced_count) {
+        const Dim *last = frame->dims[p->reduced[p->reduced_count - 1]];
+        int64_t size;
+        nest.lanes = lanes_for(k, last);
+        nest.unroll = unroll_for(k);
+        while (nest.unroll > 1 && dim_is_const(last, &size) && size < (int64_t)(nest.lanes * nest.unroll))
+            nest.unroll /= 2;
+    }
+    return nest;
+}
+
+static bool has_element_results(Kernel *k) {
+    Node *yield = kernel_yield(k);
+    for (uint32_t i = 0; i < yield->operand_count; i++)
+        if (!is_row_result(k, yield->operands[i]->type)) return true;
+    return false;
+}
+
+static void emit_row(Kernel *k, const At *at, uint32_t copy, void *user) {
+    (void)copy, (void)user;
+    const RowPlan *p = k->plan;
+    Nest nest = row_nest(k, p, at);
+    Pass pass = {.plan = p,
+                 .lanes = nest.lanes,
+                 .copies = nest.unroll,
+                 .folds = ARENA_ARRAY(k->arena, Fold, p->reductions.count)};
+    nest.user = &pass;
+    for (uint32_t level = 0; level < p->levels; level++) {
+        open_pass(k, &pass, level);
+        nest.body = along_step;
+        nest_emit(k, &nest);
+        for (uint32_t i = 0; i < pass.count; i++) {
+            LLVMValueRef result = fold_result(k, &pass.folds[i], fold_across(k, &pass.folds[i]));
+            map_put(k->bound, pass.folds[i].node->results[0], result);
+        }
+    }
+    At row = row_index(p, at);
+    const At *kept = at_keep(k, &row);
+    if (has_element_results(k)) {
+        nest.body = element_step;
+        nest_emit(k, &nest);
+    }
+    store_results(k, kept, true);
+}
+
+/* --- lanes across rows */
+static At shifted(Kernel *k, const At *at, uint32_t axis, uint32_t copy) {
+    At moved = *at;
+    if (copy) {
+        Index by = index_of(emit_i64(k->e, (int64_t)copy * at->lanes));
+        moved.index[axis] = index_add(k, at->index[axis], by, at->lanes);
+        moved.index[axis].align = at->index[axis].align;
+    }
+    return moved;
+}
+
+typedef struct {
+    Pass pass;
+    const At *block; /* lanes at the first copy's columns */
+} Columns;
+
+static void across_step(Kernel *k, const At *at, uint32_t ignored, void *user) {
+    (void)ignored;
+    const Columns *c = user;
+    uint32_t last = c->block->rank - 1;
+    for (uint32_t copy = 0; copy < c->pass.copies; copy++) {
+        At lanes = *at;
+        lanes.lanes = c->block->lanes;
+        lanes.tail = c->block->tail;
+        At column = shifted(k, c->block, last, copy);
+        lanes.index[last] = column.index[last];
+        const At *kept = at_keep(k, &lanes);
+        for (uint32_t i = 0; i < c->pass.count; i++)
+            fold_step(k, &c->pass.folds[i], copy, kept, c->pass.plan->reduced_count, c->pass.plan->reduced);
+    }
+}
+
+static void emit_columns(Kernel *k, const At *at, uint32_t copies, void *user) {
+    (void)user;
+    const RowPlan *p = k->plan;
+    Columns c = {.pass = {.plan = p, .lanes = at->lanes, .copies = copies}, .block = at};
+    c.pass.folds = ARENA_ARRAY(k->arena, Fold, p->reductions.count);
+    open_pass(k, &c.pass, 0);
+    At frame = *at;
+    frame.lanes = 1;
+    frame.tail = NULL;
+    Nest nest = row_nest(k, p, &frame);
+    nest.body = across_step;
+    nest.user = &c;
+    nest_emit(k, &nest);
+    for (uint32_t copy = 0; copy < copies; copy++) {
+        for (uint32_t i = 0; i < c.pass.count; i++) {
+            const Fold *fold = &c.pass.folds[i];
+            map_put(k->bound, fold->node->results[0], fold_result(k, fold, fold_load(k, fold, copy)));
+        }
+        At column = shifted(k, at, at->rank - 1, copy), row = row_index(p, &column);
+        const Scope *outer = scope_open(k);
+        store_results(k, at_keep(k, &row), true);
+        scope_close(k, outer);
+    }
+}
+
+/* --- chunks of rows */
+static uint32_t row_lanes(const Kernel *k, const RowPlan *p) {
+    return p->along ? 1 : lanes_for(k, p->space.dims[p->space.rank - 1]);
+}
+
+static Chunks row_chunks(Kernel *k) {
+    const RowPlan *p = k->plan;
+    IrContext *ir = k->e->ir;
+    At frame = space_origin(k, &p->space);
+    const Dim *units = p->kept_count ? nest_range(k, &frame, p->kept_count, p->kept) : dim_const(ir, 1),
+              *unit = dim_const(ir, 1);
+    for (uint32_t i = 0; i < p->reduced_count; i++) unit = dim_mul(ir, unit, frame.dims[p->reduced[i]]);
+    if (p->kept_count > 1) unit = dim_mul(ir, unit, frame.dims[p->kept[p->kept_count - 1]]);
+    bool columns = !p->along && p->kept_count == 1;
+    return chunks_of(k, units, unit, columns ? row_lanes(k, p) * MAX_UNROLL : 1, 0);
+}
+
+static LLVMValueRef rows_count(Kernel *k) { return row_chunks(k).count; }
+
+static void rows_body(Kernel *k, LLVMValueRef chunk) {
+    const RowPlan *p = k->plan;
+    Chunks chunks = row_chunks(k);
+    Nest nest = {
+        .frame = space_origin(k, &p->space), .count = p->kept_count, .lanes = row_lanes(k, p), .unroll = 1};
+    chunk_range(k, &chunks, chunk, &nest.from, &nest.to);
+    memcpy(nest.axes, p->kept, sizeof p->kept);
+    nest.body = p->along ? emit_row : emit_columns;
+    if (!p->along) {
+        nest.joint = true;
+        nest.unroll = MAX_UNROLL;
+    }
+    nest_emit(k, &nest);
+}
+
+uint32_t rows_stages(Kernel *k, Stage *out) {
+    if (!k->plan) k->plan = row_plan(k);
+    out[0] = (Stage){rows_count, rows_body};
+    return 1;
+}
+
+const KernelKind kernel_rows = {"rows", rows_stages};

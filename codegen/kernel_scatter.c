@@ -1,0 +1,230 @@
+/* Kernels of kind scatter: the first stage makes the result equal to the base, unless plan has put it where
+ * the base lies; the second adds or writes the part. Parts that may meet in one element are added in order,
+ * by one thread. */
+#include "codegen/elementwise.h"
+#include "codegen/kernel.h"
+#include <assert.h>
+
+typedef struct {
+    const Node *node;
+    Space copy, part;
+} Scatter;
+
+static Roots root(Kernel *k, const Value *value) {
+    Roots roots = {0};
+    vec_push(k->arena, &roots, value);
+    return roots;
+}
+
+static Nest nest_over(Kernel *k, const Space *space, uint32_t first) {
+    Nest nest = {.frame = space_origin(k, space), .lanes = 1, .unroll = 1};
+    for (uint32_t d = first; d < space->rank; d++) nest.axes[nest.count++] = d;
+    if (nest.count) nest.lanes = lanes_for(k, space->dims[space->rank - 1]);
+    return nest;
+}
+
+/* Chunks over a whole space, elementwise. */
+static Chunks space_chunks(Kernel *k, const Space *space) {
+    Nest nest = nest_over(k, space, 0);
+    const Dim *units = nest_range(k, &nest.frame, nest.count, nest.axes), *one = dim_const(k->e->ir, 1);
+    bool lines = nest.count > 1;
+    return chunks_of(k, units, lines ? space->dims[space->rank - 1] : one, lines ? 1 : k->lanes, 0);
+}
+
+static void emit_space(Kernel *k, const Space *space, LLVMValueRef chunk, NestBody *body) {
+    Nest nest = nest_over(k, space, 0);
+    Chunks chunks = space_chunks(k, space);
+    chunk_range(k, &chunks, chunk, &nest.from, &nest.to);
+    nest.body = body;
+    nest_emit(k, &nest);
+}
+
+/* --- the base */
+static LLVMValueRef copy_count(Kernel *k) { return space_chunks(k, &((const Scatter *)k->plan)->copy).count; }
+
+static void copy_element(Kernel *k, const At *at, uint32_t copy, void *user) {
+    (void)copy, (void)user;
+    const Scatter *s = k->plan;
+    store_result(k, 0, at, value_at(k, s->node->operands[0], at));
+}
+
+static void copy_body(Kernel *k, LLVMValueRef chunk) {
+    emit_space(k, &((const Scatter *)k->plan)->copy, chunk, copy_element);
+}
+
+/* A scalar operand in [0, last]. */
+static LLVMValueRef clamped(Kernel *k, const Value *value, const At *at, LLVMValueRef last) {
+    LLVMValueRef number = value_at(k, value, at);
+    LLVMTypeRef i64 = LLVMInt64TypeInContext(k->e->llvm);
+    number = LLVMBuildIntCast2(k->e->builder, number, i64, dtype_class(value->type->dtype) == CLASS_INT, "");
+    number = emit_combine(k->e, OP_min, DTYPE_i64, number, last);
+    return emit_combine(k->e, OP_max, DTYPE_i64, number, emit_i64(k->e, 0));
+}
+
+/* --- update_slice */
+static LLVMValueRef part_count(Kernel *k) { return space_chunks(k, &((const Scatter *)k->plan)->part).count; }
+
+/* The start along the axis of a span, as a number of elements along the span. */
+static Index start_along(Kernel *k, const Node *node, const AxisSpan *span) {
+    const Attr *axes = node_attr(node, ATTR_axes);
+    const Type *x = node->operands[0]->type, *part = node->operands[1]->type;
+    At scalar = {.lanes = 1};
+    for (uint32_t i = 0; i < axes->count; i++) {
+        uint32_t d = (uint32_t)axes->ints[i];
+        if (d != span->first) continue;
+        LLVMValueRef last =
+            LLVMBuildSub(k->e->builder, kernel_size(k, x->dims[d]), kernel_size(k, part->dims[d]), "");
+        Index start = index_of(clamped(k, node->operands[2 + i], at_keep(k, &scalar), last));
+        return index_scale(k, start,
+                           kernel_product(k, span->end - span->first - 1, x->dims + span->first + 1), 1);
+    }
+    return index_const(k, 0);
+}
+
+static uint32_t moved_axes(const Node *node) {
+    const Attr *axes = node_attr(node, ATTR_axes);
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < axes->count; i++) bits |= 1u << axes->ints[i];
+    return bits;
+}
+
+static void write_element(Kernel *k, const At *at, uint32_t copy, void *user) {
+    (void)copy, (void)user;
+    const Scatter *s = k->plan;
+    const Type *x = s->node->operands[0]->type, *part = s->node->operands[1]->type;
+    AxisSpan spans[MAX_RANK];
+    uint32_t count = at_spans(k, at, part->rank, part->dims, moved_axes(s->node), spans);
+    At target = at_child(at);
+    for (uint32_t i = 0; i < count; i++) {
+        const Dim *size = kernel_product(k, spans[i].end - spans[i].first, x->dims + spans[i].first);
+        at_push(&target, size, index_add(k, spans[i].index, start_along(k, s->node, &spans[i]), at->lanes));
+    }
+    store_result(k, 0, &target, value_at(k, s->node->operands[1], at));
+}
+
+static void write_body(Kernel *k, LLVMValueRef chunk) {
+    emit_space(k, &((const Scatter *)k->plan)->part, chunk, write_element);
+}
+
+/* Loops never run across a moved axis. */
+static Space part_space(Kernel *k, const Node *node) {
+    const Type *part = node->operands[1]->type;
+    uint32_t moved = moved_axes(node), kind = 0;
+    for (uint32_t d = 0; d < part->rank; d++) {
+        bool other = d > 0 && (kind >> (d - 1) & 1);
+        if (moved >> d & 1) other = !other;
+        kind |= (uint32_t)other << d;
+    }
+    Roots roots = root(k, node->operands[1]);
+    return space_choose(k, part->rank, part->dims, kind, &roots);
+}
+
+/* --- scatter_add: the part as [outer, ids, inner] */
+static LLVMValueRef add_count(Kernel *k) {
+    const Scatter *s = k->plan;
+    const Dim *unit = dim_mul(k->e->ir, s->part.dims[1], s->part.dims[2]);
+    return chunks_of(k, s->part.dims[0], unit, 1, 0).count;
+}
+
+static void add_element(Kernel *k, const At *at, uint32_t copy, void *user) {
+    (void)copy;
+    const Scatter *s = k->plan;
+    const LLVMValueRef *id = user;
+    At target = at_child(at);
+    const Dim *size = s->node->results[0]->type->dims[node_int(s->node, ATTR_axis)];
+    at_push(&target, s->part.dims[0], at->index[0]);
+    at_push(&target, size, index_of(*id));
+    at_push(&target, s->part.dims[2], at->index[2]);
+    LLVMValueRef part = value_at(k, s->node->operands[2], at), sum = load_result(k, 0, &target);
+    DType dtype = s->node->results[0]->type->dtype;
+    store_result(k, 0, &target, emit_combine(k->e, OP_add, dtype, sum, part));
+}
+
+typedef struct {
+    Kernel *k;
+    LLVMValueRef outer;
+} Adding;
+
+static void add_id(Emit *e, LLVMValueRef number, void *user) {
+    (void)e;
+    const Adding *a = user;
+    Kernel *k = a->k;
+    const Scatter *s = k->plan;
+    const Scope *outer = scope_open(k);
+    const Type *type = s->node->results[0]->type;
+    At at = {.lanes = 1};
+    at_push(&at, s->part.dims[1], index_of(number));
+    LLVMValueRef size = kernel_size(k, type->dims[node_int(s->node, ATTR_axis)]);
+    LLVMValueRef last = LLVMBuildSub(k->e->builder, size, emit_i64(k->e, 1), "");
+    LLVMValueRef id = clamped(k, s->node->operands[1], at_keep(k, &at), last);
+    Nest nest = {.frame = space_origin(k, &s->part),
+                 .count = 1,
+                 .axes = {2},
+                 .unroll = 1,
+                 .body = add_element,
+                 .user = &id};
+    nest.lanes = lanes_for(k, s->part.dims[2]);
+    nest.frame.index[0] = index_of(a->outer);
+    nest.frame.index[1] = index_of(number);
+    nest.from = emit_i64(k->e, 0);
+    nest.to = kernel_size(k, s->part.dims[2]);
+    nest_emit(k, &nest);
+    scope_close(k, outer);
+}
+
+static void add_outer(Emit *e, LLVMValueRef outer, void *user) {
+    Adding a = {user, outer};
+    const Scatter *s = a.k->plan;
+    emit_loop(e, emit_i64(e, 0), kernel_size(a.k, s->part.dims[1]), 1, "ids", add_id, &a);
+}
+
+static void add_body(Kernel *k, LLVMValueRef chunk) {
+    const Scatter *s = k->plan;
+    const Dim *unit = dim_mul(k->e->ir, s->part.dims[1], s->part.dims[2]);
+    Chunks chunks = chunks_of(k, s->part.dims[0], unit, 1, 0);
+    LLVMValueRef from, to;
+    chunk_range(k, &chunks, chunk, &from, &to);
+    emit_loop(k->e, from, to, 1, "outer", add_outer, k);
+}
+
+static Space add_space(Kernel *k, const Node *node) {
+    const Type *part = node->operands[2]->type;
+    uint32_t axis = (uint32_t)node_int(node, ATTR_axis), ids = node->operands[1]->type->rank;
+    Space space = {.rank = 3};
+    space.dims[0] = kernel_product(k, axis, part->dims);
+    space.dims[1] = kernel_product(k, ids, part->dims + axis);
+    space.dims[2] = kernel_product(k, part->rank - axis - ids, part->dims + axis + ids);
+    return space;
+}
+
+/* --- the kind */
+static bool is_in_place(const Kernel *k, const Value *base) {
+    const Place *here = &k->node->results[0]->place;
+    return base->block != k->body && here->frame >= 0 && base->place.frame == here->frame &&
+           base->place.offset == here->offset;
+}
+
+static uint32_t scatter_stages(Kernel *k, Stage *out) {
+    Scatter *s = ARENA_NEW(k->arena, Scatter);
+    s->node = kernel_yield(k)->operands[0]->node;
+    assert(s->node->op == OP_update_slice || s->node->op == OP_scatter_add);
+    k->plan = s;
+    uint32_t count = 0;
+    k->variant = is_in_place(k, s->node->operands[0]);
+    if (!k->variant) {
+        const Type *type = s->node->results[0]->type;
+        Roots roots = root(k, s->node->operands[0]);
+        s->copy = space_choose(k, type->rank, type->dims, 0, &roots);
+        out[count++] = (Stage){copy_count, copy_body};
+    }
+    if (s->node->op == OP_scatter_add) {
+        s->part = add_space(k, s->node);
+        out[count++] = (Stage){add_count, add_body};
+    } else {
+        s->part = part_space(k, s->node);
+        out[count++] = (Stage){part_count, write_body};
+    }
+    return count;
+}
+
+const KernelKind kernel_scatter = {"scatter", scatter_stages};
