@@ -19,19 +19,19 @@ static void copy_before(Sink *s, Node *user, Value *value) {
     map_put(s->copies, value, copy->results[0]);
 }
 
-/* True where something was put before the node, which may itself read what is weightless. */
-static bool sink_operands(Sink *s, Node *node) {
-    bool grew = false;
+/* True where a copy was put before the node. The walk goes on with the copy, so that what it reads is there
+ * before any later copy could read it too. */
+static bool sink_operand(Sink *s, Node *node) {
     if (node->op == OP_yield) return false; /* a yielded tensor is stored wherever it is made */
     for (uint32_t i = 0; i < node->operand_count; i++) {
-        if (!is_foreign(s, node->operands[i])) continue;
-        if (!map_get(s->copies, node->operands[i])) {
-            copy_before(s, node, node->operands[i]);
-            grew = true;
-        }
-        node->operands[i] = map_get(s->copies, node->operands[i]);
+        Value *value = node->operands[i];
+        if (!is_foreign(s, value)) continue;
+        bool copied = map_get(s->copies, value) != NULL;
+        if (!copied) copy_before(s, node, value);
+        node->operands[i] = map_get(s->copies, value);
+        if (!copied) return true;
     }
-    return grew;
+    return false;
 }
 
 void hoist_sink(Hoist *h, Block *block) {
@@ -39,7 +39,7 @@ void hoist_sink(Hoist *h, Block *block) {
     Node *node = block->first;
     while (node) {
         Node *before = node->prev;
-        if (sink_operands(&s, node)) {
+        if (sink_operand(&s, node)) {
             node = before ? before->next : block->first;
             continue;
         }

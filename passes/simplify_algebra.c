@@ -166,13 +166,19 @@ static bool holds(DType from, DType to) {
     return t.integer_bits >= f.integer_bits && (t.is_signed || !f.is_signed);
 }
 
-/* A cast depends on its operand's value only, so a lossless one before it doesn't matter. */
+/* A lossless cast before another doesn't matter, but that integers become integers by wrapping and floats by
+ * saturating: through a float only where nothing is cut off. */
+static bool is_redundant(DType from, DType middle, DType to) {
+    bool saturates = dtype_is_float(middle) && !dtype_is_float(from) && dtype_is_integer(to);
+    return holds(from, middle) && (!saturates || holds(from, to));
+}
+
 static Value *rule_cast(Simplify *s, Builder *b, Node *node) {
     (void)s;
     Value *x = in(node, 0);
     DType to = type_of(node)->dtype;
     if (x->type->dtype == to) return x;
-    if (!made_by(x, OP_cast) || !holds(source(x)->type->dtype, x->type->dtype)) return NULL;
+    if (!made_by(x, OP_cast) || !is_redundant(source(x)->type->dtype, x->type->dtype, to)) return NULL;
     return build_cast(b, source(x), to);
 }
 
