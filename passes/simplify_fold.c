@@ -7,7 +7,7 @@ enum { MAX_FOLDED = 1024 }; /* elements of operands and result: more would cost 
 
 /* A tensor full of the constant. False where it has no constant, small size. */
 static bool fill(const Value *constant, const Type *type, Arena *arena, Tensor *out) {
-    int64_t dims[MAX_RANK], count = 1;
+    int64_t dims[MAX_RANK] = {0}, count = 1;
     for (uint32_t i = 0; i < type->rank; i++)
         if (!dim_is_const(type->dims[i], &dims[i]) || dims[i] > MAX_FOLDED || (count *= dims[i]) > MAX_FOLDED)
             return false;
