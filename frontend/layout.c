@@ -15,12 +15,12 @@ typedef struct {
     const FrontendOptions *options;
     uint32_t source;
     const char *text;
-    const Tokens *raw;
     Tokens *out;
     VEC(uint32_t) open; /* indices in `out` of the openers around the current place */
     uint32_t lost;      /* closers to come that have been made up for */
     bool doubtful;      /* this line holds something that the lexer has complained about */
     bool too_deep;
+    unsigned errors_before;
     uint32_t suspect; /* in `out`: the first `{` whose closer is indented otherwise; NO_TOKEN if none */
     uint32_t suspect_closer;
 } Layout;
@@ -259,12 +259,23 @@ static void close_doubtful(Layout *l) {
     l->doubtful = false;
 }
 
+/* No statement begins with `{`, so it was meant for the line before. */
+static bool brace_on_next_line(const Layout *l, const Token *next) {
+    const Token *before = last(l);
+    if (next->kind != T_LBRACE || !before || before->kind == T_NEWLINE || before->kind == T_LBRACE)
+        return false;
+    Diagnostic *d = diag_report(l->options->diags, D_BRACE_ON_NEXT_LINE, token_span(l, next));
+    diag_label(d, (Span){l->source, before->end, before->end},
+               "it belongs here: a line's end ends a statement");
+    return true;
+}
+
 static void line_end(Layout *l, const Token *newline) {
     if (l->doubtful) close_doubtful(l);
     if (in_line(l)) return;
     const Token *next = newline;
     while (next->kind == T_NEWLINE) next++;
-    if (continues(next->kind)) return;
+    if (continues(next->kind) || brace_on_next_line(l, next)) return;
     if (last(l) && wants_more(last(l)->kind) && !begins_statement(next) && next->kind != T_RBRACE) return;
     end_statement(l, newline);
 }
@@ -303,15 +314,20 @@ static void token(Layout *l, const Token *token) {
     if (token->kind == T_NN_error) l->doubtful = true;
 }
 
+static bool gave_up(const Layout *l) {
+    return l->too_deep || diagnostics_errors(l->options->diags) - l->errors_before >= MOST_SYNTAX_ERRORS;
+}
+
 bool layout_run(const FrontendOptions *options, uint32_t source, const Tokens *raw, Tokens *tokens) {
     Layout layout = {.options = options,
                      .source = source,
                      .text = sources_get(options->sources, source)->text,
-                     .raw = raw,
                      .out = tokens,
-                     .suspect = NO_TOKEN};
-    for (uint32_t i = 0; i < raw->count && !layout.too_deep; i++) {
+                     .suspect = NO_TOKEN,
+                     .errors_before = diagnostics_errors(options->diags)};
+    for (uint32_t i = 0; i < raw->count && !gave_up(&layout); i++) {
         const Token *next = &raw->at[i];
+        if (next->kind == T_NEWLINE && i && next[-1].kind == T_NEWLINE) continue;
         if (next->kind == T_NEWLINE)
             line_end(&layout, next);
         else if (next->kind == T_YYEOF)
@@ -319,5 +335,5 @@ bool layout_run(const FrontendOptions *options, uint32_t source, const Tokens *r
         else
             token(&layout, next);
     }
-    return !layout.too_deep;
+    return !gave_up(&layout);
 }

@@ -40,6 +40,13 @@ static bool is_opener(const Token *token, uint32_t index) {
     return token->match != NO_TOKEN && token->match > index;
 }
 
+/* A `;`, which has been complained about, isn't the end of what is wrong: `for i = 0; i < n; i += 1 {`. */
+static bool ends_line(const Parser *parser, const Token *token) {
+    const Source *source = sources_get(parser->options->sources, parser->source);
+    bool semicolon = token->start < token->end && source->text[token->start] == ';';
+    return token->kind == T_NEWLINE && !semicolon;
+}
+
 /* Out of all ( ) and [ ] around the token, then over whole brackets to the line's end. */
 void syntax_skip_statement(Parser *parser, uint32_t token) {
     const Token *tokens = parser->tokens->at;
@@ -48,7 +55,7 @@ void syntax_skip_statement(Parser *parser, uint32_t token) {
         at = tokens[around].match;
         around = tokens[around].enclosing;
     }
-    while (tokens[at].kind != T_NEWLINE && tokens[at].kind != T_YYEOF)
+    while (!ends_line(parser, &tokens[at]) && tokens[at].kind != T_YYEOF)
         at = is_opener(&tokens[at], at) ? tokens[at].match + 1 : at + 1;
     parser->next = at;
 }
@@ -153,6 +160,7 @@ static bool begins_expr(int kind) {
 
 /* Rarely what is missing: goes unmentioned where the statement could as well end, or a bracket close. */
 static bool is_unlikely(const Mistake *m, int kind) {
+    if (kind == T_COLON && has(m, T_IN)) return true;
     if (!at_operator(m)) return false;
     bool closes = has(m, T_RPAREN) || has(m, T_RBRACKET);
     if (kind == T_LBRACE || kind == T_ASSIGN) return has(m, T_NEWLINE) || closes;
@@ -298,6 +306,11 @@ static const char *decl_help(const Mistake *m) {
     }
 }
 
+static const char *member_help(const Mistake *m) {
+    if (m->found->kind != T_LET && m->found->kind != T_VAR && m->found->kind != T_CONST) return NULL;
+    return "a field is `param w: T = …`, `state s: T = …`, or `name = Model(…)` for a part";
+}
+
 static const char *stmt_help(const Mistake *m) {
     switch (m->found->kind) {
     case T_FN: return "functions are declared at the top level or in a model, not in other functions";
@@ -363,14 +376,16 @@ static const char *help_for(const Mistake *m) {
     if (in_equation_indices(m))
         return "an equation is `let y[i, j] = …` with plain names; to change elements, leave out `let` or "
                "`var`";
-    if (at_operator(m) || at_decl(m) || at_stmt(m) || at_member(m)) help = word_help(m);
+    help = word_help(m);
     if (!help && at_decl(m)) help = decl_help(m);
     if (!help && at_stmt(m)) help = stmt_help(m);
+    if (!help && at_member(m)) help = member_help(m);
     if (!help && m->found->kind == T_ASSIGN) help = assign_help(m);
     if (!help && m->found->kind == T_NEWLINE) help = newline_help(m);
     if (!help && at_operator(m)) help = operator_help(m);
     if (!help) help = brace_help(m);
-    if (!help && at_name(m) && is_keyword(m->found->kind)) help = "that is a keyword, so it can't be a name";
+    if (!help && at_name(m) && !at_member(m) && is_keyword(m->found->kind))
+        help = "that is a keyword, so it can't be a name";
     return help;
 }
 
