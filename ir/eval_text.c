@@ -175,7 +175,7 @@ static char *format_str(Arena *arena, const Spec *spec, const char *text) {
 static char *format_element(Arena *arena, const Spec *spec, const Tensor *t, int64_t at) {
     if (t->dtype == DTYPE_str) return format_str(arena, spec, t->p[at] ? t->p[at] : "");
     if (t->p) return arena_strdup(arena, "dataset");
-    if (t->dtype == DTYPE_bool && !spec->type) return format_str(arena, spec, t->i[at] ? "True" : "False");
+    if (t->dtype == DTYPE_bool && !spec->type) return format_str(arena, spec, t->i[at] ? "true" : "false");
     return format_number(arena, spec, t, at);
 }
 
