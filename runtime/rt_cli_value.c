@@ -41,10 +41,11 @@ static bool parse_float(int32_t dtype, const char *text, nn_arg *value, rt_text 
     return true;
 }
 
+static const char *const bool_words[] = {"false", "true", "no", "yes", "0", "1"};
+
 static bool parse_bool(const char *text, nn_arg *value, rt_text *expected) {
-    static const char *const words[] = {"false", "true", "no", "yes", "0", "1"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        if (strcmp(text, words[i]) != 0) continue;
+    for (size_t i = 0; i < sizeof bool_words / sizeof *bool_words; i++) {
+        if (strcmp(text, bool_words[i]) != 0) continue;
         value->b = i % 2 != 0;
         return true;
     }
@@ -65,7 +66,7 @@ bool rt_cli_value(int32_t dtype, const char *text, nn_arg *value, rt_text *expec
 static int least_of(int a, int b) { return a < b ? a : b; }
 
 int rt_edit_distance(const char *a, const char *b) {
-    enum { LIMIT = 64 }; /* longer words are alike only where they are equal */
+    enum { LIMIT = 64 }; /* longer bool_words are alike only where they are equal */
     size_t m = strlen(a), n = strlen(b);
     if (m >= LIMIT || n >= LIMIT) return strcmp(a, b) == 0 ? 0 : LIMIT;
     int rows[3][LIMIT]; /* the distances of prefixes of `a`, one row each: two back, one back, now */

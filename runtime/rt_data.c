@@ -78,11 +78,12 @@ static void check_equal_counts(nn_rt *rt, const nn_loc *loc, const char *const *
 typedef int64_t OpenColumn(nn_rt *rt, const nn_loc *loc, const char *path, const nn_tensor *sample,
                            rt_column *column);
 
+static const struct {
+    const char *name;
+    OpenColumn *open;
+} formats[] = {{"idx", open_idx}};
+
 static OpenColumn *find_format(const char *name) {
-    static const struct {
-        const char *name;
-        OpenColumn *open;
-    } formats[] = {{"idx", open_idx}};
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         if (strcmp(formats[i].name, name) == 0) return formats[i].open;
     return NULL;

@@ -103,30 +103,31 @@ typedef struct {
     size_t length; /* bytes of the header */
 } Header;
 
+static const struct {
+    uint8_t code;
+    int32_t dtype;
+} codes[] = {{0x08, NN_U8}, {0x09, NN_I8}, {0x0b, NN_I16}, {0x0c, NN_I32}, {0x0d, NN_F32}, {0x0e, NN_F64}};
+
 static int32_t dtype_of_code(uint8_t code) {
-    static const struct {
-        uint8_t code;
-        int32_t dtype;
-    } codes[] = {{0x08, NN_U8},  {0x09, NN_I8},  {0x0b, NN_I16},
-                 {0x0c, NN_I32}, {0x0d, NN_F32}, {0x0e, NN_F64}};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
         if (codes[i].code == code) return codes[i].dtype;
     return -1;
 }
 
+static const struct {
+    const char *magic, *hint;
+} others[] = {{"PK\x03\x04", " (a zip archive: unpack it first)"},
+              {"\xfd"
+               "7zX",
+               " (xz data: unpack it first)"},
+              {"\x28\xb5\x2f\xfd", " (zstd data: unpack it first)"},
+              {"BZh", " (bzip2 data: unpack it first)"},
+              {"\x93NUM", " (a NumPy file)"},
+              {"\x1f\x8b", " (gzip data inside gzip data: unpack it once)"},
+              {"<", " (a web page: the download failed)"}};
+
 /* What a file that is no IDX may be instead. */
 static const char *other_format(const uint8_t *magic) {
-    static const struct {
-        const char *magic, *hint;
-    } others[] = {{"PK\x03\x04", " (a zip archive: unpack it first)"},
-                  {"\xfd"
-                   "7zX",
-                   " (xz data: unpack it first)"},
-                  {"\x28\xb5\x2f\xfd", " (zstd data: unpack it first)"},
-                  {"BZh", " (bzip2 data: unpack it first)"},
-                  {"\x93NUM", " (a NumPy file)"},
-                  {"\x1f\x8b", " (gzip data inside gzip data: unpack it once)"},
-                  {"<", " (a web page: the download failed)"}};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (memcmp(magic, others[i].magic, strlen(others[i].magic)) == 0) return others[i].hint;
     return "";
@@ -206,27 +207,34 @@ static bool is_little_endian(void) {
     return first == 1;
 }
 
-static bool wrong_length(rt_text *error, const char *how, size_t declared, const char *found) {
-    rt_text_addf(error, "is too %s: its header declares %zu bytes of samples, it holds %s", how, declared,
-                 found);
+/* How many bytes of samples there are against what the header declares. */
+static bool check_length(const Source *source, size_t declared, size_t found, bool more) {
+    if (found == declared && !more) return true;
+    rt_text_addf(source->error, "is too %s: its header declares %zu bytes of samples, it holds ",
+                 more ? "long" : "short", declared);
+    if (more)
+        rt_text_adds(source->error, "more");
+    else
+        rt_text_addf(source->error, "%zu", found);
     return false;
 }
 
 /* Reads what the header declares, and nothing may follow. */
-static bool read_samples(Source *source, uint8_t *samples, size_t declared) {
-    size_t got, beyond;
+static bool inflate_samples(Source *source, uint8_t *samples, size_t declared) {
+    size_t got, beyond = 0;
     uint8_t extra;
-    if (!source_read(source, samples, declared, &got)) return false;
-    if (got < declared) {
-        char found[32];
-        snprintf(found, sizeof found, "%zu", got);
-        return wrong_length(source->error, "short", declared, found);
-    }
-    if (!source_read(source, &extra, 1, &beyond)) return false;
-    return beyond == 0 || wrong_length(source->error, "long", declared, "more");
+    if (!inflate_bytes(source, samples, declared, &got)) return false;
+    if (got == declared && !inflate_bytes(source, &extra, 1, &beyond)) return false;
+    return check_length(source, declared, got, beyond > 0);
 }
 
-static bool parse(Source *source, size_t size, const nn_tensor *sample, rt_idx *idx) {
+static bool check_raw_length(const Source *source, size_t declared) {
+    return check_length(source, declared, source->left < declared ? source->left : declared,
+                        source->left > declared);
+}
+
+/* The samples of a raw file stay where they are in `file`. */
+static bool parse(Source *source, uint8_t *file, size_t size, const nn_tensor *sample, rt_idx *idx) {
     Header header;
     size_t declared;
     if (!read_header(source, &header) || !check_type(&header, sample, source->error)) return false;
@@ -238,21 +246,23 @@ static bool parse(Source *source, size_t size, const nn_tensor *sample, rt_idx *
                      (long long)header.dims[0], size);
         return false;
     }
-    idx->bytes = rt_allocate(declared);
-    idx->samples = idx->bytes;
-    idx->count = header.dims[0];
-    if (!read_samples(source, idx->bytes, declared)) return false;
+    idx->bytes = source->gzip ? rt_allocate(declared) : file;
+    uint8_t *samples = source->gzip ? idx->bytes : file + header.length;
+    if (source->gzip ? !inflate_samples(source, samples, declared) : !check_raw_length(source, declared))
+        return false;
     size_t width = rt_dtype_bytes(header.dtype);
-    if (width > 1 && is_little_endian()) swap_bytes(idx->bytes, declared, width);
+    if (width > 1 && is_little_endian()) swap_bytes(samples, declared, width);
+    idx->samples = samples;
+    idx->count = header.dims[0];
     return true;
 }
 
 bool rt_idx_parse(uint8_t *bytes, size_t size, const nn_tensor *sample, rt_idx *idx, rt_text *error) {
     Source source;
     *idx = (rt_idx){0};
-    bool good = source_open(&source, bytes, size, error) && parse(&source, size, sample, idx);
+    bool good = source_open(&source, bytes, size, error) && parse(&source, bytes, size, sample, idx);
     source_close(&source);
-    free(bytes);
+    if (idx->bytes != bytes) free(bytes);
     if (!good) free(idx->bytes);
     if (!good) *idx = (rt_idx){0};
     return good;

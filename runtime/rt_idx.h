@@ -6,7 +6,7 @@
 #include "rt_text.h"
 
 typedef struct {
-    uint8_t *bytes;         /* owned, malloc */
+    uint8_t *bytes;         /* owned, malloc; of a raw file the file itself */
     const uint8_t *samples; /* inside `bytes`, in the machine's byte order, not aligned */
     int64_t count;
 } rt_idx;

@@ -184,13 +184,14 @@ static char *base_digits(char *end, uint64_t magnitude, unsigned base, bool uppe
     return end;
 }
 
+static const struct {
+    char type;
+    uint8_t base, group;
+    const char *prefix;
+} bases[] = {{0, 10, 3, ""},    {'d', 10, 3, ""},   {'n', 10, 3, ""},  {'b', 2, 4, "0b"},
+             {'o', 8, 4, "0o"}, {'x', 16, 4, "0x"}, {'X', 16, 4, "0X"}};
+
 static bool text_int(rt_text *text, int64_t x, const rt_spec *spec) {
-    static const struct {
-        char type;
-        uint8_t base, group;
-        const char *prefix;
-    } bases[] = {{0, 10, 3, ""},    {'d', 10, 3, ""},   {'n', 10, 3, ""},  {'b', 2, 4, "0b"},
-                 {'o', 8, 4, "0o"}, {'x', 16, 4, "0x"}, {'X', 16, 4, "0X"}};
     for (size_t i = 0; i < sizeof bases / sizeof *bases; i++) {
         if (bases[i].type != spec->type) continue;
         if (spec->precision >= 0) return false;

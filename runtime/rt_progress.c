@@ -17,10 +17,11 @@ int rt_terminal_width(int file) {
     return width > 0 ? width : DEFAULT_WIDTH;
 }
 
+static const char *const locale_variables[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+
 static bool speaks_utf8(void) {
-    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *value = getenv(names[i]);
+    for (size_t i = 0; i < sizeof locale_variables / sizeof *locale_variables; i++) {
+        const char *value = getenv(locale_variables[i]);
         if (value && *value) return strstr(value, "UTF-8") || strstr(value, "utf8") || strstr(value, "UTF8");
     }
     return false;
@@ -54,7 +55,7 @@ void rt_progress_metrics(nn_rt *rt, int32_t count, const nn_tensor *values) {
 
 /* --- the parts of the line */
 static void add_bar(rt_text *line, double share, bool unicode) {
-    int filled = (int)(share * BAR_COLUMNS);
+    int filled = (int)(share * (double)BAR_COLUMNS);
     rt_text_adds(line, unicode ? " " : " [");
     for (int i = 0; i < BAR_COLUMNS; i++)
         rt_text_adds(line, unicode ? (i < filled ? "━" : "╌") : (i < filled ? "=" : " "));

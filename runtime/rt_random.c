@@ -5,8 +5,9 @@ __extension__ typedef unsigned __int128 uint128;
 
 static uint32_t rotate(uint32_t x, unsigned by) { return x << by | x >> (32 - by); }
 
+static const uint8_t rotations[8] = {13, 15, 26, 6, 17, 29, 16, 24};
+
 uint64_t rt_threefry(uint64_t key, uint64_t counter) {
-    static const uint8_t rotations[8] = {13, 15, 26, 6, 17, 29, 16, 24};
     uint32_t k[3] = {(uint32_t)key, (uint32_t)(key >> 32), 0};
     k[2] = 0x1bd11bda ^ k[0] ^ k[1]; /* Skein's parity constant */
     uint32_t a = (uint32_t)counter + k[0], b = (uint32_t)(counter >> 32) + k[1];

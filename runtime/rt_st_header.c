@@ -111,16 +111,18 @@ static bool read_unicode(Reader *reader, char **out) {
     return true;
 }
 
+/* The letters of short escapes and what each means. */
+static const char escape_letters[] = "\"\\/bfnrt", escape_meanings[] = "\"\\/\b\f\n\r\t";
+
 static bool read_escape(Reader *reader, char **out) {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     if (reader->at == reader->end) return expected(reader, "an escape");
     if (*reader->at == 'u') {
         reader->at++;
         return read_unicode(reader, out);
     }
-    const char *found = *reader->at ? strchr(from, *reader->at) : NULL;
+    const char *found = *reader->at ? strchr(escape_letters, *reader->at) : NULL;
     if (!found) return expected(reader, "an escape");
-    *(*out)++ = to[found - from];
+    *(*out)++ = escape_meanings[found - escape_letters];
     reader->at++;
     return true;
 }
