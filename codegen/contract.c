@@ -1,14 +1,17 @@
 /* Products: the loops over chunks, blocks and tiles around the micro-kernel, and the calls of the epilogue.
  *
- * for each product of the chunk, for each block of columns:
+ * for each product of the chunk:
  *     for each block of k:
- *         pack B's block, if the schedule says so
- *         for each tile of rows (packed likewise), for each panel of columns:
- *             multiply in registers; leave the sums in a buffer
- *             unless k is in blocks: the epilogue of the tile
- *     if k is in blocks: the epilogue of all rows and columns
+ *         pack the rows of A, if the schedule says so
+ *         for each block of columns:
+ *             pack the block of B, if the schedule says so
+ *             for each tile of rows, for each panel of columns:
+ *                 multiply in registers; leave the sums in a buffer
+ *                 unless k is in blocks: the epilogue of the tile
+ *     if k is in blocks: the epilogue of the chunk
+ *
  * With k in one block the buffer is one tile on the stack; in several it is the rows and columns of the
- * chunk's block, in scratch memory. */
+ * chunk, in scratch memory. */
 #include "codegen/contract_pack.h"
 #include "codegen/contract_product.h"
 #include "codegen/vector.h"
@@ -180,7 +183,7 @@ static LLVMValueRef sum_pointer(Emit *e, const Where *at, uint32_t r, uint32_t v
     LLVMValueRef row = emit_i64(e, r), column = emit_i64(e, (int64_t)v * p->plan.lanes);
     if (at->blocked) {
         row = add(e, sub(e, at->row, at->row_from.value), row);
-        column = add(e, sub(e, at->column, at->block_column.value), column);
+        column = add(e, sub(e, at->column, at->column_from.value), column);
     }
     return vector_at(e, p->element, at->sums, add(e, multiply(e, row, at->sums_stride.value), column));
 }
@@ -281,29 +284,40 @@ static void tile_columns(Emit *e, void *user) {
     each_variant(e, &at->column_variants, at->column_count, &at->column_variant, multiply_tile, at);
 }
 
-static void load_rows(Emit *e, void *user) {
+/* First element of row r of the tile, at this block of k. Rows beyond the last repeat it. */
+static LLVMValueRef row_pointer(Emit *e, const Where *at, uint32_t r) {
+    const Product *p = at->p;
+    LLVMValueRef number = emit_i64(e, r), last = sub(e, at->row_count, emit_i64(e, 1));
+    LLVMValueRef row = add(e, at->row, at->row_variant->exact ? number : minimum(e, number, last));
+    return vector_at(e, p->memory, at->a, add(e, product_offset(e, &p->rows, false, row), at->a_block));
+}
+
+/* Where this tile's rows are packed: tiles follow each other. */
+static LLVMValueRef packed_rows(Emit *e, const Where *at) {
+    LLVMValueRef place = multiply(e, sub(e, at->row, at->row_from.value), block_depth(e, at).value);
+    return vector_at(e, at->p->element, at->packed_a, place);
+}
+
+static void pack_rows(Emit *e, void *user) {
     Where *at = user;
     const Product *p = at->p;
-    LLVMValueRef last = sub(e, at->row_count, emit_i64(e, 1));
+    const ProductAxes *rows = &p->rows;
     PackA pack = {.memory = p->memory,
                   .element = p->element,
-                  .target = at->packed_a,
+                  .target = packed_rows(e, at),
                   .k_count = p->k.count,
                   .rows = at->row_variant->tile,
                   .k = at->k};
-    bool exact = at->row_variant->exact;
-    for (uint32_t r = 0; r < pack.rows; r++) {
-        LLVMValueRef number = emit_i64(e, r);
-        LLVMValueRef row = add(e, at->row, exact ? number : minimum(e, number, last));
-        LLVMValueRef offset = add(e, product_offset(e, &p->rows, false, row), at->a_block);
-        pack.row[r] = vector_at(e, p->memory, at->a, offset);
-        at->tile_a[r] = pack.row[r];
-    }
-    if (!at->packed_a) return;
-    pack.contiguous = exact && (p->rows.count == 0 || (p->rows.count == 1 && size_is(p->rows.at[0].a, 1)));
+    for (uint32_t r = 0; r < pack.rows; r++) pack.row[r] = row_pointer(e, at, r);
+    pack.contiguous =
+        at->row_variant->exact && (rows->count == 0 || (rows->count == 1 && size_is(rows->at[0].a, 1)));
     pack_a(e, &pack);
-    for (uint32_t r = 0; r < pack.rows; r++)
-        at->tile_a[r] = vector_at(e, p->element, at->packed_a, emit_i64(e, r));
+}
+
+static void load_rows(Emit *e, Where *at) {
+    for (uint32_t r = 0; r < at->row_variant->tile; r++)
+        at->tile_a[r] = at->packed_a ? vector_at(e, at->p->element, packed_rows(e, at), emit_i64(e, r))
+                                     : row_pointer(e, at, r);
 }
 
 static void panel_body(Emit *e, LLVMValueRef column, void *user) {
@@ -328,11 +342,17 @@ static void tile_row(Emit *e, void *user) {
     emit_loop(e, at->block_column.value, at->block_end.value, panel_width(at->p), "panel", panel_body, at);
 }
 
-static void row_body(Emit *e, LLVMValueRef row, void *user) {
-    Where *at = user;
+static void at_row(Emit *e, LLVMValueRef row, Where *at, VariantBody *body) {
     at->row = row;
     at->row_count = minimum(e, sub(e, at->row_to.value, row), emit_i64(e, at->p->plan.rows));
-    each_variant(e, &at->row_variants, at->row_count, &at->row_variant, tile_row, at);
+    each_variant(e, &at->row_variants, at->row_count, &at->row_variant, body, at);
+}
+
+static void row_body(Emit *e, LLVMValueRef row, void *user) { at_row(e, row, user, tile_row); }
+static void pack_row_body(Emit *e, LLVMValueRef row, void *user) { at_row(e, row, user, pack_rows); }
+
+static void each_row_tile(Emit *e, Where *at, LoopBody *body) {
+    emit_loop(e, at->row_from.value, at->row_to.value, at->p->plan.rows, "rows", body, at);
 }
 
 /* --- blocks */
@@ -352,17 +372,32 @@ static void pack_block(Emit *e, Where *at) {
     pack_b(e, &pack);
 }
 
+static void column_body(Emit *e, LLVMValueRef column, void *user) {
+    Where *at = user;
+    int64_t block = at->p->plan.column_block;
+    at->block_column = size_run_time(column);
+    at->block_end = at->column_to;
+    if (block)
+        at->block_end = size_min(e, size_add(e, at->block_column, size_known(e, block)), at->column_to);
+    if (at->packed_b) pack_block(e, at);
+    each_row_tile(e, at, row_body);
+}
+
 /* One block of k, from `from` steps of the outermost k axis on. */
 static void depth_body(Emit *e, LLVMValueRef from, void *user) {
     Where *at = user;
     const ProductAxes *k = &at->p->k;
+    int64_t block = at->p->plan.column_block;
     at->a_block = at->b_block = emit_i64(e, 0);
     if (k->count) {
         at->a_block = multiply(e, from, k->at[0].a.value);
         at->b_block = multiply(e, from, k->at[0].b.value);
     }
-    if (at->packed_b) pack_block(e, at);
-    emit_loop(e, at->row_from.value, at->row_to.value, at->p->plan.rows, "rows", row_body, at);
+    if (at->packed_a) each_row_tile(e, at, pack_row_body);
+    if (block)
+        emit_loop(e, at->column_from.value, at->column_to.value, block, "block", column_body, at);
+    else
+        column_body(e, at->column_from.value, at);
 }
 
 static void clear_sums(Emit *e, const Where *at) {
@@ -384,33 +419,15 @@ static void blocks_of_depth(Emit *e, Where *at) {
     depth_body(e, emit_i64(e, size / block * block), at);
 }
 
-static void block_body(Emit *e, LLVMValueRef column, void *user) {
-    Where *at = user;
-    int64_t block = at->p->plan.column_block;
-    at->block_column = size_run_time(column);
-    at->block_end = at->column_to;
-    if (block)
-        at->block_end = size_min(e, size_add(e, at->block_column, size_known(e, block)), at->column_to);
-    if (!at->blocked) {
-        depth_body(e, emit_i64(e, 0), at);
-        return;
-    }
-    blocks_of_depth(e, at);
+/* All sums of the chunk's rows and columns are in the buffer. */
+static void epilogue_of_chunk(Emit *e, Where *at) {
     Epilogue epilogue = {.place = at,
                          .row = at->row_from.value,
-                         .column = column,
-                         .column_count = size_sub(e, at->block_end, at->block_column).value,
+                         .column = at->column_from.value,
+                         .column_count = size_sub(e, at->column_to, at->column_from).value,
                          .sums = at->sums,
                          .stride = at->sums_stride};
     emit_epilogue(e, &epilogue, size_sub(e, at->row_to, at->row_from).value);
-}
-
-static void blocks_of_columns(Emit *e, Where *at) {
-    int64_t block = at->p->plan.column_block;
-    if (block)
-        emit_loop(e, at->column_from.value, at->column_to.value, block, "block", block_body, at);
-    else
-        block_body(e, at->column_from.value, at);
 }
 
 static void product_body(Emit *e, LLVMValueRef outer, void *user) {
@@ -419,16 +436,30 @@ static void product_body(Emit *e, LLVMValueRef outer, void *user) {
     product_index(e, p, &p->outer, outer, at->index);
     at->a = vector_at(e, p->memory, p->a, product_offset(e, &p->outer, false, outer));
     at->b = vector_at(e, p->memory, p->b, product_offset(e, &p->outer, true, outer));
-    blocks_of_columns(e, at);
+    if (!at->blocked) {
+        depth_body(e, emit_i64(e, 0), at);
+        return;
+    }
+    blocks_of_depth(e, at);
+    epilogue_of_chunk(e, at);
 }
 
 /* --- memory */
-/* The columns that are in use together, at most. */
-static Size columns_together(Emit *e, const Product *p) {
+static Size chunk_rows(Emit *e, const Product *p) {
+    return p->plan.chunk_rows ? size_min(e, p->row_count, size_known(e, p->plan.chunk_rows)) : p->row_count;
+}
+
+/* Of a chunk, filled up to whole panels. */
+static Size chunk_columns(Emit *e, const Product *p) {
     Size columns = p->column.extent;
     if (p->plan.chunk_columns) columns = size_min(e, columns, size_known(e, p->plan.chunk_columns));
-    if (p->plan.column_block) columns = size_min(e, columns, size_known(e, p->plan.column_block));
     return size_round_up(e, columns, panel_width(p));
+}
+
+/* Columns and steps of k that are packed together. */
+static Size columns_together(Emit *e, const Product *p) {
+    Size columns = chunk_columns(e, p);
+    return p->plan.column_block ? size_min(e, columns, size_known(e, p->plan.column_block)) : columns;
 }
 
 static Size depth_together(Emit *e, const Product *p) {
@@ -445,12 +476,11 @@ static Size aligned(Emit *e, const Product *p, Size elements) {
 static void take_memory(Emit *e, Where *at) {
     const Product *p = at->p;
     Size none = size_known(e, 0), a = none, b = none, sums = none;
-    Size rows =
-        p->plan.chunk_rows ? size_min(e, p->row_count, size_known(e, p->plan.chunk_rows)) : p->row_count;
-    if (p->plan.pack_a) a = aligned(e, p, size_mul(e, depth_together(e, p), size_known(e, p->plan.rows)));
+    Size rows = size_round_up(e, chunk_rows(e, p), p->plan.rows);
+    if (p->plan.pack_a) a = aligned(e, p, size_mul(e, depth_together(e, p), rows));
     if (p->plan.pack_b) b = aligned(e, p, size_mul(e, depth_together(e, p), columns_together(e, p)));
-    if (at->blocked) sums = size_mul(e, rows, columns_together(e, p));
-    at->sums_stride = at->blocked ? columns_together(e, p) : size_known(e, panel_width(p));
+    if (at->blocked) sums = size_mul(e, rows, chunk_columns(e, p));
+    at->sums_stride = at->blocked ? chunk_columns(e, p) : size_known(e, panel_width(p));
     if (!at->blocked)
         at->sums = emit_alloca(
             e,

@@ -6,11 +6,11 @@
 enum {
     ASSUMED_SIZE = 192,      /* of a size known at run time only */
     MIN_CHUNK_WORK = 400000, /* multiply-adds: below it a thread's start costs more than it saves */
-    MAX_CHUNKS = 64,
-    CHUNKS_WANTED = 16,
-    TILE_OVERHEAD = 60, /* half cycles to start and store a tile */
-    PANEL_DEPTH = 512,  /* steps of k that a packed block holds */
-    PAGE = 4096,        /* strides that are multiples of it collide in the caches */
+    MAX_PIECES = 16,         /* that rows, columns, or both together are cut into */
+    TILE_OVERHEAD = 60,      /* half cycles to start and store a tile */
+    PACKED_DEPTH = 384,      /* steps of k that a packed block holds */
+    DIRECT_DEPTH = 1024,     /* the same where B is read where it lies */
+    PAGE = 4096,             /* strides that are multiples of it collide in the caches */
 };
 
 static int64_t assumed(int64_t size) { return size < 0 ? ASSUMED_SIZE : size; }
@@ -27,20 +27,20 @@ static uint32_t choose_lanes(const Target *target, const ContractShape *shape) {
 /* --- the register tile */
 /* Half cycles for one step of k: two multiply-adds, two loads a cycle, a latency of four cycles, and a
  * quarter of the first-level bandwidth for vectors that come from the second level. */
-static int64_t step_cost(int64_t rows, int64_t vectors) {
+static double step_cost(int64_t rows, int64_t vectors) {
     if (rows == 0 || vectors == 0) return 0;
-    return max64(max64(rows * vectors, rows + vectors), max64(8, 3 * vectors));
+    return (double)max64(max64(rows * vectors, rows + vectors), max64(8, 3 * vectors));
 }
 
 static double tile_cost(int64_t rows, int64_t vectors, int64_t tile_rows, int64_t tile_vectors,
                         int64_t depth) {
     int64_t full_rows = rows / tile_rows, rest_rows = rows % tile_rows;
     int64_t full_vectors = vectors / tile_vectors, rest_vectors = vectors % tile_vectors;
-    int64_t step = full_rows * full_vectors * step_cost(tile_rows, tile_vectors) +
-                   full_vectors * step_cost(rest_rows, tile_vectors) +
-                   full_rows * step_cost(tile_rows, rest_vectors) + step_cost(rest_rows, rest_vectors);
-    int64_t tiles = (full_rows + (rest_rows > 0)) * (full_vectors + (rest_vectors > 0));
-    return (double)step * (double)depth + (double)(tiles * TILE_OVERHEAD);
+    double step = (double)full_rows * (double)full_vectors * step_cost(tile_rows, tile_vectors) +
+                  (double)full_vectors * step_cost(rest_rows, tile_vectors) +
+                  (double)full_rows * step_cost(tile_rows, rest_vectors) + step_cost(rest_rows, rest_vectors);
+    double tiles = (double)(full_rows + (rest_rows > 0)) * (double)(full_vectors + (rest_vectors > 0));
+    return step * (double)depth + tiles * (double)TILE_OVERHEAD;
 }
 
 /* The cheapest tile whose accumulators, vectors of B and one broadcast of A fit into the registers. */
@@ -60,96 +60,125 @@ static double choose_tile(const Target *target, const ContractShape *shape, Cont
 }
 
 /* --- packing */
-static bool collides(int64_t stride, uint32_t bytes) { return stride > 0 && (stride * bytes) % PAGE == 0; }
+static bool collides(int64_t stride, uint32_t bytes) {
+    return stride > 0 && stride % PAGE * bytes % PAGE == 0;
+}
 
-static bool should_pack_b(const Target *target, const ContractShape *shape) {
+static bool should_pack_b(const ContractShape *shape) {
     if (shape->b_column != 1) return true;
-    int64_t rows = assumed(shape->rows), depth = assumed(shape->depth);
-    if (rows < 64) return false;
-    if (collides(shape->b_depth, shape->memory_bytes) && depth > 64) return true;
-    return assumed(shape->columns) * depth * shape->memory_bytes > target->l2_bytes;
+    return assumed(shape->rows) >= 64 && assumed(shape->depth) > 64 &&
+           collides(shape->b_depth, shape->memory_bytes);
 }
 
 static bool should_pack_a(const ContractShape *shape) {
     if (shape->a_depth == 1 || shape->a_depth == 0) return false;
-    int64_t columns = assumed(shape->columns), depth = assumed(shape->depth);
-    return columns >= 256 && depth > 32 && shape->a_depth * shape->memory_bytes >= PAGE / 2;
+    return assumed(shape->columns) >= 128 && assumed(shape->depth) > 32 &&
+           shape->a_depth >= PAGE / 4 / shape->memory_bytes;
 }
 
-/* Half cycles to pack all of B: transposed by shuffles where k is contiguous, copied where columns are, else
+/* Half cycles to pack all of B: copied where columns are contiguous, transposed by shuffles where k is, else
  * gathered. */
-static double pack_cost(const ContractShape *shape) {
+static double pack_b_cost(const ContractShape *shape) {
     double elements = (double)assumed(shape->columns) * (double)assumed(shape->depth);
     if (shape->b_column == 1) return 0.25 * elements;
     return (shape->b_depth == 1 && shape->bytes >= 4 ? 0.6 : 3.0) * elements;
 }
 
-double contract_cost(const Target *target, const ContractShape *shape) {
-    ContractSchedule plan = {.lanes = choose_lanes(target, shape)};
-    double cost = choose_tile(target, shape, &plan);
-    return should_pack_b(target, shape) ? cost + pack_cost(shape) : cost;
+static double pack_a_cost(const ContractShape *shape) {
+    double elements = (double)assumed(shape->rows) * (double)assumed(shape->depth);
+    return (shape->a_row == 1 ? 0.6 : 2.0) * elements;
 }
 
-/* --- blocks and chunks */
+/* Of one product, or of a chunk of it. */
+static double cost_of(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    plan->lanes = choose_lanes(target, shape);
+    plan->pack_b = should_pack_b(shape), plan->pack_a = should_pack_a(shape);
+    double cost = choose_tile(target, shape, plan);
+    if (plan->pack_b) cost += pack_b_cost(shape);
+    if (plan->pack_a) cost += pack_a_cost(shape);
+    return cost;
+}
+
+double contract_cost(const Target *target, const ContractShape *shape) {
+    ContractSchedule plan = {.lanes = 1};
+    return cost_of(target, shape, &plan);
+}
+
+/* --- blocks */
 static void choose_blocks(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
-    int64_t panel = (int64_t)plan->vectors * plan->lanes;
-    if (!plan->pack_b) return;
-    int64_t depth = assumed(shape->depth);
-    if (shape->depth > PANEL_DEPTH && shape->depth_inner > 0) {
-        plan->depth_block = max64(PANEL_DEPTH / shape->depth_inner, 1);
+    int64_t panel = (int64_t)plan->vectors * plan->lanes, depth = assumed(shape->depth);
+    int64_t limit = plan->pack_b ? PACKED_DEPTH : DIRECT_DEPTH;
+    if (shape->depth > limit && shape->depth_inner > 0) {
+        int64_t steps = div_up(shape->depth, limit);
+        plan->depth_block = max64(div_up(shape->depth / shape->depth_inner, steps), 1);
         depth = plan->depth_block * shape->depth_inner;
     }
-    int64_t columns = target->l2_bytes / 2 / max64(depth * shape->bytes, 1) / panel * panel;
-    plan->column_block = max64(columns, panel);
+    /* A packed panel is used while it is near; so is one of a B that the second level doesn't hold. */
+    bool large = (double)depth * (double)assumed(shape->columns) * shape->bytes > target->l2_bytes / 2;
+    if (plan->pack_b || large) plan->column_block = panel;
 }
 
-/* Cuts `size` in about `pieces` pieces of a multiple of `unit`; the size of a piece, 0 for one piece. */
-static int64_t piece(int64_t size, int64_t pieces, int64_t unit) {
-    if (size < 0 || pieces <= 1) return 0;
-    int64_t length = div_up(div_up(size, pieces), unit) * unit;
-    return length >= size ? 0 : length;
+/* --- chunks */
+static ContractShape part_of(const ContractShape *shape, int64_t row_pieces, int64_t column_pieces,
+                             uint32_t lanes) {
+    ContractShape part = *shape;
+    if (row_pieces > 1) part.rows = div_up(shape->rows, row_pieces);
+    if (column_pieces > 1) part.columns = div_up(div_up(shape->columns, column_pieces), lanes) * lanes;
+    return part;
 }
 
-/* Pieces of a size known at run time: as long as one chunk's work wants. */
-static int64_t piece_unknown(double work_of_one, int64_t unit) {
-    double length = (double)(4 * MIN_CHUNK_WORK) / (work_of_one > 1 ? work_of_one : 1);
-    return max64(div_up((int64_t)length, unit), 1) * unit;
+/* Time with 1, 2, 4, … threads that take chunks in turn, each counted by what it would be at best. */
+static double time_of(double chunk, int64_t chunks) {
+    double time = 0;
+    for (int64_t threads = 1; threads <= MAX_PIECES; threads *= 2)
+        time += chunk * (double)(div_up(chunks, threads) * threads);
+    return time;
 }
 
-/* Columns where B is packed, so that no panel is packed twice; rows otherwise; whole products where there are
- * enough of these. */
-static void choose_chunks(const ContractShape *shape, ContractSchedule *plan) {
-    int64_t panel = (int64_t)plan->vectors * plan->lanes;
-    double depth = (double)max64(assumed(shape->depth), 1);
-    double rows = (double)max64(assumed(shape->rows), 1), columns = (double)max64(assumed(shape->columns), 1);
-    double one = depth * rows * columns, all = one * (double)max64(assumed(shape->outer), 1);
-    bool known = shape->rows >= 0 && shape->columns >= 0 && shape->depth >= 0;
-    if (known && one < (double)MIN_CHUNK_WORK) {
-        plan->chunk_outer = max64((int64_t)(MIN_CHUNK_WORK / max64((int64_t)one, 1)), 1);
-        if (shape->outer >= 0 && plan->chunk_outer >= shape->outer) plan->chunk_outer = 0;
-        return;
-    }
+/* Cuts rows and columns of a product in powers of two. */
+static void cut(const Target *target, const ContractShape *shape, int64_t pieces, ContractSchedule *plan) {
+    double best = -1;
+    uint32_t lanes = choose_lanes(target, shape);
+    for (int64_t r = 1; r <= pieces && r <= max64(shape->rows, 1); r *= 2)
+        for (int64_t c = 1; r * c <= pieces && c <= max64(shape->columns / lanes, 1); c *= 2) {
+            ContractShape part = part_of(shape, r, c, lanes);
+            ContractSchedule now = {.lanes = lanes};
+            int64_t rows = r > 1 ? div_up(shape->rows, part.rows) : 1;
+            int64_t columns = c > 1 ? div_up(shape->columns, part.columns) : 1;
+            double cost =
+                time_of(cost_of(target, &part, &now), max64(assumed(shape->outer), 1) * rows * columns);
+            if (best >= 0 && cost >= best) continue;
+            best = cost, *plan = now;
+            plan->chunk_rows = rows > 1 ? part.rows : 0;
+            plan->chunk_columns = columns > 1 ? part.columns : 0;
+        }
     plan->chunk_outer = 1;
-    int64_t wanted = min64((int64_t)(all / (double)MIN_CHUNK_WORK), CHUNKS_WANTED);
-    int64_t pieces = wanted / max64(assumed(shape->outer), 1);
-    if (plan->pack_b) {
-        plan->chunk_columns = shape->columns < 0 ? piece_unknown(depth * rows, panel)
-                                                 : piece(shape->columns, min64(pieces, MAX_CHUNKS), panel);
-        if (plan->chunk_columns) return;
-    }
-    if (shape->rows < 0)
-        plan->chunk_rows = piece_unknown(depth * columns, plan->rows);
-    else if (pieces > 1 && !(plan->pack_b && shape->rows < 256))
-        plan->chunk_rows = piece(shape->rows, pieces, plan->rows);
+}
+
+/* Of rows whose number is known at run time only: as many as make a chunk's work. */
+static void cut_unknown(const ContractShape *shape, ContractSchedule *plan) {
+    double row = (double)max64(assumed(shape->columns), 1) * (double)max64(assumed(shape->depth), 1);
+    int64_t tiles = (int64_t)(4.0 * (double)MIN_CHUNK_WORK / row / plan->rows);
+    plan->chunk_rows = max64(tiles, 1) * plan->rows;
+    plan->chunk_outer = 1;
 }
 
 ContractSchedule contract_schedule(const Target *target, const ContractShape *shape) {
-    ContractSchedule plan = {.lanes = choose_lanes(target, shape)};
-    choose_tile(target, shape, &plan);
-    plan.pack_b = should_pack_b(target, shape);
-    plan.pack_a = should_pack_a(shape);
+    ContractSchedule plan = {.lanes = 1};
+    double one = (double)max64(assumed(shape->depth), 1) * (double)max64(assumed(shape->rows), 1) *
+                 (double)max64(assumed(shape->columns), 1);
+    double all = one * (double)max64(assumed(shape->outer), 1);
+    int64_t wanted = all < (double)MIN_CHUNK_WORK ? 1 : (int64_t)(all / (double)MIN_CHUNK_WORK);
+    int64_t pieces = min64(wanted, MAX_PIECES) / min64(max64(assumed(shape->outer), 1), MAX_PIECES);
+    cost_of(target, shape, &plan);
+    if (one < (double)MIN_CHUNK_WORK && shape->rows >= 0 && shape->columns >= 0)
+        plan.chunk_outer = (int64_t)((double)MIN_CHUNK_WORK / one) + 1;
+    else if (shape->rows < 0)
+        cut_unknown(shape, &plan);
+    else
+        cut(target, shape, shape->columns < 0 ? 1 : max64(pieces, 1), &plan);
+    if (shape->outer >= 0 && plan.chunk_outer >= shape->outer) plan.chunk_outer = 0;
     choose_blocks(target, shape, &plan);
-    choose_chunks(shape, &plan);
     return plan;
 }
 
