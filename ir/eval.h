@@ -51,7 +51,6 @@ bool index_next(uint32_t rank, const int64_t *dims, int64_t *index);
 
 /* --- dtypes */
 int64_t wrap(DType dtype, uint64_t value);  /* the value mod 2^width in the dtype's range; bools: != 0 */
-double round_to(DType dtype, double value); /* nearest value of the float dtype, ties to even */
 double unit_roundoff(DType dtype);
 double accumulator_roundoff(DType dtype); /* of what sums of `dtype` are accumulated in */
 double largest_finite(DType dtype);

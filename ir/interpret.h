@@ -61,6 +61,9 @@ InterpretResult interpret(const Function *function, uint32_t count, const Tensor
 /* Evaluates one pure node without blocks whose operands are all given: the constant folder. False if it can't. */
 bool interpret_node(const Node *node, const Tensor *operands, Tensor *results, Arena *arena);
 
+/* The nearest value of the float dtype, ties to even. */
+double round_to(DType dtype, double value);
+
 Tensor tensor_new(Arena *arena, DType dtype, uint32_t rank, const int64_t *dims);
 
 #endif

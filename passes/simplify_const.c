@@ -1,4 +1,5 @@
 /* Constants, which are splats: one number for every element. */
+#include "ir/interpret.h"
 #include "passes/simplify.h"
 #include <math.h>
 
@@ -20,7 +21,8 @@ static Value *make_const(Builder *b, const Type *type, Attr value) {
 }
 
 Value *const_number(Builder *b, const Type *type, double number) {
-    return make_const(b, type, attr_number(ATTR_value, isnan(number) ? (double)NAN : number));
+    return make_const(b, type,
+                      attr_number(ATTR_value, isnan(number) ? (double)NAN : round_to(type->dtype, number)));
 }
 
 Value *const_integer(Builder *b, const Type *type, int64_t integer) {

@@ -13,7 +13,7 @@ static bool fill(const Value *constant, const Type *type, Arena *arena, Tensor *
             return false;
     *out = tensor_new(arena, type->dtype, type->rank, dims);
     for (int64_t k = 0; k < count; k++) {
-        if (out->f) out->f[k] = node_attr(constant->node, ATTR_value)->number;
+        if (out->f) out->f[k] = round_to(type->dtype, node_attr(constant->node, ATTR_value)->number);
         if (out->i) out->i[k] = node_int(constant->node, ATTR_ivalue);
     }
     return true;
