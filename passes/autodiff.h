@@ -53,7 +53,8 @@ void activate_before(Autodiff *ad);
 void reach_carried(Autodiff *ad, const Node *loop, bool *wanted);
 
 /* --- autodiff_live.c */
-/* All values that `roots` are computed from, and that effects in `block` read; as a set. */
+/* All values that `roots` are computed from, as a set. Where `block` is given, also what effects in it read;
+ * values outside it are not followed, since the blocks around may be unfinished. */
 Map *live_values(Arena *scratch, const Block *block, uint32_t roots, Value *const *root);
 
 /* --- autodiff_region.c */

@@ -75,6 +75,7 @@ Map *live_values(Arena *scratch, const Block *block, uint32_t roots, Value *cons
     if (block) mark_effects(&live, block);
     while (live.work.count) {
         Value *value = live.work.at[--live.work.count];
+        if (block && !block_inside(value->block, block)) continue;
         if (value->node)
             mark_result(&live, value);
         else

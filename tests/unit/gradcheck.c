@@ -136,8 +136,10 @@ static Value *weighed(Builder *b, Value *x, Value *weights) {
     return total(b, build_binary(b, OP_mul, x, weights));
 }
 
-/* The run-time sizes of a value that is computed from the inputs so far. */
+/* The run-time sizes of a value that is computed from the inputs so far. Scalars may hang on grad nodes,
+ * which do not run yet. */
 static Tensor probe(Case *c, Value *out) {
+    if (out->type->rank == 0) return tensor_new(c->arena, out->type->dtype, 0, NULL);
     Node *yield = build_node(&c->b, OP_yield, 1, &out, 0, NULL);
     Tensor t = run(c->function, c->arguments.count, c->arguments.at, c->arena, c->what).results[0];
     node_remove(yield);
