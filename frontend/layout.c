@@ -283,7 +283,8 @@ static void line_end(Layout *l, const Token *newline) {
 static void report_unclosed_block(Layout *l) {
     if (!l->open.count) return;
     bool guess = l->suspect != NO_TOKEN;
-    const Token *opener = guess ? &l->out->at[l->suspect] : innermost(l);
+    Token *opener = guess ? &l->out->at[l->suspect] : innermost(l);
+    opener->reported = true;
     Diagnostic *d = report_unclosed(l, opener);
     if (guess) {
         diag_here(d, "judging by the indentation");

@@ -40,6 +40,12 @@ static const char *file_doc(Arena *arena, const Source *source) {
     return doc.count ? arena_strndup(arena, doc.at, doc.count) : NULL;
 }
 
+static uint32_t first_unclosed_block(const Tokens *tokens) {
+    for (uint32_t i = 0; i < tokens->count; i++)
+        if (tokens->at[i].kind == T_LBRACE && tokens->at[i].reported) return i;
+    return NO_TOKEN;
+}
+
 AstFile *frontend_parse(const FrontendOptions *options, uint32_t number) {
     const Source *source = sources_get(options->sources, number);
     Arena *arena = ir_arena(options->ir);
@@ -47,8 +53,12 @@ AstFile *frontend_parse(const FrontendOptions *options, uint32_t number) {
     Tokens raw = {0}, tokens = {0};
     if (!source || !check_text(options, number, source)) return NULL;
     if (!lexer_run(options, number, &raw) || !layout_run(options, number, &raw, &tokens)) return NULL;
-    Parser parser = {
-        .options = options, .arena = arena, .source = number, .tokens = &tokens, .errors_before = errors};
+    Parser parser = {.options = options,
+                     .arena = arena,
+                     .source = number,
+                     .tokens = &tokens,
+                     .doubtful_from = first_unclosed_block(&tokens),
+                     .errors_before = errors};
     nn_parse(&parser);
     syntax_finish(&parser);
     AstFile *file = ARENA_NEW(arena, AstFile);

@@ -63,6 +63,7 @@ typedef struct {
     const Tokens *tokens;
     uint32_t next;          /* index of the token that the parser gets next */
     uint32_t current;       /* index of the one that it got last */
+    uint32_t doubtful_from; /* index of the first `{` whose missing `}` has been reported; NO_TOKEN if none */
     unsigned errors_before; /* errors before this source was parsed */
     bool too_deep;          /* has been reported */
     VEC(AstExpr *) ifs;     /* every `if`: whether it is a value or a statement shows only later */

@@ -171,7 +171,7 @@ static bool is_mentioned(const Mistake *m, int kind) {
     if (!has(m, kind) || is_unlikely(m, kind)) return false;
     if (at_operator(m) && is_operator(kind)) return false;
     if (at_expr(m) && (begins_expr(kind) || is_word(kind))) return false;
-    return !(at_name(m) && is_word(kind));
+    return !(at_name(m) && (is_word(kind) || kind == T_LPAREN));
 }
 
 static const char *token_phrase(const Mistake *m, int kind) {
@@ -391,8 +391,10 @@ static const char *help_for(const Mistake *m) {
 
 /* --- the message */
 
-/* In a bracket whose missing mate has been reported, whatever is odd follows from that. */
+/* In a bracket whose missing mate has been reported, and behind such a `{`, whatever is odd follows from
+ * that. */
 static bool follows_from_reported(const Mistake *m) {
+    if (m->index > m->parser->doubtful_from) return true;
     uint32_t around = m->found->enclosing;
     while (around != NO_TOKEN && m->tokens[around].kind != T_LBRACE) {
         if (m->tokens[around].reported) return true;

@@ -73,7 +73,7 @@ static void add_chunk(Arena *arena) {
 void *arena_alloc(Arena *arena, size_t size) {
     const size_t unit = _Alignof(max_align_t);
     if (size > SIZE_MAX - unit) out_of_memory();
-    size = (size + unit - 1) / unit * unit;
+    size = size ? (size + unit - 1) / unit * unit : unit; /* every request has an address of its own */
     if (size > (size_t)(arena->end - arena->free)) {
         if (size > arena->next_size / 2) return alloc_alone(arena, size);
         add_chunk(arena);
