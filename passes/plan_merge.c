@@ -3,7 +3,6 @@
  * either shares with is alive at the same time. */
 #include "passes/plan.h"
 #include <assert.h>
-#include <string.h>
 
 /* --- what a kernel may overwrite */
 typedef enum { FATE_NONE, FATE_ELEMENT, FATE_BASE } Fate;
@@ -65,9 +64,6 @@ bool plan_in_place(const Node *kernel, const Value *result, const Value *operand
     if (kernel->op != OP_kernel || result->node != kernel) return false;
     if (!type_same_shape(result->type, operand->type)) return false;
     if (dtype_bytes(result->type->dtype) != dtype_bytes(operand->type->dtype)) return false;
-    /* Kernels over rows and reductions may read an operand again after they have begun to write. */
-    const char *kind = node_str(kernel, ATTR_kind);
-    if (strcmp(kind, "rows") == 0 || strcmp(kind, "reduce") == 0) return false;
     const Block *body = kernel->blocks[0];
     bool safe = mark_dependents(body, operand);
     safe = safe && depends(block_yield(body)->operands[result->index], operand);

@@ -192,6 +192,32 @@ Test(plan, branches_yield_into_one_place) {
                   0, 0);
 }
 
+/* A bias and the sums over a batch that change it. */
+Test(plan, reductions_update_in_place) {
+    expect_copies(ZERO "  %2: f32[8] = const dims=[8] dtype=f32 value=1\n" FILL(
+                      3, 2) "  %4: f32[8] = for(%1, %0, %2) {\n"
+                            "    (%5: i64, %6: f32[8]):\n"
+                            "    %7: f32[8] = reduce_sum(%3) axes=[0]\n"
+                            "    %8: f32[8] = sub(%6, %7)\n"
+                            "    yield(%8)\n"
+                            "  }\n"
+                            "  print(%4) text=\"{}\"",
+                  0, 0);
+}
+
+/* A softmax reads its whole row before it writes the row's first element. */
+Test(plan, softmax_is_not_in_place) {
+    expect_copies(ZERO FILL(2, 1) "  %3: f32[4, 8] = for(%1, %0, %2) {\n"
+                                  "    (%4: i64, %5: f32[4, 8]):\n"
+                                  "    %6: f32[4] = reduce_max(%5) axes=[1]\n"
+                                  "    %7: f32[4, 8] = broadcast(%6) dims=[4, 8] axes=[0]\n"
+                                  "    %8: f32[4, 8] = sub(%5, %7)\n"
+                                  "    yield(%8)\n"
+                                  "  }\n"
+                                  "  print(%3) text=\"{}\"",
+                  0, 1);
+}
+
 /* Epochs of full batches and a short last one, as loops over datasets are lowered: the weights never move. */
 Test(plan, epochs_with_a_short_last_batch) {
     expect_copies(ZERO FILL(2, 1) "  %3: f32[4, 8] = for(%1, %0, %2) {\n"
