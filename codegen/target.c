@@ -85,13 +85,6 @@ static const char *choose_native(Arena *arena, TargetMachine *out) {
 
 static const char *choose_cpu(const char *cpu, Arena *arena, TargetMachine *out) {
     const Architecture *architecture = architecture_of(out->triple);
-    if (!architecture) {
-        if (strcmp(cpu, "generic") != 0)
-            return arena_printf(arena, "no CPU but `generic` is known for %s", out->triple);
-        out->target = (Target){16, 16, false, 32 << 10, 256 << 10};
-        out->cpu = "", out->features = "";
-        return NULL;
-    }
     for (uint32_t i = 0; i < architecture->count; i++)
         if (strcmp(architecture->cpus[i].name, cpu) == 0) {
             out->cpu = cpu, out->features = "", out->target = architecture->cpus[i].target;
@@ -135,6 +128,8 @@ const char *target_open(const CodegenOptions *options, Arena *arena, TargetMachi
     char *message = NULL;
     if (LLVMGetTargetFromTriple(out->triple, &target, &message))
         return arena_printf(arena, "unknown target `%s`: %s", out->triple, take(arena, message));
+    if (!architecture_of(out->triple))
+        return arena_printf(arena, "no code can be made for %s: only for x86_64 and aarch64", out->triple);
     const char *error = choose(options, same_machine(host, out->triple), arena, out);
     if (error) return error;
     out->machine = LLVMCreateTargetMachine(target, out->triple, out->cpu, out->features,
