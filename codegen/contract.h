@@ -23,7 +23,8 @@ typedef struct Contract Contract;
 
 /* The epilogue: receives `lanes` results in one register of the accumulator's type, consecutive along axis
  * `lane_axis` (an index into `index`), the first at `index` (an i64 an axis: batch…, m…, n…), and stores what
- * it makes of them. For one lane `lane_axis` is meaningless. */
+ * it makes of them. The schedule takes it that results are contiguous along n's last axis. For one lane
+ * `lane_axis` is meaningless. */
 typedef void ContractStore(Emit *e, const Contract *c, const LLVMValueRef *index, LLVMValueRef value,
                            uint32_t lanes, uint32_t lane_axis, void *user);
 

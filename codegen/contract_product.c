@@ -84,6 +84,7 @@ static void arrange(Emit *e, const Contract *c, bool exchange, Product *p) {
     p->column = take_column(e, &n, &p->outer);
     p->a = exchange ? c->b : c->a;
     p->b = exchange ? c->a : c->b;
+    p->exchanged = exchange;
     p->outer_count = total(e, &p->outer);
     p->row_count = total(e, &p->rows);
     p->depth = total(e, &p->k);
@@ -115,7 +116,8 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .b_column = p->column.extent.known && p->column.extent.constant == 1 ? 1 : known_or(p->column.b),
         .b_depth = known_or(k ? k->b : zero),
         .bytes = accumulator_bytes(p->dtype),
-        .memory_bytes = dtype_bytes(p->dtype)};
+        .memory_bytes = dtype_bytes(p->dtype),
+        .exchanged = p->exchanged};
 }
 
 static double cost_of(Emit *e, const Product *p) {
@@ -133,7 +135,8 @@ void product_open(Emit *e, const Contract *contract, Product *p) {
     exchanged = *p;
     arrange(e, contract, false, p);
     arrange(e, contract, true, &exchanged);
-    if (cost_of(e, &exchanged) < cost_of(e, p)) *p = exchanged;
+    ContractShape own = shape_of(e, p);
+    if (cost_of(e, &exchanged) + contract_scatter_cost(&own) < cost_of(e, p)) *p = exchanged;
     ContractShape shape = shape_of(e, p);
     p->plan = contract_schedule(&e->target, &shape);
 }

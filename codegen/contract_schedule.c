@@ -29,7 +29,8 @@ static uint32_t choose_lanes(const Target *target, const ContractShape *shape) {
  * quarter of the first-level bandwidth for vectors that come from the second level. */
 static double step_cost(int64_t rows, int64_t vectors) {
     if (rows == 0 || vectors == 0) return 0;
-    return (double)max64(max64(rows * vectors, rows + vectors), max64(8, 3 * vectors));
+    double cost = (double)max64(max64(rows * vectors, rows + vectors), max64(8, 3 * vectors));
+    return rows > 12 ? 1.05 * cost : rows > 8 ? 1.03 * cost : cost;
 }
 
 static double tile_cost(int64_t rows, int64_t vectors, int64_t tile_rows, int64_t tile_vectors,
@@ -89,11 +90,28 @@ static double pack_a_cost(const ContractShape *shape) {
     return (shape->a_row == 1 ? 0.6 : 2.0) * elements;
 }
 
+/* Half cycles to bring the operands near: both once, A again for each panel if the second level doesn't hold
+ * it. */
+static double touch_cost(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    double depth = (double)assumed(shape->depth), a = depth * (double)assumed(shape->rows);
+    double b = depth * (double)assumed(shape->columns);
+    double block = depth > PACKED_DEPTH ? a / depth * PACKED_DEPTH : a;
+    double panels = (double)assumed(shape->columns) / (plan->vectors * plan->lanes);
+    bool stays = block * shape->bytes < target->l2_bytes / 2;
+    return 0.3 * (b + (stays || panels < 1 ? a : a * panels));
+}
+
+/* Half cycles to store lanes that aren't neighbours in the result, one by one. */
+static double store_cost(const ContractShape *shape) {
+    return shape->exchanged ? 3.0 * (double)assumed(shape->rows) * (double)assumed(shape->columns) : 0;
+}
+
 /* Of one product, or of a chunk of it. */
 static double cost_of(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     plan->lanes = choose_lanes(target, shape);
     plan->pack_b = should_pack_b(shape), plan->pack_a = should_pack_a(shape);
     double cost = choose_tile(target, shape, plan);
+    cost += touch_cost(target, shape, plan) + store_cost(shape);
     if (plan->pack_b) cost += pack_b_cost(shape);
     if (plan->pack_a) cost += pack_a_cost(shape);
     return cost;
@@ -102,6 +120,12 @@ static double cost_of(const Target *target, const ContractShape *shape, Contract
 double contract_cost(const Target *target, const ContractShape *shape) {
     ContractSchedule plan = {.lanes = 1};
     return cost_of(target, shape, &plan);
+}
+
+double contract_scatter_cost(const ContractShape *shape) {
+    enum { SCATTERED_ELEMENT = 6 };
+    double elements = (double)assumed(shape->rows) * (double)assumed(shape->columns);
+    return (shape->outer < 0 ? 1.0 : (double)shape->outer) * elements * SCATTERED_ELEMENT;
 }
 
 /* --- blocks */

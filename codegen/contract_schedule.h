@@ -20,6 +20,7 @@ typedef struct {
     int64_t b_column, b_depth; /* strides of B: along columns, along the innermost k axis */
     uint32_t bytes;            /* of an accumulator's element */
     uint32_t memory_bytes;     /* of an element in memory */
+    bool exchanged;            /* columns are m: lanes are not neighbours in a row-major result */
 } ContractShape;
 
 typedef struct {
@@ -36,6 +37,9 @@ typedef struct {
 ContractSchedule contract_schedule(const Target *target, const ContractShape *shape);
 /* Estimated time in half cycles of one core with two multiply-add pipes, packing included. */
 double contract_cost(const Target *target, const ContractShape *shape);
+/* What the epilogue costs more, in the same unit, where rows and columns are exchanged and its lanes
+ * therefore lie apart in memory. */
+double contract_scatter_cost(const ContractShape *shape);
 /* One line, for people. */
 void contract_schedule_print(FILE *out, const ContractSchedule *schedule);
 
