@@ -1,0 +1,61 @@
+/* How a builtin function sees its call; shared by the files that hold them. */
+#ifndef FRONTEND_ELABORATE_BUILTIN_H
+#define FRONTEND_ELABORATE_BUILTIN_H
+
+#include "frontend/elaborate.h"
+
+enum { MAX_SLOTS = 5 };
+
+typedef struct {
+    const Builtin *builtin;
+    const Val *slot[MAX_SLOTS]; /* by parameter; NULL = not given */
+    Span span_of[MAX_SLOTS];
+    const AstExpr *expr_of[MAX_SLOTS];
+    ValList rest; /* of a variadic builtin: positional arguments after the parameters */
+    VEC(Span) rest_spans;
+    const Args *args; /* as given */
+    const Ty *expected;
+    Span span;
+} BuiltinCall;
+
+typedef const Val *BuiltinBody(Elab *e, BuiltinCall *c);
+
+typedef enum {
+    BUILTIN_METHOD = 1,   /* also x.name(…) */
+    BUILTIN_VARIADIC = 2, /* more positional arguments in `rest` */
+    BUILTIN_RAW = 4       /* the arguments are elaborated by the builtin itself */
+} BuiltinFlags;
+
+struct Builtin {
+    const char *name;
+    const char *params; /* separated by spaces */
+    uint32_t required;  /* so many of them must be given */
+    uint32_t flags;
+    BuiltinBody *body;
+    Op op; /* for bodies that serve several */
+};
+
+/* elaborate_builtin_math.c */
+BuiltinBody builtin_unary, builtin_unary_float, builtin_minmax, builtin_reduce, builtin_mean, builtin_argmax,
+    builtin_pair, builtin_where, builtin_einsum, builtin_finite, builtin_stop;
+/* elaborate_builtin_shape.c */
+BuiltinBody builtin_reshape, builtin_permute, builtin_transpose, builtin_flatten, builtin_squeeze,
+    builtin_unsqueeze, builtin_concat, builtin_stack, builtin_filled, builtin_full, builtin_range,
+    builtin_broadcast, builtin_one_hot, builtin_enumerate, builtin_random_bits, builtin_len;
+/* elaborate_builtin_effect.c */
+BuiltinBody builtin_print, builtin_report, builtin_check, builtin_save, builtin_load, builtin_grad,
+    builtin_open, builtin_has, builtin_later;
+
+/* A tensor argument at its default type where it is a literal; NULL after reporting. */
+Value *tensor_argument(Elab *e, BuiltinCall *c, uint32_t slot);
+/* A constant int; false after reporting. */
+bool constant_argument(Elab *e, BuiltinCall *c, uint32_t slot, int64_t fallback, int64_t *out);
+/* An axis of a tensor of `rank` axes, counted from the end where negative. */
+bool axis_argument(Elab *e, BuiltinCall *c, uint32_t slot, uint32_t rank, int64_t fallback, int64_t *axis);
+bool flag_argument(Elab *e, BuiltinCall *c, uint32_t slot, bool fallback, bool *out);
+/* The sizes in `rest` (ints, or one tuple of them); false after reporting. */
+bool sizes_argument(Elab *e, BuiltinCall *c, uint32_t *rank, const Dim **dims);
+const char *builtin_what(Elab *e, const BuiltinCall *c); /* `name` in backquotes */
+const Val *refuse_argument(Elab *e, const BuiltinCall *c, uint32_t slot, const char *wanted);
+
+#endif

@@ -1,0 +1,241 @@
+/* Builtin functions that do something besides arithmetic: output, files, data, gradients. */
+#include "frontend/elaborate_builtin.h"
+
+/* --- output */
+static const Val *emit_text(Elab *e, BuiltinCall *c, Op op, const Args *args, Value *condition) {
+    ValList values = {0};
+    const char *text = template_of_values(e, args, &values);
+    if (!text) return e->poison;
+    uint32_t first = condition ? 1 : 0;
+    Value **operands = ARENA_ARRAY(e->arena, Value *, values.count + 1);
+    operands[0] = condition;
+    for (uint32_t i = 0; i < values.count; i++) operands[first + i] = val_value(e, values.at[i], c->span);
+    Builder b = el_builder(e, c->span);
+    Attr attr = attr_str(ATTR_text, el_name(e, text));
+    build_node(&b, op, values.count + first, operands, 1, &attr);
+    return e->unit;
+}
+
+static bool no_names(Elab *e, BuiltinCall *c) {
+    for (uint32_t i = 0; i < c->args->count; i++) {
+        if (!c->args->at[i].name) continue;
+        diag_report(e->diags, D_UNKNOWN_ARG, c->args->at[i].span, builtin_what(e, c), c->args->at[i].name);
+        return false;
+    }
+    return true;
+}
+
+const Val *builtin_print(Elab *e, BuiltinCall *c) {
+    return no_names(e, c) ? emit_text(e, c, c->builtin->op, c->args, NULL) : e->poison;
+}
+
+static const Val *given(Elab *e, const Arg *arg) {
+    return arg->val ? arg->val : el_value(e, arg->expr, NULL);
+}
+
+const Val *builtin_check(Elab *e, BuiltinCall *c) {
+    if (!no_names(e, c)) return e->poison;
+    if (c->args->count == 0) {
+        diag_report(e->diags, D_MISSING_ARG, c->span, builtin_what(e, c), "condition");
+        return e->poison;
+    }
+    const Arg *first = &c->args->at[0];
+    const Val *condition = given(e, first);
+    if (val_poisoned(condition)) return condition;
+    if (!val_is_scalar(condition, DTYPE_bool)) {
+        diag_report(e->diags, D_CONDITION, first->span, val_type_text(e, condition));
+        return e->poison;
+    }
+    Args rest = {0};
+    for (uint32_t i = 1; i < c->args->count; i++) vec_push(e->arena, &rest, c->args->at[i]);
+    if (rest.count == 0) {
+        const char *text = arena_printf(e->arena, "check failed: %s", el_source(e, first->span));
+        Arg said = {NULL, first->span, NULL, val_text(e, text)};
+        vec_push(e->arena, &rest, said);
+    }
+    return emit_text(e, c, OP_check, &rest, val_value(e, condition, first->span));
+}
+
+const Val *builtin_report(Elab *e, BuiltinCall *c) {
+    VEC(const char *) names = {0};
+    VEC(Value *) values = {0};
+    for (uint32_t i = 0; i < c->args->count; i++) {
+        const Arg *arg = &c->args->at[i];
+        const char *name = arg->name                                  ? arg->name
+                           : arg->expr && arg->expr->kind == AST_NAME ? arg->expr->name.text
+                                                                      : NULL;
+        const Val *v = given(e, arg);
+        if (val_poisoned(v)) return v;
+        bool scalar = v->kind == VAL_NUMBER || (v->kind == VAL_TENSOR && v->tensor.type->rank == 0);
+        if (!name || !scalar) {
+            Diagnostic *d = diag_report(e->diags, D_REPORT, arg->span,
+                                        name ? val_type_text(e, v) : "a value without a name");
+            diag_help(d, "name it: `report(name=%s)`", el_source(e, arg->span));
+            return e->poison;
+        }
+        vec_push(e->arena, &names, name);
+        vec_push(e->arena, &values, val_value(e, v, arg->span));
+    }
+    Builder b = el_builder(e, c->span);
+    Attr attr = attr_strs(ATTR_names, names.count, names.at);
+    build_node(&b, OP_report, values.count, values.at, 1, &attr);
+    return e->unit;
+}
+
+/* --- weights */
+static Value *path_argument(Elab *e, BuiltinCall *c, uint32_t slot) {
+    if (c->slot[slot]->kind == VAL_STRING) return string_value(e, c->slot[slot], c->span_of[slot]);
+    refuse_argument(e, c, slot, "string");
+    return NULL;
+}
+
+static bool model_argument(Elab *e, BuiltinCall *c, ValList *leaves, NameList *names) {
+    const Val *v = c->slot[0];
+    if (v->kind != VAL_MODEL || v->model.gradient) {
+        refuse_argument(e, c, 0, "a model");
+        return false;
+    }
+    model_leaves(e, v, true, leaves, names, "");
+    return true;
+}
+
+const Val *builtin_save(Elab *e, BuiltinCall *c) {
+    ValList leaves = {0};
+    NameList names = {0};
+    Value *path = path_argument(e, c, 1);
+    if (!path || !model_argument(e, c, &leaves, &names)) return e->poison;
+    Value **operands = ARENA_ARRAY(e->arena, Value *, leaves.count + 1);
+    operands[0] = path;
+    for (uint32_t i = 0; i < leaves.count; i++) operands[i + 1] = val_value(e, leaves.at[i], c->span);
+    Builder b = el_builder(e, c->span);
+    Attr attr = attr_strs(ATTR_names, names.count, names.at);
+    build_node(&b, OP_save, leaves.count + 1, operands, 1, &attr);
+    return e->unit;
+}
+
+const Val *builtin_load(Elab *e, BuiltinCall *c) {
+    ValList leaves = {0};
+    NameList names = {0};
+    Value *path = path_argument(e, c, 1);
+    if (!path || !model_argument(e, c, &leaves, &names)) return e->poison;
+    const Target *target = c->expr_of[0] ? el_target(e, c->expr_of[0], true) : NULL;
+    if (!target) return e->poison;
+    const Type **types = ARENA_ARRAY(e->arena, const Type *, leaves.count);
+    for (uint32_t i = 0; i < leaves.count; i++) types[i] = leaves.at[i]->tensor.type;
+    Builder b = el_builder(e, c->span);
+    Attr attrs[2] = {attr_strs(ATTR_names, names.count, names.at),
+                     attr_types(ATTR_types, leaves.count, types)};
+    Node *node = build_node(&b, OP_load, 1, &path, 2, attrs);
+    for (uint32_t i = 0; i < leaves.count; i++) leaves.at[i] = val_of(e, node->results[i]);
+    const Val *loaded = model_with_leaves(e, c->slot[0], true, leaves.at);
+    target_write(e, target, loaded, c->span);
+    val_name(e, loaded, target->root->name[0] == ' ' ? "model" : target->root->name);
+    return e->unit;
+}
+
+/* --- gradients */
+static bool gradient_leaves(Elab *e, BuiltinCall *c, const Val *x, ValList *leaves) {
+    if (x->kind == VAL_MODEL && !x->model.gradient) {
+        model_leaves(e, x, false, leaves, NULL, NULL);
+        return true;
+    }
+    if (x->kind == VAL_TUPLE || x->kind == VAL_LIST) {
+        for (uint32_t i = 0; i < x->list.count; i++)
+            if (!gradient_leaves(e, c, x->list.items[i], leaves)) return false;
+        return true;
+    }
+    if (x->kind == VAL_TENSOR && dtype_is_float(x->tensor.type->dtype)) {
+        vec_push(e->arena, leaves, x);
+        return true;
+    }
+    Diagnostic *d = diag_report(e->diags, D_GRAD_OF, c->span_of[1], val_type_text(e, x));
+    diag_help(d, "gradients are taken with respect to a model, a float tensor, or a tuple of them");
+    return false;
+}
+
+/* The results in the shape of x. */
+static const Val *gradient_shape(Elab *e, const Val *x, const Val *const *leaves, uint32_t *at) {
+    if (x->kind == VAL_MODEL) {
+        ValList own = {0};
+        model_leaves(e, x, false, &own, NULL, NULL);
+        const Val *g = model_gradient(e, x, leaves + *at);
+        *at += own.count;
+        return g;
+    }
+    if (x->kind == VAL_TENSOR) return leaves[(*at)++];
+    const Val **items = ARENA_ARRAY(e->arena, const Val *, x->list.count);
+    for (uint32_t i = 0; i < x->list.count; i++) items[i] = gradient_shape(e, x->list.items[i], leaves, at);
+    return val_tuple(e, x->kind, x->list.count, items);
+}
+
+const Val *builtin_grad(Elab *e, BuiltinCall *c) {
+    const Val *y = c->slot[0], *x = c->slot[1];
+    ValList leaves = {0};
+    if (y->kind != VAL_TENSOR || y->tensor.type->rank || !dtype_is_float(y->tensor.type->dtype)) {
+        Diagnostic *d = diag_report(e->diags, D_GRAD_SCALAR, c->span_of[0], val_type_text(e, y));
+        if (y->kind == VAL_TENSOR && y->tensor.type->rank)
+            diag_help(d, "`sum(…)` or `mean(…)` makes a scalar of it");
+        return e->poison;
+    }
+    if (!gradient_leaves(e, c, x, &leaves)) return e->poison;
+    Value **operands = ARENA_ARRAY(e->arena, Value *, leaves.count + 1);
+    operands[0] = val_value(e, y, c->span_of[0]);
+    for (uint32_t i = 0; i < leaves.count; i++) operands[i + 1] = val_value(e, leaves.at[i], c->span_of[1]);
+    Builder b = el_builder(e, c->span);
+    Node *node = build_node(&b, OP_grad, leaves.count + 1, operands, 0, NULL);
+    for (uint32_t i = 0; i < leaves.count; i++) leaves.at[i] = val_of(e, node->results[i]);
+    uint32_t at = 0;
+    return gradient_shape(e, x, leaves.at, &at);
+}
+
+/* --- data */
+const Val *builtin_open(Elab *e, BuiltinCall *c) {
+    const Val *format = c->slot[0];
+    if (format->kind != VAL_STRING || !format->string.text)
+        return refuse_argument(e, c, 0, "a string known at compile time");
+    if (!c->expected || c->expected->kind != TY_DATASET) {
+        Diagnostic *d = diag_report(e->diags, D_DATA_TYPE, c->span);
+        diag_help(d, "declare it: `let samples: dataset(u8[28, 28], u8) = …`");
+        return e->poison;
+    }
+    Value **paths = ARENA_ARRAY(e->arena, Value *, c->rest.count);
+    for (uint32_t i = 0; i < c->rest.count; i++) {
+        if (c->rest.at[i]->kind != VAL_STRING) {
+            diag_report(e->diags, D_TYPE_MISMATCH, c->rest_spans.at[i], "a path", "string",
+                        val_type_text(e, c->rest.at[i]));
+            return e->poison;
+        }
+        paths[i] = string_value(e, c->rest.at[i], c->rest_spans.at[i]);
+    }
+    const Type **types = ARENA_ARRAY(e->arena, const Type *, c->expected->count);
+    for (uint32_t i = 0; i < c->expected->count; i++) {
+        const Ty *part = c->expected->parts[i];
+        if (part->kind != TY_TENSOR) {
+            diag_report(e->diags, D_DATA_TYPE, c->span);
+            return e->poison;
+        }
+        types[i] = part->tensor;
+    }
+    Builder b = el_builder(e, c->span);
+    Attr attrs[2] = {attr_str(ATTR_format, el_name(e, format->string.text)),
+                     attr_types(ATTR_types, c->expected->count, types)};
+    Value *handle = build_node(&b, OP_data_open, c->rest.count, paths, 2, attrs)->results[0];
+    return val_copy(e, (Val){.kind = VAL_DATASET, .dataset = {.handle = handle, .type = c->expected}});
+}
+
+/* Does the method's model have a field of this name? Fields under `if` may be missing. */
+const Val *builtin_has(Elab *e, BuiltinCall *c) {
+    const Arg *arg = c->args->count == 1 ? &c->args->at[0] : NULL;
+    const Val *self = e->frame ? e->frame->self : NULL;
+    if (!arg || arg->name || !arg->expr || arg->expr->kind != AST_NAME || !self) {
+        diag_report(e->diags, D_MISSING_ARG, c->span, builtin_what(e, c),
+                    "the name of a field of the method's model");
+        return e->poison;
+    }
+    return val_bool(e, model_field(self->model.type, arg->expr->name.text) >= 0);
+}
+
+const Val *builtin_later(Elab *e, BuiltinCall *c) {
+    diag_report(e->diags, D_UNSUPPORTED, c->span, builtin_what(e, c));
+    return e->poison;
+}

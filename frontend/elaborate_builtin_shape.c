@@ -1,0 +1,331 @@
+/* Builtin functions that make tensors or see them in another shape. */
+#include "frontend/elaborate_builtin.h"
+
+/* --- views */
+/* The place of the one `-1` among the sizes of a reshape, which is worked out from the rest. */
+static bool infer_size(Elab *e, BuiltinCall *c, const Type *type, uint32_t rank, const Dim **dims) {
+    const Dim *known = dim_const(e->ir, 1), *total = type_elements(e->ir, type);
+    uint32_t open = rank;
+    for (uint32_t i = 0; i < rank; i++) {
+        if (dim_is(dims[i], -1) && open == rank)
+            open = i;
+        else
+            known = known ? dim_mul(e->ir, known, dims[i]) : NULL;
+    }
+    if (!known || !total) {
+        diag_report(e->diags, D_OVERFLOW, c->span);
+        return false;
+    }
+    if (open < rank && !dim_is(known, 0)) {
+        const Dim *d = dim_floordiv(e->ir, total, known);
+        if (d && dim_mul(e->ir, d, known) == total) dims[open] = d;
+    }
+    bool ok = true;
+    for (uint32_t i = 0; i < rank; i++) ok &= !dim_is(dims[i], -1);
+    if (ok && open == rank && known != total) {
+        int64_t x, y;
+        ok = !(dim_is_const(known, &x) && dim_is_const(total, &y));
+        if (ok) { /* not provably different: compared when it runs, and seen as the same from then on */
+            ok = false;
+        }
+    }
+    if (ok) return true;
+    Diagnostic *d =
+        diag_report(e->diags, D_RESHAPE, c->span, type_text_nn(e, type), shape_text(e, rank, dims));
+    diag_note(d, "%s has %s elements, and the new shape %s", type_text_nn(e, type), dim_text(e->ir, total),
+              dim_text(e->ir, known));
+    return false;
+}
+
+const Val *builtin_reshape(Elab *e, BuiltinCall *c) {
+    Value *x = tensor_argument(e, c, 0);
+    const Dim *dims[MAX_RANK];
+    uint32_t rank;
+    if (!x || !sizes_argument(e, c, &rank, dims) || !infer_size(e, c, x->type, rank, dims)) return e->poison;
+    Builder b = el_builder(e, c->span);
+    return val_of(e, build_reshape(&b, x, rank, dims));
+}
+
+const Val *builtin_permute(Elab *e, BuiltinCall *c) {
+    Value *x = tensor_argument(e, c, 0);
+    const Dim *dims[MAX_RANK];
+    uint32_t rank;
+    if (!x || !sizes_argument(e, c, &rank, dims)) return e->poison;
+    int64_t perm[MAX_RANK];
+    bool seen[MAX_RANK] = {false}, ok = rank == x->type->rank;
+    for (uint32_t i = 0; i < rank && ok; i++) {
+        ok = dim_is_const(dims[i], &perm[i]);
+        if (ok && perm[i] < 0) perm[i] += rank;
+        ok = ok && perm[i] >= 0 && perm[i] < rank && !seen[perm[i]];
+        if (ok) seen[perm[i]] = true;
+    }
+    if (!ok) {
+        Diagnostic *d = diag_report(e->diags, D_PERMUTE, c->span, (int)x->type->rank);
+        diag_help(d, "`x.permute(1, 0)` swaps the axes of a matrix");
+        return e->poison;
+    }
+    Builder b = el_builder(e, c->span);
+    return val_of(e, build_permute(&b, x, perm));
+}
+
+const Val *builtin_transpose(Elab *e, BuiltinCall *c) {
+    Value *x = tensor_argument(e, c, 0);
+    int64_t a, b, perm[MAX_RANK];
+    if (!x || !axis_argument(e, c, 1, x->type->rank, -2, &a) ||
+        !axis_argument(e, c, 2, x->type->rank, -1, &b))
+        return e->poison;
+    for (uint32_t i = 0; i < x->type->rank; i++) perm[i] = i;
+    perm[a] = b;
+    perm[b] = a;
+    Builder builder = el_builder(e, c->span);
+    return val_of(e, build_permute(&builder, x, perm));
+}
+
+const Val *builtin_flatten(Elab *e, BuiltinCall *c) {
+    Value *x = tensor_argument(e, c, 0);
+    int64_t start;
+    if (!x) return e->poison;
+    uint32_t rank = x->type->rank;
+    if (!axis_argument(e, c, 1, rank ? rank : 1, 0, &start)) return e->poison;
+    const Dim *dims[MAX_RANK], *rest = dim_const(e->ir, 1);
+    for (uint32_t i = 0; i < (uint32_t)start; i++) dims[i] = x->type->dims[i];
+    for (uint32_t i = (uint32_t)start; i < rank && rest; i++) rest = dim_mul(e->ir, rest, x->type->dims[i]);
+    if (!rest) {
+        diag_report(e->diags, D_OVERFLOW, c->span);
+        return e->poison;
+    }
+    dims[start] = rest;
+    Builder b = el_builder(e, c->span);
+    return val_of(e, build_reshape(&b, x, (uint32_t)start + 1, dims));
+}
+
+const Val *builtin_squeeze(Elab *e, BuiltinCall *c) {
+    Value *x = tensor_argument(e, c, 0);
+    if (!x) return e->poison;
+    int64_t axis = -1;
+    if (c->slot[1] && !axis_argument(e, c, 1, x->type->rank, 0, &axis)) return e->poison;
+    if (axis >= 0 && !dim_is(x->type->dims[axis], 1)) {
+        diag_report(e->diags, D_SQUEEZE, c->span_of[1], (int)axis, dim_text(e->ir, x->type->dims[axis]));
+        return e->poison;
+    }
+    const Dim *dims[MAX_RANK];
+    uint32_t rank = 0;
+    for (uint32_t i = 0; i < x->type->rank; i++)
+        if (axis >= 0 ? i != (uint32_t)axis : !dim_is(x->type->dims[i], 1)) dims[rank++] = x->type->dims[i];
+    Builder b = el_builder(e, c->span);
+    return val_of(e, build_reshape(&b, x, rank, dims));
+}
+
+const Val *builtin_unsqueeze(Elab *e, BuiltinCall *c) {
+    Value *x = tensor_argument(e, c, 0);
+    int64_t axis;
+    if (!x || !axis_argument(e, c, 1, x->type->rank + 1, 0, &axis)) return e->poison;
+    if (x->type->rank == MAX_RANK) {
+        diag_report(e->diags, D_RANK_LIMIT, c->span, MAX_RANK);
+        return e->poison;
+    }
+    const Dim *dims[MAX_RANK];
+    uint32_t rank = 0;
+    for (uint32_t i = 0; i <= x->type->rank; i++) {
+        if (i == (uint32_t)axis) dims[rank++] = dim_const(e->ir, 1);
+        if (i < x->type->rank) dims[rank++] = x->type->dims[i];
+    }
+    Builder b = el_builder(e, c->span);
+    return val_of(e, build_reshape(&b, x, rank, dims));
+}
+
+const Val *builtin_broadcast(Elab *e, BuiltinCall *c) {
+    Value *x = tensor_argument(e, c, 0);
+    const Dim *dims[MAX_RANK];
+    uint32_t rank;
+    if (!x || !sizes_argument(e, c, &rank, dims)) return e->poison;
+    bool ok = rank >= x->type->rank;
+    for (uint32_t i = 0; ok && i < x->type->rank; i++) {
+        const Dim *own = x->type->dims[i];
+        ok = own == dims[rank - x->type->rank + i] || dim_is(own, 1);
+    }
+    if (ok) return op_broadcast(e, val_of(e, x), rank, dims, c->span);
+    diag_report(e->diags, D_RESHAPE, c->span, type_text_nn(e, x->type), shape_text(e, rank, dims));
+    return e->poison;
+}
+
+/* --- joining */
+static bool parts_argument(Elab *e, BuiltinCall *c, uint32_t *count, Value ***parts) {
+    const Val *list = c->slot[0];
+    if ((list->kind != VAL_LIST && list->kind != VAL_TUPLE) || list->list.count == 0) {
+        refuse_argument(e, c, 0, "a list of tensors");
+        return false;
+    }
+    *count = list->list.count;
+    *parts = ARENA_ARRAY(e->arena, Value *, *count);
+    for (uint32_t i = 0; i < *count; i++) {
+        BuiltinCall one = *c;
+        one.slot[0] = list->list.items[i];
+        if (!((*parts)[i] = tensor_argument(e, &one, 0))) return false;
+    }
+    return true;
+}
+
+static const Val *parts_differ(Elab *e, BuiltinCall *c, const Value *a, const Value *b) {
+    diag_report(e->diags, D_PARTS, c->span_of[0], type_text_nn(e, a->type), type_text_nn(e, b->type));
+    return e->poison;
+}
+
+const Val *builtin_concat(Elab *e, BuiltinCall *c) {
+    uint32_t count;
+    Value **parts;
+    int64_t axis;
+    if (!parts_argument(e, c, &count, &parts)) return e->poison;
+    const Type *first = parts[0]->type;
+    if (!axis_argument(e, c, 1, first->rank, 0, &axis)) return e->poison;
+    for (uint32_t i = 1; i < count; i++) {
+        bool ok = parts[i]->type->rank == first->rank && parts[i]->type->dtype == first->dtype;
+        for (uint32_t k = 0; ok && k < first->rank; k++)
+            ok = k == (uint32_t)axis || parts[i]->type->dims[k] == first->dims[k];
+        if (!ok) return parts_differ(e, c, parts[0], parts[i]);
+    }
+    Builder b = el_builder(e, c->span);
+    return val_of(e, build_concat(&b, count, parts, axis));
+}
+
+const Val *builtin_stack(Elab *e, BuiltinCall *c) {
+    uint32_t count;
+    Value **parts;
+    int64_t axis;
+    if (!parts_argument(e, c, &count, &parts)) return e->poison;
+    const Type *first = parts[0]->type;
+    if (!axis_argument(e, c, 1, first->rank + 1, 0, &axis)) return e->poison;
+    if (first->rank == MAX_RANK) {
+        diag_report(e->diags, D_RANK_LIMIT, c->span, MAX_RANK);
+        return e->poison;
+    }
+    const Dim *dims[MAX_RANK];
+    uint32_t rank = 0;
+    for (uint32_t i = 0; i <= first->rank; i++) {
+        if (i == (uint32_t)axis) dims[rank++] = dim_const(e->ir, 1);
+        if (i < first->rank) dims[rank++] = first->dims[i];
+    }
+    Builder b = el_builder(e, c->span);
+    for (uint32_t i = 0; i < count; i++) {
+        if (parts[i]->type != first) return parts_differ(e, c, parts[0], parts[i]);
+    }
+    for (uint32_t i = 0; i < count; i++) parts[i] = build_reshape(&b, parts[i], rank, dims);
+    return val_of(e, build_concat(&b, count, parts, axis));
+}
+
+/* --- making */
+/* The shape from the sizes, or else from what is expected. */
+static const Type *wanted_type(Elab *e, BuiltinCall *c, DType dtype, bool any_dtype) {
+    const Dim *dims[MAX_RANK];
+    uint32_t rank;
+    const Type *expected = c->expected && c->expected->kind == TY_TENSOR ? c->expected->tensor : NULL;
+    if (expected && any_dtype && expected->dtype != DTYPE_str && expected->dtype != DTYPE_data)
+        dtype = expected->dtype;
+    if (c->rest.count == 0 && expected) return type_with_dtype(e->ir, expected, dtype);
+    if (!sizes_argument(e, c, &rank, dims)) return NULL;
+    for (uint32_t i = 0; i < rank; i++) {
+        int64_t n;
+        if (!dim_is_const(dims[i], &n) || n >= 0) continue;
+        diag_report(e->diags, D_NEGATIVE_SIZE, c->rest_spans.at[i < c->rest.count ? i : 0],
+                    dim_text(e->ir, dims[i]));
+        return NULL;
+    }
+    return type_tensor(e->ir, dtype, rank, dims);
+}
+
+const Val *builtin_filled(Elab *e, BuiltinCall *c) {
+    const Type *type = wanted_type(e, c, e->options->float_type, true);
+    if (!type) return e->poison;
+    Builder b = el_builder(e, c->span);
+    return val_of(e, build_const(&b, type, c->builtin->op == OP_max ? 1 : 0));
+}
+
+const Val *builtin_full(Elab *e, BuiltinCall *c) {
+    const Val *v = c->slot[0];
+    if (v->kind == VAL_NUMBER) {
+        DType dtype = c->expected && c->expected->kind == TY_TENSOR ? c->expected->tensor->dtype
+                      : v->number.is_float                          ? e->options->float_type
+                                                                    : DTYPE_i64;
+        v = op_literal_as(e, v, dtype, c->span_of[0]);
+        if (val_poisoned(v)) return v;
+        c->slot[0] = v;
+    }
+    Value *x = tensor_argument(e, c, 0);
+    if (!x) return e->poison;
+    if (x->type->rank) return refuse_argument(e, c, 0, "a scalar");
+    const Type *type = wanted_type(e, c, x->type->dtype, false);
+    Builder b = el_builder(e, c->span);
+    return type ? val_of(e, build_like(&b, x, type)) : e->poison;
+}
+
+const Val *builtin_range(Elab *e, BuiltinCall *c) {
+    const Dim *lo = dim_const(e->ir, 0), *hi = dim_of(e, c->slot[0], c->span_of[0]);
+    if (c->slot[1]) {
+        lo = hi;
+        hi = dim_of(e, c->slot[1], c->span_of[1]);
+    }
+    const Dim *n = lo && hi ? dim_sub(e->ir, hi, lo) : NULL;
+    int64_t constant;
+    if (!n) return e->poison;
+    if (dim_is_const(n, &constant) && constant < 0) n = dim_const(e->ir, 0);
+    if (!dim_is_const(n, &constant) && !dim_at_least(n, 0)) {
+        Builder b = el_builder(e, c->span);
+        Value *args[2] = {build_size(&b, lo), build_size(&b, hi)};
+        runtime_check(e, build_binary(&b, OP_le, args[0], args[1]), "the range {}..{} runs backwards", 2,
+                      args, c->span);
+    }
+    Builder b = el_builder(e, c->span);
+    Value *iota = build_iota(&b, type_tensor(e->ir, DTYPE_i64, 1, &n), 0);
+    if (dim_is(lo, 0)) return val_of(e, iota);
+    return val_of(e, build_binary(&b, OP_add, iota, build_like(&b, build_size(&b, lo), iota->type)));
+}
+
+/* bool[…, classes]: true at the class's place. */
+const Val *builtin_one_hot(Elab *e, BuiltinCall *c) {
+    Value *ids = tensor_argument(e, c, 0);
+    const Dim *classes = ids ? dim_of(e, c->slot[1], c->span_of[1]) : NULL;
+    if (!classes) return e->poison;
+    if (!dtype_is_integer(ids->type->dtype)) return refuse_argument(e, c, 0, "a tensor of ints");
+    uint32_t rank = ids->type->rank;
+    if (rank == MAX_RANK) {
+        diag_report(e->diags, D_RANK_LIMIT, c->span, MAX_RANK);
+        return e->poison;
+    }
+    const Dim *dims[MAX_RANK];
+    int64_t axes[MAX_RANK];
+    for (uint32_t i = 0; i < rank; i++) {
+        dims[i] = ids->type->dims[i];
+        axes[i] = i;
+    }
+    dims[rank] = classes;
+    Builder b = el_builder(e, c->span);
+    Value *wide = build_cast(&b, ids, DTYPE_i64);
+    Value *spread = build_broadcast(&b, wide, rank + 1, dims, axes);
+    Value *places = build_iota(&b, type_tensor(e->ir, DTYPE_i64, rank + 1, dims), rank);
+    return val_of(e, build_binary(&b, OP_eq, places, spread));
+}
+
+const Val *builtin_random_bits(Elab *e, BuiltinCall *c) {
+    const Type *type = wanted_type(e, c, DTYPE_i32, false);
+    if (!type) return e->poison;
+    Builder b = el_builder(e, c->span);
+    Value *operands[2] = {build_node(&b, OP_seed, 0, NULL, 0, NULL)->results[0], next_stream(e, c->span)};
+    Attr attr = attr_dims(ATTR_dims, type->rank, type->dims);
+    return val_of(e, build_node(&b, OP_random_bits, 2, operands, 1, &attr)->results[0]);
+}
+
+const Val *builtin_enumerate(Elab *e, BuiltinCall *c) {
+    const Val *list = c->slot[0];
+    if (list->kind != VAL_LIST && list->kind != VAL_TUPLE) return refuse_argument(e, c, 0, "a list");
+    ValList items = {0};
+    for (uint32_t i = 0; i < list->list.count; i++) {
+        const Val *both[2] = {val_dim(e, dim_const(e->ir, i)), list->list.items[i]};
+        vec_push(e->arena, &items, val_tuple(e, VAL_TUPLE, 2, both));
+    }
+    return val_tuple(e, VAL_LIST, items.count, items.at);
+}
+
+const Val *builtin_len(Elab *e, BuiltinCall *c) {
+    AstName len = {el_name(e, "len"), c->span_of[0]};
+    return el_field(e, c->slot[0], len, c->span, c->expr_of[0]);
+}

@@ -1,0 +1,420 @@
+/* Calls. While checking, a call uses the callee's signature only; while lowering, the callee's body is
+ * elaborated in place with the actual values. Either way each parameter's declared type is unified with its
+ * argument. */
+#include "frontend/elaborate.h"
+#include <string.h>
+
+/* --- matching arguments with parameters */
+static const char *param_names(Elab *e, const AstParam *params) {
+    const char *text = "";
+    for (const AstParam *p = params; p; p = p->next)
+        text = arena_printf(e->arena, "%s%s`%s`", text, p == params ? "" : ", ", p->name.text);
+    return text;
+}
+
+static bool is_shape(const AstParam *p) {
+    return p->type && p->type->kind == AST_TYPE_NAMED && !p->type->module.text &&
+           strcmp(p->type->name.text, "shape") == 0;
+}
+
+static bool match_named(Elab *e, const char *what, const AstParam *params, const Arg *arg,
+                        const Arg **slots) {
+    uint32_t i = 0;
+    VEC(const char *) names = {0};
+    for (const AstParam *p = params; p; p = p->next, i++) {
+        vec_push(e->arena, &names, p->name.text);
+        if (p->name.text != arg->name) continue;
+        if (!slots[i]) {
+            slots[i] = arg;
+            return true;
+        }
+        Diagnostic *d = diag_report(e->diags, D_ARG_TWICE, arg->span, arg->name, what);
+        diag_label(d, slots[i]->span, "given here already");
+        return false;
+    }
+    Diagnostic *d = diag_report(e->diags, D_UNKNOWN_ARG, arg->span, what, arg->name);
+    const char *near = suggest(arg->name, names.at, names.count);
+    if (near)
+        diag_help(d, "did you mean `%s`?", near);
+    else if (params)
+        diag_note(d, "its parameters are %s", param_names(e, params));
+    return false;
+}
+
+bool args_match(Elab *e, const char *what, const AstParam *params, const Args *args, const Arg **slots,
+                Span span) {
+    const AstParam *next = params;
+    uint32_t i = 0, count = 0;
+    bool ok = true;
+    for (const AstParam *p = params; p; p = p->next) count++;
+    for (uint32_t k = 0; k < args->count; k++) {
+        const Arg *arg = &args->at[k];
+        if (arg->name) continue;
+        if (next && is_shape(next)) {
+            if (!slots[i]) slots[i] = arg; /* it takes all that follow */
+            continue;
+        }
+        if (!next) {
+            Diagnostic *d =
+                diag_report(e->diags, D_TOO_MANY_ARGS, arg->span, what, (int)count, count == 1 ? "" : "s");
+            if (params) diag_note(d, "its parameters are %s", param_names(e, params));
+            return false;
+        }
+        slots[i++] = arg;
+        next = next->next;
+    }
+    for (uint32_t k = 0; k < args->count; k++)
+        if (args->at[k].name) ok &= match_named(e, what, params, &args->at[k], slots);
+    i = 0;
+    for (const AstParam *p = params; p && ok; p = p->next, i++) {
+        if (slots[i] || p->fallback || is_shape(p)) continue;
+        Diagnostic *d = diag_report(e->diags, D_MISSING_ARG, span, what, p->name.text);
+        diag_label(d, p->span, "declared here without a default");
+        ok = false;
+    }
+    return ok;
+}
+
+static Args args_of(Elab *e, const AstArg *arg) {
+    Args args = {0};
+    for (; arg; arg = arg->next) {
+        Arg one = {arg->name.text, arg->value->span, arg->value, NULL};
+        vec_push(e->arena, &args, one);
+    }
+    return args;
+}
+
+static const Val *arg_value(Elab *e, const Arg *arg, const Ty *expected) {
+    return arg->val ? arg->val : el_value(e, arg->expr, expected);
+}
+
+/* --- calling a fn */
+typedef struct {
+    const AstDecl *decl;
+    const char *what;
+    const Args *args;
+    const Arg **slots;
+    const Val **values;     /* one a parameter */
+    const Target **targets; /* of inout parameters */
+    Scope *root;
+    Span span;
+} Call;
+
+static const Val *shape_argument(Elab *e, const Call *call, uint32_t i) {
+    ValList items = {0};
+    const Arg *first = call->slots[i];
+    for (uint32_t k = 0; k < call->args->count; k++) {
+        const Arg *arg = &call->args->at[k];
+        if (arg != first && (arg->name || first->name || arg < first)) continue;
+        const Val *v = arg_value(e, arg, NULL);
+        if (val_poisoned(v)) return v;
+        uint32_t count = v->kind == VAL_TUPLE ? v->list.count : 1;
+        for (uint32_t n = 0; n < count; n++) {
+            const Dim *dim = dim_of(e, v->kind == VAL_TUPLE ? v->list.items[n] : v, arg->span);
+            if (!dim) return e->poison;
+            vec_push(e->arena, &items, val_dim(e, dim));
+        }
+    }
+    if (items.count <= MAX_RANK) return val_tuple(e, VAL_TUPLE, items.count, items.at);
+    diag_report(e->diags, D_RANK_LIMIT, call->span, MAX_RANK);
+    return e->poison;
+}
+
+static bool bind_param(Elab *e, Call *call, const AstParam *p, uint32_t i) {
+    const Arg *arg = call->slots[i];
+    if (is_shape(p)) {
+        if (!arg) return true; /* the expected type may say it */
+        const Val *v = shape_argument(e, call, i);
+        if (val_poisoned(v)) return false;
+        scope_bind(e, call->root, p->name.text, arg->span, v, false);
+        return true;
+    }
+    const Ty *expected = ty_resolve(e, p->type, call->root, true);
+    const Val *v;
+    Span span = arg ? arg->span : p->fallback->span;
+    if (arg) {
+        v = arg_value(e, arg, expected);
+    } else {
+        Scope *outside = e->scope;
+        e->scope = call->root;
+        v = el_value(e, p->fallback, expected);
+        e->scope = outside;
+    }
+    if (p->inout && !(call->targets[i] = arg && arg->expr ? el_target(e, arg->expr, true) : NULL))
+        return false;
+    const char *what = arena_printf(e->arena, "argument `%s` of %s", p->name.text, call->what);
+    v = unify(e, p->type, v, call->root, (Fit){what, span, p->type->span, false});
+    call->values[i] = v;
+    Binding *b = scope_bind(e, call->root, p->name.text, p->name.span, v, p->inout);
+    if (!val_poisoned(v)) b->type = ty_of(e, v);
+    return !val_poisoned(v);
+}
+
+/* Dimensions that are computed from names which a later argument bound. */
+static bool check_again(Elab *e, Call *call, const AstParam *p, uint32_t i) {
+    if (is_shape(p) || !call->values[i] || p->type->kind != AST_TYPE_TENSOR) return true;
+    const char *what = arena_printf(e->arena, "argument `%s` of %s", p->name.text, call->what);
+    Span span = call->slots[i] ? call->slots[i]->span : call->span;
+    return !val_poisoned(
+        unify(e, p->type, call->values[i], call->root, (Fit){what, span, p->type->span, false}));
+}
+
+static bool bind_arguments(Elab *e, Call *call, const Ty *expected) {
+    const AstParam *params = call->decl->fn.params;
+    uint32_t i = 0;
+    bool ok = true;
+    for (const AstParam *p = params; p; p = p->next, i++) ok &= bind_param(e, call, p, i);
+    i = 0;
+    for (const AstParam *p = params; p && ok; p = p->next, i++) ok &= check_again(e, call, p, i);
+    if (!ok) return false;
+    if (call->decl->fn.result) unify_expected(e, call->decl->fn.result, expected, call->root);
+    for (const AstParam *p = params; p; p = p->next) {
+        Found found;
+        if (is_shape(p) && !(scope_find(e, call->root, p->name.text, &found) && found.binding))
+            scope_bind(e, call->root, p->name.text, p->name.span, val_tuple(e, VAL_TUPLE, 0, NULL), false);
+    }
+    return true;
+}
+
+/* A scope for a body: parameters in it, then the model's fields and hyperparameters, then the module's names.
+ */
+static Scope *body_scope(Elab *e, Unit *unit, const Val *self) {
+    Scope *root = scope_root(e, unit);
+    if (!self) return root;
+    root->parent = self->model.type->scope;
+    root->self = ARENA_NEW(e->arena, Binding);
+    *root->self = (Binding){.name = el_name(e, " self"), .value = self, .is_mutable = true};
+    return root;
+}
+
+/* Is the same body being elaborated already? Reports the way round. */
+static bool recursive(Elab *e, const AstDecl *decl, const Val *self, Span span) {
+    for (const Frame *f = e->frame; f; f = f->caller) {
+        if (f->decl != decl || (self && f->self && self->model.type != f->self->model.type)) continue;
+        const char *way = decl->name.text;
+        for (const Frame *g = e->frame; g && g != f; g = g->caller)
+            way = arena_printf(e->arena, "%s ← %s", way, g->decl->name.text);
+        Diagnostic *d = diag_report(e->diags, D_RECURSION, span, decl->name.text);
+        diag_note(d, "%s ← %s: calls are expanded where they are made, so they can't go round", way,
+                  decl->name.text);
+        diag_help(d, "use `for` or `while`");
+        return true;
+    }
+    return false;
+}
+
+static const Val *body_value(Elab *e, Frame *frame, Span span) {
+    const AstDecl *decl = frame->decl;
+    if (decl->fn.value) {
+        const Val *v = el_expr(e, decl->fn.value, frame->result);
+        if (!frame->result) return v;
+        Span declared = decl->fn.result ? decl->fn.result->span : decl->name.span;
+        if (v->kind == VAL_UNIT || v->kind == VAL_FUNCTION || v->kind == VAL_DECL)
+            v = el_value(e, decl->fn.value, frame->result);
+        return fit_type(e, frame->result, v, (Fit){"the result", decl->fn.value->span, declared, false});
+    }
+    el_stmts(e, decl->fn.body);
+    if (!frame->result) return e->unit;
+    bool returned = false;
+    if (val_static_bool(frame->returned->value, &returned) && returned) return frame->value->value;
+    Diagnostic *d =
+        diag_report(e->diags, D_NO_RETURN, decl->name.span, decl->name.text, ty_text(e, frame->result));
+    if (frame->value->value) diag_note(d, "there are ways through it without a `return`");
+    (void)span;
+    return e->poison;
+}
+
+const Val *call_body(Elab *e, Frame *frame, Span span) {
+    Scope *outside = e->scope;
+    Span site = e->site;
+    frame->call = span;
+    if (!e->site.source || !module_is_library(e->modules, span.source)) e->site = span;
+    frame_push(e, frame);
+    const Val *v = body_value(e, frame, span);
+    frame_pop(e);
+    e->scope = outside;
+    e->site = site;
+    return v;
+}
+
+static bool changed(Elab *e, const Val *a, const Val *b) {
+    ValList x = {0}, y = {0};
+    val_leaves(e, a, &x);
+    val_leaves(e, b, &y);
+    for (uint32_t i = 0; i < x.count && i < y.count; i++)
+        if (!val_same_leaf(x.at[i], y.at[i])) return true;
+    return false;
+}
+
+/* inout parameters and the method's model go back where they came from. */
+static void copy_out(Elab *e, const Call *call, const Val *f) {
+    uint32_t i = 0;
+    for (const AstParam *p = call->decl->fn.params; p; p = p->next, i++) {
+        if (!p->inout || !call->targets[i]) continue;
+        for (const Binding *b = call->root->bindings; b; b = b->next)
+            if (b->name == p->name.text && b->value) target_write(e, call->targets[i], b->value, call->span);
+    }
+    const Val *self = f->function.self;
+    if (!self || !changed(e, self, call->root->self->value)) return;
+    if (f->function.receiver) {
+        target_write(e, f->function.receiver, call->root->self->value, call->span);
+        return;
+    }
+    Diagnostic *d = diag_report(e->diags, D_IMMUTABLE, call->span, "the model");
+    diag_note(d, "`%s` changes the model that it is called on", call->decl->name.text);
+}
+
+static const Val *signature_result(Elab *e, const Call *call) {
+    uint32_t i = 0;
+    for (const AstParam *p = call->decl->fn.params; p; p = p->next, i++)
+        if (p->inout && call->targets[i])
+            target_write(e, call->targets[i], val_fresh(e, ty_of(e, call->values[i]), NULL, call->span),
+                         call->span);
+    if (!call->decl->fn.result) return e->unit;
+    const Ty *ty = ty_resolve(e, call->decl->fn.result, call->root, false);
+    return val_fresh(e, ty, NULL, call->span);
+}
+
+static const Val *call_function(Elab *e, const Val *f, const Args *args, const Ty *expected, Span span) {
+    const AstDecl *decl = f->function.decl;
+    uint32_t count = 1;
+    for (const AstParam *p = decl->fn.params; p; p = p->next) count++;
+    Call call = {.decl = decl, .args = args, .span = span};
+    call.what = arena_printf(e->arena, "`%s`", decl->name.text);
+    call.slots = ARENA_ARRAY(e->arena, const Arg *, count);
+    call.values = ARENA_ARRAY(e->arena, const Val *, count);
+    call.targets = ARENA_ARRAY(e->arena, const Target *, count);
+    call.root = body_scope(e, f->function.unit, f->function.self);
+    if (!args_match(e, call.what, decl->fn.params, args, call.slots, span)) return e->poison;
+    if (!bind_arguments(e, &call, expected)) return e->poison;
+    el_queue(e, decl, f->function.unit, f->function.self);
+    if (e->checking) return signature_result(e, &call);
+    if (recursive(e, decl, f->function.self, span)) return e->poison;
+    Frame frame = {.decl = decl, .self = f->function.self, .root = call.root};
+    if (decl->fn.result) frame.result = ty_resolve(e, decl->fn.result, call.root, false);
+    const Val *v = call_body(e, &frame, span);
+    copy_out(e, &call, f);
+    return v;
+}
+
+/* --- entry */
+static const Val *call_model(Elab *e, const Val *model, const AstExpr *expr, const Args *args,
+                             const Ty *expected, Span span) {
+    const ModelType *type = model->model.type;
+    const AstDecl *forward = model->model.gradient ? NULL : model_method(type, el_name(e, "forward"));
+    if (!forward) {
+        Diagnostic *d = diag_report(e->diags, D_NOT_CALLABLE, span, val_type_text(e, model));
+        if (!model->model.gradient)
+            diag_help(d, "calling a model calls its method `forward`, which it doesn't have");
+        return e->poison;
+    }
+    const Target *receiver = expr ? el_target(e, expr, false) : NULL;
+    Val f = {.kind = VAL_FUNCTION, .function = {forward, type->unit, model, receiver}};
+    return call_function(e, &f, args, expected, span);
+}
+
+const Val *call_value(Elab *e, const Val *callee, const AstExpr *expr, const Args *args, const Ty *expected,
+                      Span span) {
+    if (!el_budget(e, span)) return e->poison;
+    switch (callee->kind) {
+    case VAL_POISON: return callee;
+    case VAL_FUNCTION: return call_function(e, callee, args, expected, span);
+    case VAL_DECL:
+        if (callee->decl.decl->kind == AST_MODEL)
+            return model_construct(e, callee->decl.decl, callee->decl.unit, args, span);
+        if (callee->decl.decl->kind == AST_OPTIMIZER)
+            return optimizer_construct(e, callee->decl.decl, callee->decl.unit, args, span);
+        break;
+    case VAL_MODEL: return call_model(e, callee, expr, args, expected, span);
+    case VAL_BUILTIN: return builtin_call(e, callee, args, expected, span);
+    case VAL_DTYPE: return builtin_cast(e, callee->dtype, args, span);
+    case VAL_UNIT:
+    case VAL_NUMBER:
+    case VAL_TENSOR:
+    case VAL_STRING:
+    case VAL_TUPLE:
+    case VAL_LIST:
+    case VAL_RANGE:
+    case VAL_OPTIMIZER:
+    case VAL_DATASET:
+    case VAL_MODULE: break;
+    }
+    diag_report(e->diags, D_NOT_CALLABLE, expr ? expr->span : span, val_type_text(e, callee));
+    return e->poison;
+}
+
+static const Val *call_expr(Elab *e, const AstExpr *callee, const Args *args, const Ty *expected, Span span) {
+    if (callee->kind != AST_FIELD)
+        return call_value(e, el_expr(e, callee, NULL), callee, args, expected, span);
+    const Val *object = el_expr(e, callee->field.object, NULL);
+    AstName name = callee->field.field;
+    bool known = false;
+    if (object->kind == VAL_DATASET) {
+        const Val *v = data_method(e, object, name.text, args, span, &known);
+        if (known) return v;
+    }
+    if (object->kind == VAL_OPTIMIZER && strcmp(name.text, "step") == 0)
+        return optimizer_step(e, callee->field.object, args, span);
+    return call_value(e, el_field(e, object, name, callee->span, callee->field.object), callee, args,
+                      expected, span);
+}
+
+const Val *el_call(Elab *e, const AstExpr *expr, const Ty *expected) {
+    Args args = args_of(e, expr->call.args);
+    return call_expr(e, expr->call.callee, &args, expected, expr->span);
+}
+
+const Val *el_pipe(Elab *e, const AstExpr *expr, const Ty *expected) {
+    const AstExpr *left = expr->binary.left, *right = expr->binary.right;
+    const Val *v = el_value(e, left, NULL);
+    if (val_poisoned(v)) return v;
+    Args args = {0};
+    Arg first = {NULL, left->span, NULL, v};
+    vec_push(e->arena, &args, first);
+    const AstExpr *callee = right;
+    if (right->kind == AST_CALL) {
+        Args more = args_of(e, right->call.args);
+        for (uint32_t i = 0; i < more.count; i++) vec_push(e->arena, &args, more.at[i]);
+        callee = right->call.callee;
+    }
+    return call_expr(e, callee, &args, expected, right->span);
+}
+
+/* --- checking a declaration against its signature */
+static void bind_signature(Elab *e, const AstDecl *decl, Scope *root) {
+    const char *gradient = el_name(e, " gradient");
+    for (const AstParam *p = decl->fn.params; p; p = p->next) {
+        if (is_shape(p)) {
+            const Val *items[2] = {
+                val_dim(e, dim_symbol(e->ir, el_name(e, arena_printf(e->arena, "%s.1", p->name.text)))),
+                val_dim(e, dim_symbol(e->ir, el_name(e, arena_printf(e->arena, "%s.2", p->name.text))))};
+            scope_bind(e, root, p->name.text, p->name.span, val_tuple(e, VAL_TUPLE, 2, items), false);
+        } else {
+            bind_symbols(e, p->type, root);
+        }
+    }
+    if (decl->fn.result) bind_symbols(e, decl->fn.result, root);
+    for (const AstParam *p = decl->fn.params; p; p = p->next) {
+        if (is_shape(p)) continue;
+        const Ty *ty = ty_resolve(e, p->type, root, false);
+        const Val *v = val_fresh(e, ty, p->name.text, p->span);
+        Binding *b = scope_bind(e, root, p->name.text, p->name.span, v, p->inout);
+        if (!val_poisoned(v)) b->type = ty_of(e, v);
+        if (ty->kind == TY_GRADIENT && !val_poisoned(v))
+            scope_bind(e, root, gradient, p->span,
+                       val_copy(e, (Val){.kind = VAL_MODEL, .model = {.type = v->model.type}}), false);
+    }
+}
+
+void check_declaration(Elab *e, const CheckItem *item) {
+    const AstDecl *decl = item->decl;
+    Scope *root = body_scope(e, item->unit, item->self);
+    bind_signature(e, decl, root);
+    if (decl->fn.value && !decl->fn.result) {
+        Diagnostic *d = diag_report(e->diags, D_NO_RESULT_TYPE, decl->name.span, decl->name.text);
+        diag_help(d, "write the type of its value: `-> float`");
+    }
+    Frame frame = {.decl = decl, .self = item->self, .root = root};
+    if (decl->fn.result) frame.result = ty_resolve(e, decl->fn.result, root, false);
+    call_body(e, &frame, decl->name.span);
+}

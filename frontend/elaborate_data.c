@@ -1,0 +1,157 @@
+/* Datasets: handles with the types of one sample's columns. `.batch(n)` is a mark that the loop over it
+ * obeys. */
+#include "frontend/elaborate.h"
+#include <string.h>
+
+Value *data_len(Elab *e, const Val *d, Span span) {
+    Builder b = el_builder(e, span);
+    return build_node(&b, OP_data_len, 1, &d->dataset.handle, 0, NULL)->results[0];
+}
+
+const Val *data_field(Elab *e, const Val *d, AstName field, Span span, const AstExpr *object) {
+    static const char *const names[] = {"len", "shuffle", "batch", "take", "skip"};
+    (void)object;
+    if (strcmp(field.text, "len") == 0 && !d->dataset.batch) return val_of(e, data_len(e, d, span));
+    if (strcmp(field.text, "len") == 0) {
+        /* The number of batches. */
+        Builder b = el_builder(e, span);
+        Value *n = val_value(e, d->dataset.batch, span), *len = data_len(e, d, span);
+        Value *padded = d->dataset.drop_last
+                            ? len
+                            : build_binary(&b, OP_add, len, build_binary(&b, OP_sub, n, build_int(&b, 1)));
+        return val_of(e, build_binary(&b, OP_floordiv, padded, n));
+    }
+    Diagnostic *diag = diag_report(e->diags, D_UNKNOWN_FIELD, field.span, val_type_text(e, d), field.text);
+    const char *near = suggest(field.text, names, 5);
+    if (near) diag_help(diag, "did you mean `%s`?", near);
+    return e->poison;
+}
+
+static const Val *with_handle(Elab *e, const Val *d, Value *handle) {
+    Val copy = *d;
+    copy.dataset.handle = handle;
+    return val_copy(e, copy);
+}
+
+/* The argument as an i64, or NULL after reporting. */
+static const Val *count_argument(Elab *e, const Args *args, uint32_t i, const char *what, Span span) {
+    if (i >= args->count || (args->at[i].name && i == 0 && strcmp(args->at[i].name, "n") != 0)) {
+        diag_report(e->diags, D_MISSING_ARG, span, what, "n");
+        return NULL;
+    }
+    const Arg *arg = &args->at[i];
+    const Val *v = arg->val ? arg->val : el_value(e, arg->expr, NULL);
+    if (val_poisoned(v)) return NULL;
+    if (v->kind == VAL_NUMBER && !v->number.is_float) return val_settled(e, v, arg->span);
+    if (val_is_scalar(v, DTYPE_i64)) return v;
+    diag_report(e->diags, D_TYPE_MISMATCH, arg->span, arena_printf(e->arena, "argument `n` of %s", what),
+                "int", val_type_text(e, v));
+    return NULL;
+}
+
+static const Val *unbatched(Elab *e, const Val *d, const char *name, Span span) {
+    if (!d->dataset.batch) return d;
+    Diagnostic *diag = diag_report(e->diags, D_BATCHED, span, name);
+    diag_help(diag, "write `.%s(…)` before `.batch(…)`", name);
+    return NULL;
+}
+
+static bool no_more(Elab *e, const Args *args, uint32_t from, const char *what, int count) {
+    if (args->count <= from) return true;
+    diag_report(e->diags, D_TOO_MANY_ARGS, args->at[from].span, what, count, count == 1 ? "" : "s");
+    return false;
+}
+
+static const Val *shuffle(Elab *e, const Val *d, const Args *args, Span span) {
+    if (!unbatched(e, d, "shuffle", span) || !no_more(e, args, 0, "`shuffle`", 0)) return e->poison;
+    Builder b = el_builder(e, span);
+    Value *operands[3] = {d->dataset.handle, build_node(&b, OP_seed, 0, NULL, 0, NULL)->results[0],
+                          next_stream(e, span)};
+    return with_handle(e, d, build_node(&b, OP_data_shuffle, 3, operands, 0, NULL)->results[0]);
+}
+
+static const Val *take(Elab *e, const Val *d, const Args *args, Span span, bool skip) {
+    const char *name = skip ? "skip" : "take";
+    if (!unbatched(e, d, name, span)) return e->poison;
+    const Val *n = count_argument(e, args, 0, skip ? "`skip`" : "`take`", span);
+    if (!n || !no_more(e, args, 1, skip ? "`skip`" : "`take`", 1)) return e->poison;
+    Builder b = el_builder(e, span);
+    Value *count = val_value(e, n, span), *zero = build_int(&b, 0);
+    runtime_check(e, build_binary(&b, OP_ge, count, zero),
+                  "the number of samples can't be negative, and is {}", 1, &count, span);
+    Value *operands[3] = {d->dataset.handle, skip ? count : zero, skip ? data_len(e, d, span) : count};
+    return with_handle(e, d, build_node(&b, OP_data_take, 3, operands, 0, NULL)->results[0]);
+}
+
+static const Val *batch(Elab *e, const Val *d, const Args *args, Span span) {
+    if (!unbatched(e, d, "batch", span)) return e->poison;
+    const Val *n = count_argument(e, args, 0, "`batch`", span);
+    if (!n) return e->poison;
+    int64_t constant;
+    if (n->tensor.dim && dim_is_const(n->tensor.dim, &constant) && constant < 1) {
+        diag_report(e->diags, D_BATCH_SIZE, args->at[0].span, dim_text(e->ir, n->tensor.dim));
+        return e->poison;
+    }
+    Val copy = *d;
+    copy.dataset.batch = n;
+    for (uint32_t i = 1; i < args->count; i++) {
+        const Arg *arg = &args->at[i];
+        if (!arg->name || strcmp(arg->name, "drop_last") != 0) {
+            diag_report(e->diags, D_UNKNOWN_ARG, arg->span, "`batch`",
+                        arg->name ? arg->name : el_source(e, arg->span));
+            return e->poison;
+        }
+        const Val *v = el_value(e, arg->expr, NULL);
+        if (val_poisoned(v)) return v;
+        if (val_static_bool(v, &copy.dataset.drop_last)) continue;
+        diag_report(e->diags, D_NOT_STATIC, arg->span, "drop_last", "`batch`");
+        return e->poison;
+    }
+    return val_copy(e, copy);
+}
+
+const Val *data_method(Elab *e, const Val *d, const char *name, const Args *args, Span span, bool *known) {
+    *known = true;
+    if (strcmp(name, "shuffle") == 0) return shuffle(e, d, args, span);
+    if (strcmp(name, "take") == 0) return take(e, d, args, span, false);
+    if (strcmp(name, "skip") == 0) return take(e, d, args, span, true);
+    if (strcmp(name, "batch") == 0) return batch(e, d, args, span);
+    static const char *const later[] = {"split", "windows", "sample", "map", "repeat"};
+    for (uint32_t i = 0; i < sizeof later / sizeof *later; i++) {
+        if (strcmp(name, later[i]) != 0) continue;
+        diag_report(e->diags, D_UNSUPPORTED, span, arena_printf(e->arena, "`.%s` of a dataset", name));
+        return e->poison;
+    }
+    *known = false;
+    return e->poison;
+}
+
+/* `count` samples from `first` on, as the loop binds them. */
+const Val *data_read(Elab *e, const Val *d, Value *first, const Dim *count, Span span) {
+    const Ty *ty = d->dataset.type;
+    const Type **types = ARENA_ARRAY(e->arena, const Type *, ty->count);
+    for (uint32_t i = 0; i < ty->count; i++) {
+        const Type *sample = ty->parts[i]->tensor;
+        const Dim *dims[MAX_RANK];
+        if (sample->rank == MAX_RANK) {
+            diag_report(e->diags, D_RANK_LIMIT, span, MAX_RANK);
+            return e->poison;
+        }
+        dims[0] = count;
+        for (uint32_t k = 0; k < sample->rank; k++) dims[k + 1] = sample->dims[k];
+        types[i] = type_tensor(e->ir, sample->dtype, sample->rank + 1, dims);
+    }
+    Builder b = el_builder(e, span);
+    Value *operands[2] = {d->dataset.handle, first};
+    Attr attr = attr_types(ATTR_types, ty->count, types);
+    Node *node = build_node(&b, OP_data_read, 2, operands, 1, &attr);
+    const Val **items = ARENA_ARRAY(e->arena, const Val *, ty->count);
+    for (uint32_t i = 0; i < ty->count; i++) {
+        Value *column = node->results[i];
+        const Type *type = column->type;
+        /* Sample by sample: without the axis of the batch. */
+        if (!d->dataset.batch) column = build_reshape(&b, column, type->rank - 1, type->dims + 1);
+        items[i] = val_of(e, column);
+    }
+    return ty->single ? items[0] : val_tuple(e, VAL_TUPLE, ty->count, items);
+}

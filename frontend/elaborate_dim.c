@@ -1,0 +1,100 @@
+/* Integers as dimensions. A number known at run time only becomes a symbol where it is first used as a size;
+ * the same value gives the same symbol wherever that is visible, so that sizes made from it are provably
+ * equal. */
+#include "frontend/elaborate.h"
+
+static const Dim *known_symbol(Elab *e, const Value *value) {
+    for (const SymbolUse *use = map_get(e->symbols, value); use; use = use->next)
+        if (block_inside(e->block, use->block)) return use->dim;
+    return NULL;
+}
+
+static const Dim *symbol_for(Elab *e, Value *value, Span span) {
+    const Dim *dim = known_symbol(e, value);
+    if (dim) return dim;
+    Builder b = el_builder(e, span);
+    const char *name = value->name ? value->name : "n";
+    dim = build_symbol(&b, build_cast(&b, value, DTYPE_i64), name);
+    SymbolUse *use = ARENA_NEW(e->arena, SymbolUse);
+    *use = (SymbolUse){map_get(e->symbols, value), e->block, dim};
+    map_put(e->symbols, value, use);
+    return dim;
+}
+
+const Dim *dim_of(Elab *e, const Val *v, Span span) {
+    if (val_poisoned(v)) return NULL;
+    if (!val_is_int(v)) {
+        Diagnostic *d = diag_report(e->diags, D_NOT_A_SIZE, span, val_type_text(e, v));
+        if (v->kind == VAL_NUMBER || (v->kind == VAL_TENSOR && v->tensor.type->rank == 0))
+            diag_help(d, "`int(…)` makes an integer of a number");
+        return NULL;
+    }
+    if (v->kind == VAL_NUMBER) return dim_const(e->ir, v->number.integer);
+    if (v->tensor.dim) return v->tensor.dim;
+    if (v->tensor.known) return dim_const(e->ir, (int64_t)v->tensor.number);
+    return symbol_for(e, v->tensor.value, span);
+}
+
+static const Dim *binary_dim(Elab *e, const AstExpr *expr, Scope *scope) {
+    AstOperator op = expr->binary.op;
+    const Dim *a = dim_of_expr(e, expr->binary.left, scope);
+    const Dim *b = a ? dim_of_expr(e, expr->binary.right, scope) : NULL;
+    if (!b) return NULL;
+    const Dim *result = op == AST_ADD        ? dim_add(e->ir, a, b)
+                        : op == AST_SUB      ? dim_sub(e->ir, a, b)
+                        : op == AST_MUL      ? dim_mul(e->ir, a, b)
+                        : op == AST_FLOORDIV ? dim_floordiv(e->ir, a, b)
+                                             : dim_mod(e->ir, a, b);
+    if (result) return result;
+    if (dim_is(b, 0)) {
+        diag_report(e->diags, D_DIVIDED_BY_ZERO, expr->span);
+    } else {
+        diag_report(e->diags, D_OVERFLOW, expr->span);
+    }
+    return NULL;
+}
+
+const Dim *dim_of_expr(Elab *e, const AstExpr *expr, Scope *scope) {
+    if (e->depth > 900) return NULL;
+    if (expr->kind == AST_BINARY) {
+        switch (expr->binary.op) {
+        case AST_ADD:
+        case AST_SUB:
+        case AST_MUL:
+        case AST_FLOORDIV:
+        case AST_MOD: return binary_dim(e, expr, scope);
+        case AST_DIV:
+        case AST_POW:
+        case AST_MATMUL:
+        case AST_EQ:
+        case AST_NE:
+        case AST_LT:
+        case AST_LE:
+        case AST_GT:
+        case AST_GE:
+        case AST_AND:
+        case AST_OR:
+        case AST_NEG:
+        case AST_POS:
+        case AST_NOT: break;
+        }
+    }
+    Scope *outside = e->scope;
+    e->scope = scope;
+    const Val *v = el_value(e, expr, NULL);
+    e->scope = outside;
+    return dim_of(e, v, expr->span);
+}
+
+bool dim_at_least(const Dim *d, int64_t bound) {
+    const DimTerm *terms;
+    uint32_t count = dim_terms(d, &terms);
+    int64_t constant = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (terms[i].count == 0) constant = terms[i].coefficient;
+        if (terms[i].count && terms[i].coefficient < 0) return false;
+        for (uint32_t k = 0; k < terms[i].count; k++)
+            if (!terms[i].atoms[k].symbol) return false;
+    }
+    return constant >= bound;
+}

@@ -1,0 +1,306 @@
+/* a[…]: NumPy's basic indexing, and gathering by one tensor of positions. What is known at compile time is
+ * checked then; the rest is checked where it runs. Negative positions count from the end where they are known
+ * at compile time. */
+#include "frontend/elaborate.h"
+
+typedef enum { AXIS_FULL, AXIS_SLICE, AXIS_INDEX, AXIS_IDS } AxisKind;
+
+typedef struct {
+    AxisKind kind;
+    const Dim *start, *size; /* SLICE; INDEX where known as a dimension */
+    int64_t step;
+    Value *index; /* INDEX: i64, where known at run time only */
+    Value *ids;
+} Axis;
+
+struct Selection {
+    uint32_t rank;
+    Axis axes[MAX_RANK];
+};
+
+/* --- checks */
+void runtime_check(Elab *e, Value *condition, const char *text, uint32_t count, Value *const *args,
+                   Span span) {
+    Builder b = el_builder(e, span);
+    Value **operands = ARENA_ARRAY(e->arena, Value *, count + 1);
+    operands[0] = condition;
+    for (uint32_t i = 0; i < count; i++) operands[i + 1] = args[i];
+    Attr attr = attr_str(ATTR_text, el_name(e, text));
+    build_node(&b, OP_check, count + 1, operands, 1, &attr);
+}
+
+/* Requires a ≤ b, now or when it runs. False after reporting. */
+static bool require_order(Elab *e, const Dim *a, const Dim *b, Span span, const char *text) {
+    const Dim *room = dim_sub(e->ir, b, a);
+    int64_t constant;
+    if (room && dim_is_const(room, &constant)) {
+        if (constant >= 0) return true;
+        diag_report(e->diags, D_SLICE_RANGE, span, dim_text(e->ir, a), dim_text(e->ir, b));
+        return false;
+    }
+    if (room && dim_at_least(room, 0)) return true;
+    Builder builder = el_builder(e, span);
+    Value *values[2] = {build_size(&builder, a), build_size(&builder, b)};
+    runtime_check(e, build_binary(&builder, OP_le, values[0], values[1]), text, 2, values, span);
+    return true;
+}
+
+static bool index_in_range(Elab *e, const Dim *at, const Dim *size, Span span) {
+    int64_t i, n;
+    if (dim_is_const(at, &i) && dim_is_const(size, &n)) {
+        if (i >= 0 && i < n) return true;
+        diag_report(e->diags, D_INDEX_RANGE, span, dim_text(e->ir, at), dim_text(e->ir, size));
+        return false;
+    }
+    const Dim *one = dim_const(e->ir, 1);
+    return require_order(e, dim_const(e->ir, 0), at, span, "index {1} is before the first of the axis") &&
+           require_order(e, dim_add(e->ir, at, one), size, span,
+                         "index is out of range: position {} is needed, and the axis has {}");
+}
+
+static void check_index(Elab *e, Value *index, const Dim *size, Span span) {
+    Builder b = el_builder(e, span);
+    Value *n = build_size(&b, size), *zero = build_int(&b, 0);
+    Value *ok =
+        build_binary(&b, OP_and, build_binary(&b, OP_le, zero, index), build_binary(&b, OP_lt, index, n));
+    Value *args[2] = {index, n};
+    runtime_check(e, ok, "index {} is out of range: the axis has {}", 2, args, span);
+}
+
+static void check_ids(Elab *e, Value *ids, const Dim *size, Span span) {
+    Builder b = el_builder(e, span);
+    Value *wide = build_cast(&b, ids, DTYPE_i64);
+    Value *low = build_like(&b, build_int(&b, 0), wide->type), *n = build_size(&b, size);
+    Value *inside = build_binary(&b, OP_and, build_binary(&b, OP_le, low, wide),
+                                 build_binary(&b, OP_lt, wide, build_like(&b, n, wide->type)));
+    int64_t axes[MAX_RANK];
+    for (uint32_t i = 0; i < wide->type->rank; i++) axes[i] = i;
+    Value *all = build_reduce(&b, OP_reduce_all, inside, wide->type->rank, axes);
+    runtime_check(e, all, "an index is out of range: the axis has {}", 1, &n, span);
+}
+
+/* --- resolving */
+/* A slice's bound, counted from the start of the axis. */
+static const Dim *bound(Elab *e, const AstExpr *expr, const Dim *n, int64_t low) {
+    const Dim *d = dim_of_expr(e, expr, e->scope);
+    int64_t i, size;
+    if (!d) return NULL;
+    if (dim_is_const(d, &i) && i < 0) d = dim_add(e->ir, n, d);
+    if (dim_is_const(d, &i) && dim_is_const(n, &size)) {
+        int64_t high = size + low;
+        d = dim_const(e->ir, i < low ? low : i > high ? high : i);
+    }
+    return d;
+}
+
+static bool step_of(Elab *e, const AstIndex *index, int64_t *step) {
+    *step = 1;
+    if (!index->step) return true;
+    const Dim *d = dim_of_expr(e, index->step, e->scope);
+    if (!d) return false;
+    if (dim_is_const(d, step) && *step != 0) return true;
+    diag_report(e->diags, D_SLICE_STEP, index->step->span);
+    return false;
+}
+
+static const Dim *count_of(Elab *e, const Dim *span, int64_t step) {
+    const Dim *padded = dim_add(e->ir, span, dim_const(e->ir, step - 1));
+    return dim_floordiv(e->ir, padded, dim_const(e->ir, step));
+}
+
+static bool resolve_slice(Elab *e, const AstIndex *index, const Dim *n, Axis *axis) {
+    int64_t low, length;
+    *axis = (Axis){.kind = AXIS_FULL, .step = 1};
+    if (!step_of(e, index, &axis->step)) return false;
+    if (!index->start && !index->stop && axis->step == 1) return true;
+    bool back = axis->step < 0;
+    low = back ? -1 : 0;
+    const Dim *one = dim_const(e->ir, 1), *last = dim_sub(e->ir, n, one);
+    const Dim *start = index->start ? bound(e, index->start, n, low) : back ? last : dim_const(e->ir, 0);
+    const Dim *stop = index->stop ? bound(e, index->stop, n, low) : back ? dim_const(e->ir, -1) : n;
+    if (!start || !stop) return false;
+    const Dim *span = back ? dim_sub(e->ir, start, stop) : dim_sub(e->ir, stop, start);
+    axis->kind = AXIS_SLICE;
+    if (dim_is_const(span, &length) && length <= 0) {
+        axis->start = dim_const(e->ir, 0);
+        axis->size = dim_const(e->ir, 0);
+        axis->step = 1;
+        return true;
+    }
+    const Dim *zero = dim_const(e->ir, 0), *first = back ? stop : start, *end = back ? start : stop;
+    if (!require_order(e, back ? dim_const(e->ir, -1) : zero, first, index->span,
+                       "the slice starts before the axis ({} > {})"))
+        return false;
+    if (!require_order(e, first, end, index->span, "the slice's start {} is after its end {}")) return false;
+    if (!require_order(e, end, back ? last : n, index->span, "the slice ends at {}, and the axis at {}"))
+        return false;
+    axis->start = start;
+    axis->size = count_of(e, span, back ? -axis->step : axis->step);
+    return axis->size != NULL;
+}
+
+static bool resolve_index(Elab *e, const AstIndex *index, const Dim *n, Axis *axis) {
+    const Val *v = el_value(e, index->value, NULL);
+    if (val_poisoned(v)) return false;
+    *axis = (Axis){.kind = AXIS_INDEX, .step = 1};
+    if (v->kind == VAL_TENSOR && v->tensor.type->rank && dtype_is_integer(v->tensor.type->dtype)) {
+        axis->kind = AXIS_IDS;
+        axis->ids = val_value(e, v, index->span);
+        check_ids(e, axis->ids, n, index->span);
+        return true;
+    }
+    if (!val_is_int(v)) {
+        Diagnostic *d = diag_report(e->diags, D_BAD_INDEX, index->span, val_type_text(e, v));
+        if (v->kind == VAL_TENSOR && v->tensor.type->dtype == DTYPE_bool)
+            diag_help(d, "`where(mask, x, 0)` selects by a mask");
+        return false;
+    }
+    if (v->kind == VAL_NUMBER || (v->tensor.dim && !v->tensor.value) || v->tensor.known) {
+        const Dim *at = dim_of(e, v, index->span);
+        int64_t i;
+        if (dim_is_const(at, &i) && i < 0) at = dim_add(e->ir, n, at);
+        axis->start = at;
+        axis->size = dim_const(e->ir, 1);
+        return index_in_range(e, at, n, index->span);
+    }
+    Builder b = el_builder(e, index->span);
+    axis->index = build_cast(&b, val_value(e, v, index->span), DTYPE_i64);
+    check_index(e, axis->index, n, index->span);
+    return true;
+}
+
+const Selection *select_resolve(Elab *e, const Type *type, const AstIndex *indices, Span span) {
+    Selection *s = ARENA_NEW(e->arena, Selection);
+    s->rank = type->rank;
+    uint32_t written = 0, at = 0, ellipses = 0, ids = 0;
+    for (const AstIndex *i = indices; i; i = i->next)
+        *(i->kind == AST_INDEX_ELLIPSIS ? &ellipses : &written) += 1;
+    if (written > type->rank || ellipses > 1) {
+        diag_report(e->diags, D_TOO_MANY_INDICES, span, type_text_nn(e, type), (int)written);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < type->rank; i++) s->axes[i] = (Axis){.kind = AXIS_FULL, .step = 1};
+    for (const AstIndex *i = indices; i; i = i->next) {
+        if (i->kind == AST_INDEX_ELLIPSIS) {
+            at += type->rank - written;
+            continue;
+        }
+        bool ok = i->kind == AST_INDEX_SLICE ? resolve_slice(e, i, type->dims[at], &s->axes[at])
+                                             : resolve_index(e, i, type->dims[at], &s->axes[at]);
+        if (!ok) return NULL;
+        ids += s->axes[at++].kind == AXIS_IDS;
+    }
+    if (ids <= 1) return s;
+    diag_report(e->diags, D_UNSUPPORTED, span, "indexing with more than one tensor of positions");
+    return NULL;
+}
+
+/* --- reading */
+static Value *slice_known(Elab *e, Builder *b, Value *x, const Selection *s) {
+    const Dim *start[MAX_RANK], *size[MAX_RANK];
+    int64_t step[MAX_RANK];
+    bool any = false;
+    for (uint32_t i = 0; i < s->rank; i++) {
+        const Axis *a = &s->axes[i];
+        bool slice = a->kind == AXIS_SLICE || (a->kind == AXIS_INDEX && !a->index);
+        start[i] = slice ? a->start : dim_const(e->ir, 0);
+        size[i] = slice ? a->size : x->type->dims[i];
+        step[i] = slice ? a->step : 1;
+        any |= slice;
+    }
+    return any ? build_slice(b, x, start, size, step) : x;
+}
+
+static Value *slice_dynamic(Elab *e, Builder *b, Value *x, const Selection *s) {
+    int64_t axes[MAX_RANK];
+    Value *starts[MAX_RANK];
+    const Dim *dims[MAX_RANK];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < s->rank; i++) {
+        bool dynamic = s->axes[i].kind == AXIS_INDEX && s->axes[i].index;
+        dims[i] = dynamic ? dim_const(e->ir, 1) : x->type->dims[i];
+        if (!dynamic) continue;
+        axes[count] = i;
+        starts[count++] = s->axes[i].index;
+    }
+    return count ? build_dynamic_slice(b, x, count, axes, starts, dims) : x;
+}
+
+const Val *select_read(Elab *e, const Val *v, const Selection *s, Span span) {
+    if (!s || val_poisoned(v)) return e->poison;
+    Builder b = el_builder(e, span);
+    Value *x = slice_dynamic(e, &b, slice_known(e, &b, val_value(e, v, span), s), s);
+    const Dim *dims[2 * MAX_RANK];
+    uint32_t rank = 0;
+    for (uint32_t i = 0; i < s->rank; i++) {
+        const Axis *a = &s->axes[i];
+        if (a->kind == AXIS_INDEX) continue;
+        if (a->kind != AXIS_IDS) {
+            dims[rank++] = x->type->dims[i];
+            continue;
+        }
+        for (uint32_t k = 0; k < a->ids->type->rank; k++) dims[rank++] = a->ids->type->dims[k];
+    }
+    if (rank > MAX_RANK) {
+        diag_report(e->diags, D_RANK_LIMIT, span, MAX_RANK);
+        return e->poison;
+    }
+    for (uint32_t i = 0; i < s->rank; i++) {
+        if (s->axes[i].kind != AXIS_IDS) continue;
+        if (x->type->rank - 1 + s->axes[i].ids->type->rank > MAX_RANK) {
+            diag_report(e->diags, D_RANK_LIMIT, span, MAX_RANK);
+            return e->poison;
+        }
+        x = build_gather(&b, x, s->axes[i].ids, i);
+    }
+    return val_of(e, build_reshape(&b, x, rank, dims));
+}
+
+/* --- writing */
+const Val *select_write(Elab *e, const Val *v, const Selection *s, const Val *part, Span span,
+                        Span part_span) {
+    if (!s || val_poisoned(v) || val_poisoned(part)) return e->poison;
+    Builder b = el_builder(e, span);
+    Value *x = val_value(e, v, span);
+    const Dim *kept[MAX_RANK], *shown[MAX_RANK];
+    int64_t axes[MAX_RANK];
+    Value *starts[MAX_RANK];
+    uint32_t rank = 0, written = 0;
+    for (uint32_t i = 0; i < s->rank; i++) {
+        const Axis *a = &s->axes[i];
+        if (a->kind == AXIS_IDS || a->step != 1) {
+            diag_report(e->diags, D_UNSUPPORTED, span,
+                        a->kind == AXIS_IDS ? "assigning to positions given by a tensor"
+                                            : "assigning to a slice with a step");
+            return e->poison;
+        }
+        kept[i] = a->kind == AXIS_FULL    ? x->type->dims[i]
+                  : a->kind == AXIS_SLICE ? a->size
+                                          : dim_const(e->ir, 1);
+        if (a->kind != AXIS_INDEX) shown[rank++] = kept[i];
+        if (a->kind == AXIS_FULL) continue;
+        axes[written] = i;
+        starts[written++] = a->index ? a->index : build_size(&b, a->start);
+    }
+    const Type *slot = type_tensor(e->ir, x->type->dtype, rank, shown);
+    if (part->kind == VAL_NUMBER) part = op_literal_as(e, part, slot->dtype, part_span);
+    if (val_poisoned(part)) return part;
+    const Val *pair[2] = {val_known(e, slot, 0), part};
+    Span spans[2] = {span, part_span};
+    Value *united[2];
+    /* The part broadcasts to the slice, never the slice to the part. */
+    if (part->kind != VAL_TENSOR || part->tensor.type->rank > rank) {
+        diag_report(e->diags, D_TYPE_MISMATCH, part_span, "what is assigned", type_text_nn(e, slot),
+                    val_type_text(e, part));
+        return e->poison;
+    }
+    if (!op_unite(e, 2, pair, spans, part_span, "an assignment", united)) return e->poison;
+    if (united[1]->type != slot) {
+        diag_report(e->diags, D_TYPE_MISMATCH, part_span, "what is assigned", type_text_nn(e, slot),
+                    val_type_text(e, part));
+        return e->poison;
+    }
+    Value *shaped = build_reshape(&b, united[1], s->rank, kept);
+    if (written == 0) return val_of(e, shaped);
+    return val_of(e, build_update_slice(&b, x, shaped, written, axes, starts));
+}

@@ -1,0 +1,138 @@
+/* Scopes and the names in them. A lookup goes outwards through the scopes of the function, then to the fields
+ * of the method's model, then to the globals of the module, then to the builtins. */
+#include "frontend/elaborate.h"
+
+Scope *scope_push(Elab *e) {
+    Scope *scope = ARENA_NEW(e->arena, Scope);
+    scope->parent = e->scope;
+    scope->unit = e->scope ? e->scope->unit : NULL;
+    return e->scope = scope;
+}
+
+void scope_pop(Elab *e) { e->scope = e->scope->parent; }
+
+Scope *scope_root(Elab *e, Unit *unit) {
+    Scope *scope = ARENA_NEW(e->arena, Scope);
+    scope->unit = unit;
+    return scope;
+}
+
+Binding *scope_bind(Elab *e, Scope *scope, const char *name, Span span, const Val *value, bool is_mutable) {
+    Binding *binding = ARENA_NEW(e->arena, Binding);
+    *binding = (Binding){
+        .next = scope->bindings, .name = name, .span = span, .value = value, .is_mutable = is_mutable};
+    scope->bindings = binding;
+    return binding;
+}
+
+static Binding *find_here(const Scope *scope, const char *name) {
+    for (Binding *b = scope->bindings; b; b = b->next)
+        if (b->name == name) return b;
+    return NULL;
+}
+
+Binding *scope_declare(Elab *e, AstName name, const Val *value, bool is_mutable) {
+    Binding *before = find_here(e->scope, name.text);
+    if (before) {
+        Diagnostic *d = diag_report(e->diags, D_DECLARED_TWICE, name.span, name.text);
+        diag_label(d, before->span, "first declared here");
+        diag_help(d,
+                  before->is_mutable
+                      ? "assign to it: `%s = …`"
+                      : "give one of them another name, or declare `var %s` once and assign to it",
+                  name.text);
+    }
+    return scope_bind(e, e->scope, name.text, name.span, value, is_mutable);
+}
+
+bool scope_find(Elab *e, Scope *scope, const char *name, Found *found) {
+    *found = (Found){0};
+    Scope *last = scope;
+    for (Scope *s = scope; s; last = s, s = s->parent) {
+        if ((found->binding = find_here(s, name))) return true;
+        if (!s->self || !s->self->value || s->self->value->kind != VAL_MODEL) continue;
+        const ModelType *type = s->self->value->model.type;
+        int field = model_field(type, name);
+        if (field >= 0) {
+            found->self = s->self;
+            found->field = (uint32_t)field;
+            return true;
+        }
+        const AstDecl *method = model_method(type, name);
+        if (method) {
+            Target *receiver = ARENA_NEW(e->arena, Target);
+            *receiver = (Target){.root = s->self, .span = s->self->span};
+            Val v = {.kind = VAL_FUNCTION, .function = {method, type->unit, s->self->value, receiver}};
+            found->global = val_copy(e, v);
+            return true;
+        }
+    }
+    if (last && last->unit && (found->global = unit_lookup(e, last->unit, name))) return true;
+    if (name == el_name(e, "training")) {
+        found->global = e->training;
+        return true;
+    }
+    DType dtype;
+    if (dtype_of_name(e, name, &dtype)) {
+        found->global = val_copy(e, (Val){.kind = VAL_DTYPE, .dtype = dtype});
+        return true;
+    }
+    const Builtin *builtin = builtin_find(e, name);
+    if (builtin) found->global = val_copy(e, (Val){.kind = VAL_BUILTIN, .builtin = {.builtin = builtin}});
+    return builtin != NULL;
+}
+
+const char *scope_suggest(Elab *e, const char *name) {
+    VEC(const char *) names = {0};
+    Scope *last = e->scope;
+    for (Scope *s = e->scope; s; last = s, s = s->parent) {
+        for (Binding *b = s->bindings; b; b = b->next)
+            if (b->name[0] != ' ') vec_push(e->arena, &names, b->name);
+        if (!s->self || !s->self->value || s->self->value->kind != VAL_MODEL) continue;
+        const ModelType *type = s->self->value->model.type;
+        for (uint32_t i = 0; i < type->members; i++) vec_push(e->arena, &names, type->member[i].name);
+    }
+    for (uint32_t i = 0; builtin_at(i); i++) vec_push(e->arena, &names, builtin_at(i));
+    const char *local = suggest(name, names.at, names.count), *global = NULL;
+    if (last && last->unit) unit_candidates(e, last->unit, name, &global);
+    const char *both[2] = {local ? local : global, global ? global : local};
+    return local || global ? suggest(name, both, 2) : NULL;
+}
+
+static const Val *unknown_name(Elab *e, AstName name) {
+    Diagnostic *d = diag_report(e->diags, D_UNKNOWN_NAME, name.span, name.text);
+    const char *near = scope_suggest(e, name.text);
+    if (near) diag_help(d, "did you mean `%s`?", near);
+    return e->poison;
+}
+
+static const Val *unset_name(Elab *e, AstName name, const Binding *b) {
+    Diagnostic *d = diag_report(e->diags, D_UNSET, name.span, name.text);
+    diag_label(d, b->span, "declared here without a value");
+    if (b->maybe_unset) diag_note(d, "it is set on some ways to this place, but not on all");
+    return e->poison;
+}
+
+const Val *scope_read(Elab *e, AstName name) {
+    Found found;
+    if (!scope_find(e, e->scope, name.text, &found)) return unknown_name(e, name);
+    if (found.self) return found.self->value->model.fields[found.field];
+    if (!found.binding) return found.global;
+    if (!found.binding->value || found.binding->maybe_unset) return unset_name(e, name, found.binding);
+    return found.binding->value;
+}
+
+void frame_push(Elab *e, Frame *frame) {
+    frame->caller = e->frame;
+    e->frame = frame;
+    e->scope = frame->root;
+    Span nowhere = {0};
+    frame->returned = scope_bind(e, frame->root, el_name(e, " returned"), nowhere, val_bool(e, false), true);
+    frame->value = scope_bind(e, frame->root, el_name(e, " value"), nowhere, NULL, true);
+    e->depth++;
+}
+
+void frame_pop(Elab *e) {
+    e->frame = e->frame->caller;
+    e->depth--;
+}

@@ -1,0 +1,296 @@
+/* Statements. After one that control may leave by, the rest of the block runs only where it has not left. */
+#include "frontend/elaborate.h"
+
+/* --- binding */
+static void bind_parts(Elab *e, const AstPattern *pattern, const Val *v, bool is_mutable, Span span) {
+    uint32_t count = 0, at = 0;
+    for (const AstPattern *p = pattern->parts; p; p = p->next) count++;
+    const Val *const *items = NULL;
+    if (v->kind == VAL_TUPLE || v->kind == VAL_LIST) {
+        items = v->list.items;
+        at = v->list.count;
+    } else if (v->kind == VAL_TENSOR && v->tensor.type->rank && dim_is(v->tensor.type->dims[0], count)) {
+        /* A tensor comes apart along its first axis. */
+        const Val **slices = ARENA_ARRAY(e->arena, const Val *, count);
+        for (at = 0; at < count; at++) {
+            AstExpr number = {.kind = AST_INT, .span = pattern->span};
+            number.integer.value = at;
+            AstIndex index = {.kind = AST_INDEX_EXPR, .span = pattern->span, .value = &number};
+            slices[at] = select_read(e, v, select_resolve(e, v->tensor.type, &index, span), span);
+        }
+        items = slices;
+    }
+    if (!val_poisoned(v) && (!items || at != count)) {
+        Diagnostic *d = diag_report(e->diags, D_PATTERN, pattern->span, (int)count, val_type_text(e, v));
+        diag_label(d, span, "this is %s", val_type_text(e, v));
+        items = NULL;
+    }
+    at = 0;
+    for (const AstPattern *p = pattern->parts; p; p = p->next)
+        bind_pattern(e, p, items ? items[at++] : e->poison, is_mutable, span);
+}
+
+void bind_pattern(Elab *e, const AstPattern *pattern, const Val *v, bool is_mutable, Span span) {
+    if (pattern->type)
+        v = unify(e, pattern->type, v, e->scope, (Fit){"the value", span, pattern->type->span, false});
+    if (!pattern->name.text) {
+        bind_parts(e, pattern, v, is_mutable, span);
+        return;
+    }
+    if (pattern->name.text == el_name(e, "_")) return;
+    v = val_settled(e, v, span);
+    Binding *b = scope_declare(e, pattern->name, v, is_mutable);
+    if (pattern->type && !val_poisoned(v)) b->type = ty_of(e, v);
+    val_name(e, v, pattern->name.text);
+}
+
+static void declare_unset(Elab *e, const AstStmt *stmt) {
+    const AstPattern *pattern = stmt->let.pattern;
+    if (!pattern->type || !pattern->name.text) {
+        diag_report(e->diags, D_NO_INIT, pattern->span,
+                    pattern->name.text ? pattern->name.text : "the pattern");
+        return;
+    }
+    Binding *b = scope_declare(e, pattern->name, NULL, true);
+    b->type = ty_resolve(e, pattern->type, e->scope, false);
+}
+
+static void let_stmt(Elab *e, const AstStmt *stmt) {
+    const AstPattern *pattern = stmt->let.pattern;
+    if (!stmt->let.value) {
+        declare_unset(e, stmt);
+        return;
+    }
+    const Ty *expected = pattern->type ? ty_resolve(e, pattern->type, e->scope, true) : NULL;
+    const Val *v = el_value(e, stmt->let.value, expected);
+    bind_pattern(e, pattern, v, stmt->kind == AST_VAR, stmt->let.value->span);
+}
+
+/* --- assignment */
+static void assign_tuple(Elab *e, const AstExpr *target, const Val *v, Span span);
+
+static void assign_to(Elab *e, const AstExpr *target, const Val *v, Span span) {
+    if (target->kind == AST_TUPLE) {
+        assign_tuple(e, target, v, span);
+        return;
+    }
+    if (target->kind == AST_NAME && target->name.text == el_name(e, "_")) return;
+    const Target *place = el_target(e, target, true);
+    if (place) target_write(e, place, v, span);
+}
+
+static void assign_tuple(Elab *e, const AstExpr *target, const Val *v, Span span) {
+    uint32_t count = 0, i = 0;
+    for (const AstExpr *x = target->items; x; x = x->next) count++;
+    if (val_poisoned(v)) return;
+    if (v->kind != VAL_TUPLE || v->list.count != count) {
+        Diagnostic *d = diag_report(e->diags, D_PATTERN, target->span, (int)count, val_type_text(e, v));
+        diag_label(d, span, "this is %s", val_type_text(e, v));
+        return;
+    }
+    for (const AstExpr *x = target->items; x; x = x->next) assign_to(e, x, v->list.items[i++], span);
+}
+
+static void assign_stmt(Elab *e, const AstStmt *stmt) {
+    const AstExpr *target = stmt->assign.target, *value = stmt->assign.value;
+    if (stmt->assign.compound) {
+        const Target *place = el_target(e, target, true);
+        const Val *old = place ? target_read(e, place) : e->poison;
+        const Val *v = el_value(e, value, NULL);
+        if (place)
+            target_write(e, place,
+                         op_binary(e, stmt->assign.op, old, target->span, v, value->span, stmt->span),
+                         value->span);
+        return;
+    }
+    const Ty *expected = NULL;
+    if (target->kind == AST_NAME) {
+        Found found;
+        if (scope_find(e, e->scope, target->name.text, &found) && found.binding && found.binding->is_mutable)
+            expected = found.binding->type    ? found.binding->type
+                       : found.binding->value ? ty_of(e, found.binding->value)
+                                              : NULL;
+    }
+    assign_to(e, target, el_value(e, value, expected), value->span);
+}
+
+/* --- expressions as statements */
+static void expr_stmt(Elab *e, const AstStmt *stmt) {
+    const Val *v = el_expr(e, stmt->value, NULL);
+    if (val_poisoned(v) || v->kind == VAL_UNIT) return;
+    Diagnostic *d = diag_report(e->diags, D_UNUSED_RESULT, stmt->span);
+    diag_here(d, "this is %s", val_type_text(e, v));
+    diag_help(d, "`let _ = …` says that it is not needed; a `return` may be missing");
+}
+
+/* --- branches */
+/* A condition: static, a value, or poison. */
+static const Val *condition_value(Elab *e, const AstExpr *expr) {
+    const Val *v = el_value(e, expr, NULL);
+    if (val_poisoned(v) || val_is_scalar(v, DTYPE_bool)) return v;
+    Diagnostic *d = diag_report(e->diags, D_CONDITION, expr->span, val_type_text(e, v));
+    if (v->kind == VAL_TENSOR && v->tensor.type->dtype == DTYPE_bool)
+        diag_help(d, "`any(…)` or `all(…)` makes one bool of many");
+    else if (v->kind == VAL_NUMBER || v->kind == VAL_TENSOR)
+        diag_help(d, "compare it: `%s != 0`", el_source(e, expr->span));
+    return e->poison;
+}
+
+static void if_stmt(Elab *e, const AstStmt *stmt) {
+    const AstExpr *condition = stmt->branch.condition;
+    const Val *v = condition_value(e, condition);
+    bool known;
+    if (val_static_bool(v, &known)) {
+        el_block(e, known ? stmt->branch.then : stmt->branch.otherwise);
+        return;
+    }
+    Branch *branch =
+        branch_new(e, val_value(e, val_poisoned(v) ? val_bool(e, true) : v, condition->span), stmt->span);
+    branch_enter(e, branch, 0);
+    el_block(e, stmt->branch.then);
+    branch_enter(e, branch, 1);
+    el_block(e, stmt->branch.otherwise);
+    branch_join(e, branch, NULL, NULL, stmt->span, stmt->span);
+}
+
+const Val *el_if_value(Elab *e, const AstExpr *condition, const AstStmt *then, const AstStmt *otherwise,
+                       const Ty *expected, Span span) {
+    const Val *v = condition_value(e, condition);
+    bool known;
+    if (val_static_bool(v, &known)) return el_block_value(e, known ? then : otherwise, expected, span);
+    Branch *branch =
+        branch_new(e, val_value(e, val_poisoned(v) ? val_bool(e, true) : v, condition->span), span);
+    branch_enter(e, branch, 0);
+    const Val *a = el_block_value(e, then, expected, span);
+    branch_enter(e, branch, 1);
+    const Val *b =
+        el_block_value(e, otherwise, a->kind == VAL_TENSOR && !expected ? ty_of(e, a) : expected, span);
+    if (a->kind == VAL_NUMBER && b->kind == VAL_TENSOR) a = op_literal_as(e, a, b->tensor.type->dtype, span);
+    if (b->kind == VAL_NUMBER && a->kind == VAL_TENSOR) b = op_literal_as(e, b, a->tensor.type->dtype, span);
+    if (a->kind == VAL_NUMBER && b->kind == VAL_NUMBER && a->number.is_float != b->number.is_float) {
+        a = op_literal_as(e, a, e->options->float_type, span);
+        b = op_literal_as(e, b, e->options->float_type, span);
+    }
+    Span a_span = then ? then->span : span, b_span = otherwise ? otherwise->span : span;
+    return branch_join(e, branch, a, b, a_span, b_span);
+}
+
+const Val *el_block_value(Elab *e, const AstStmt *stmts, const Ty *expected, Span span) {
+    scope_push(e);
+    const Val *v = NULL;
+    for (; stmts && !v; stmts = stmts->next) {
+        if (!stmts->next && stmts->kind == AST_EXPR)
+            v = el_value(e, stmts->value, expected);
+        else if (!stmts->next && stmts->kind == AST_IF_STMT)
+            v = el_if_value(e, stmts->branch.condition, stmts->branch.then, stmts->branch.otherwise, expected,
+                            stmts->span);
+        else if (stmts->kind == AST_RETURN || stmts->kind == AST_BREAK || stmts->kind == AST_CONTINUE) {
+            diag_report(e->diags, D_LEAVES_EXPRESSION, stmts->span);
+            v = e->poison;
+        } else {
+            AstStmt one = *stmts;
+            one.next = NULL;
+            el_stmts(e, &one);
+        }
+    }
+    scope_pop(e);
+    if (v) return v;
+    Diagnostic *d = diag_report(e->diags, D_NO_VALUE, span, "nothing");
+    diag_help(d, "both branches of an `if` that is used as a value end in an expression");
+    return e->poison;
+}
+
+/* --- leaving */
+static void return_stmt(Elab *e, const AstStmt *stmt) {
+    Frame *frame = e->frame;
+    if (stmt->value) {
+        const Val *v = el_value(e, stmt->value, frame->result);
+        if (!frame->result) {
+            diag_report(e->diags, D_RETURNS_NOTHING, stmt->value->span, frame->decl->name.text);
+        } else {
+            Span declared = frame->decl->kind == AST_FN && frame->decl->fn.result
+                                ? frame->decl->fn.result->span
+                                : stmt->span;
+            frame->value->value =
+                fit_type(e, frame->result, v, (Fit){"what is returned", stmt->value->span, declared, false});
+        }
+    } else if (frame->result) {
+        diag_report(e->diags, D_NO_RETURN, stmt->span, frame->decl->name.text, ty_text(e, frame->result));
+        frame->value->value = e->poison;
+    }
+    frame->value->maybe_unset = false;
+    frame->returned->value = val_bool(e, true);
+}
+
+static void leave_loop(Elab *e, const AstStmt *stmt) {
+    bool is_break = stmt->kind == AST_BREAK;
+    Binding *flag = is_break ? e->frame->broke : e->frame->continued;
+    if (flag)
+        flag->value = val_bool(e, true);
+    else
+        diag_report(e->diags, D_OUTSIDE_LOOP, stmt->span, is_break ? "break" : "continue");
+}
+
+static void training_stmt(Elab *e, const AstStmt *stmt) {
+    const Val *outside = e->training;
+    e->training = val_bool(e, true);
+    el_block(e, stmt->body);
+    e->training = outside;
+}
+
+static void one_stmt(Elab *e, const AstStmt *stmt) {
+    switch (stmt->kind) {
+    case AST_LET:
+    case AST_VAR: let_stmt(e, stmt); return;
+    case AST_EQUATION:
+        diag_report(e->diags, D_UNSUPPORTED, stmt->span, "index notation (`let c[i, j] = …`)");
+        scope_declare(e, stmt->equation.name, e->poison, false);
+        return;
+    case AST_ASSIGN: assign_stmt(e, stmt); return;
+    case AST_EXPR: expr_stmt(e, stmt); return;
+    case AST_IF_STMT: if_stmt(e, stmt); return;
+    case AST_FOR: el_for(e, stmt); return;
+    case AST_WHILE: el_while(e, stmt); return;
+    case AST_BREAK:
+    case AST_CONTINUE: leave_loop(e, stmt); return;
+    case AST_RETURN: return_stmt(e, stmt); return;
+    case AST_TRAINING: break;
+    }
+    training_stmt(e, stmt);
+}
+
+/* In here control has not left. */
+static void clear_flags(Elab *e) {
+    Binding *flags[3] = {e->frame->returned, e->frame->broke, e->frame->continued};
+    for (int i = 0; i < 3; i++)
+        if (flags[i]) flags[i]->value = val_bool(e, false);
+}
+
+void el_stmts(Elab *e, const AstStmt *stmts) {
+    for (; stmts; stmts = stmts->next) {
+        if (!el_budget(e, stmts->span)) return;
+        one_stmt(e, stmts);
+        const Val *left = control_left(e, stmts->span);
+        bool known;
+        if (!stmts->next) return;
+        if (val_static_bool(left, &known)) {
+            if (!known) continue;
+            bool plain = stmts->kind == AST_RETURN || stmts->kind == AST_BREAK || stmts->kind == AST_CONTINUE;
+            if (e->checking && plain) diag_report(e->diags, D_UNREACHABLE, stmts->next->span);
+            return;
+        }
+        Branch *branch = branch_new(e, val_value(e, left, stmts->span), stmts->span);
+        branch_enter(e, branch, 0);
+        branch_enter(e, branch, 1);
+        clear_flags(e);
+        el_stmts(e, stmts->next);
+        branch_join(e, branch, NULL, NULL, stmts->span, stmts->span);
+        return;
+    }
+}
+
+void el_block(Elab *e, const AstStmt *stmts) {
+    scope_push(e);
+    el_stmts(e, stmts);
+    scope_pop(e);
+}

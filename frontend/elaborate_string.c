@@ -1,0 +1,98 @@
+/* Strings: known text where every part is known, otherwise a template and its arguments. */
+#include "frontend/elaborate.h"
+#include <string.h>
+
+const char *text_escape(Elab *e, const char *text, uint32_t length) {
+    char *out = arena_alloc(e->arena, 2 * (size_t)length + 1);
+    size_t n = 0;
+    for (uint32_t i = 0; i < length; i++) {
+        if (text[i] == '{' || text[i] == '}') out[n++] = text[i];
+        out[n++] = text[i];
+    }
+    out[n] = '\0';
+    return out;
+}
+
+/* The value as part of a template; NULL after reporting. */
+static const char *placeholder(Elab *e, const Val *v, const char *spec, Span span, ValList *args);
+
+static const char *list_template(Elab *e, const Val *v, Span span, ValList *args) {
+    bool tuple = v->kind == VAL_TUPLE;
+    const char *text = tuple ? "(" : "[";
+    for (uint32_t i = 0; i < v->list.count; i++) {
+        const char *part = placeholder(e, v->list.items[i], NULL, span, args);
+        if (!part) return NULL;
+        text = arena_printf(e->arena, "%s%s%s", text, i ? ", " : "", part);
+    }
+    return arena_printf(e->arena, "%s%s", text, !tuple ? "]" : v->list.count == 1 ? ",)" : ")");
+}
+
+static const char *placeholder(Elab *e, const Val *v, const char *spec, Span span, ValList *args) {
+    if (val_poisoned(v)) return NULL;
+    if (v->kind == VAL_STRING && v->string.text && !spec)
+        return text_escape(e, v->string.text, (uint32_t)strlen(v->string.text));
+    if ((v->kind == VAL_TUPLE || v->kind == VAL_LIST) && !spec) return list_template(e, v, span, args);
+    if (v->kind != VAL_NUMBER && v->kind != VAL_TENSOR && v->kind != VAL_STRING) {
+        diag_report(e->diags, D_NOT_PRINTABLE, span, val_type_text(e, v));
+        return NULL;
+    }
+    vec_push(e->arena, args, val_settled(e, v, span));
+    return spec && *spec ? arena_printf(e->arena, "{:%s}", spec) : "{}";
+}
+
+const char *template_of(Elab *e, const AstExpr *expr, ValList *args) {
+    if (expr->kind != AST_STRING) return placeholder(e, el_value(e, expr, NULL), NULL, expr->span, args);
+    const char *text = "";
+    bool failed = false;
+    for (const AstStringPart *part = expr->string; part; part = part->next) {
+        const char *more = part->text
+                               ? text_escape(e, part->text, part->length)
+                               : placeholder(e, el_value(e, part->value, NULL), part->spec, part->span, args);
+        failed |= !more;
+        text = arena_printf(e->arena, "%s%s", text, more ? more : "");
+    }
+    return failed ? NULL : text;
+}
+
+const char *template_of_values(Elab *e, const Args *args, ValList *out) {
+    const char *text = "";
+    bool failed = false;
+    for (uint32_t i = 0; i < args->count; i++) {
+        const Arg *arg = &args->at[i];
+        const char *more =
+            arg->val ? placeholder(e, arg->val, NULL, arg->span, out) : template_of(e, arg->expr, out);
+        failed |= !more;
+        text = arena_printf(e->arena, "%s%s%s", text, i ? " " : "", more ? more : "");
+    }
+    return failed ? NULL : text;
+}
+
+/* Text without placeholders as it reads. */
+static const char *unescape(Elab *e, const char *template) {
+    char *out = arena_strdup(e->arena, template);
+    size_t n = 0;
+    for (const char *c = template; *c; c++) {
+        if ((*c == '{' || *c == '}') && c[1] == *c) c++;
+        out[n++] = *c;
+    }
+    out[n] = '\0';
+    return out;
+}
+
+const Val *el_string(Elab *e, const AstExpr *expr) {
+    ValList args = {0};
+    const char *text = template_of(e, expr, &args);
+    if (!text) return e->poison;
+    if (args.count == 0) return val_text(e, unescape(e, text));
+    Value **operands = ARENA_ARRAY(e->arena, Value *, args.count);
+    for (uint32_t i = 0; i < args.count; i++) operands[i] = val_value(e, args.at[i], expr->span);
+    Builder b = el_builder(e, expr->span);
+    Attr attr = attr_str(ATTR_text, el_name(e, text));
+    return val_of(e, build_node(&b, OP_format, args.count, operands, 1, &attr)->results[0]);
+}
+
+Value *string_value(Elab *e, const Val *v, Span span) {
+    if (v->string.value) return v->string.value;
+    Builder b = el_builder(e, span);
+    return build_text(&b, v->string.text);
+}

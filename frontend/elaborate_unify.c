@@ -1,0 +1,228 @@
+/* Does a value fit a declared type? The type is syntax: a name in it that is not known yet is bound to the
+ * dimension found there, everything else must agree. Dimensions that are computed from names bound later (`L
+ * - K + 1` before `K`) are compared by the caller once all arguments are bound: unify skips them and
+ * unify_type is called again. */
+#include "frontend/elaborate.h"
+#include <string.h>
+
+typedef struct {
+    Scope *scope;
+    Fit fit;
+    bool bind_only; /* just learn what can be learnt */
+} Matching;
+
+static bool match(Elab *e, Matching *m, const AstType *type, const Ty *ty);
+
+/* --- messages */
+static bool refuse(Elab *e, const Matching *m, const AstType *type, const Ty *ty) {
+    if (m->fit.silent || m->bind_only || ty->kind == TY_POISON) return false;
+    Diagnostic *d = diag_report(e->diags, D_TYPE_MISMATCH, m->fit.value, m->fit.what,
+                                el_source(e, type->span), ty_text(e, ty));
+    diag_here(d, "this is %s", ty_text(e, ty));
+    if (type->span.source) diag_label(d, type->span, "declared here");
+    if (type->kind == AST_TYPE_TENSOR && ty->kind == TY_TENSOR) {
+        DType dtype;
+        if (dtype_of_name(e, type->name.text, &dtype) && dtype != ty->tensor->dtype &&
+            ty->tensor->dtype != DTYPE_str)
+            diag_help(d, "nothing converts by itself; write `%s(…)`", type->name.text);
+    }
+    return false;
+}
+
+static bool refuse_dim(Elab *e, const Matching *m, const AstIndex *index, const Ty *ty, const Dim *want,
+                       const Dim *got) {
+    if (m->fit.silent || m->bind_only) return false;
+    const char *name = el_source(e, index->span);
+    Diagnostic *d = diag_report(e->diags, D_DIM_MISMATCH, m->fit.value, m->fit.what, name,
+                                dim_text(e->ir, want), dim_text(e->ir, got));
+    diag_here(d, "this is %s", ty_text(e, ty));
+    if (index->span.source) diag_label(d, index->span, "`%s` is %s …", name, dim_text(e->ir, want));
+    Found found;
+    if (index->value && index->value->kind == AST_NAME &&
+        scope_find(e, m->scope, index->value->name.text, &found) && found.binding &&
+        found.binding->span.source)
+        diag_label(d, found.binding->span, "… because of this");
+    return false;
+}
+
+/* --- dimensions */
+static const Dim *quiet_dim(Elab *e, const AstExpr *expr, Scope *scope) {
+    AstIndex index = {.kind = AST_INDEX_EXPR, .span = expr->span, .value = (AstExpr *)(uintptr_t)expr};
+    AstType type = {.kind = AST_TYPE_TENSOR, .span = expr->span, .has_shape = true, .dims = &index};
+    type.name.text = el_name(e, "float");
+    const Ty *ty = ty_resolve(e, &type, scope, true);
+    return ty && ty->kind == TY_TENSOR ? ty->tensor->dims[0] : NULL;
+}
+
+static bool match_dim(Elab *e, Matching *m, const AstIndex *index, const Dim *got, const Ty *ty) {
+    Found found;
+    if (index->value->kind == AST_NAME && !scope_find(e, m->scope, index->value->name.text, &found)) {
+        scope_bind(e, m->scope, index->value->name.text, m->fit.value, val_dim(e, got), false);
+        return true;
+    }
+    const Dim *want = quiet_dim(e, index->value, m->scope);
+    return !want || want == got || refuse_dim(e, m, index, ty, want, got);
+}
+
+static bool match_ellipsis(Elab *e, Matching *m, const AstIndex *index, uint32_t count,
+                           const Dim *const *dims, const AstType *type, const Ty *ty) {
+    const char *name = index->name.text ? index->name.text : el_name(e, " ...");
+    Found found;
+    if (!scope_find(e, m->scope, name, &found) || !found.binding) {
+        const Val **items = ARENA_ARRAY(e->arena, const Val *, count);
+        for (uint32_t i = 0; i < count; i++) items[i] = val_dim(e, dims[i]);
+        scope_bind(e, m->scope, name, m->fit.value, val_tuple(e, VAL_TUPLE, count, items), false);
+        return true;
+    }
+    const Val *bound = found.binding->value;
+    bool same = bound->kind == VAL_TUPLE && bound->list.count == count;
+    for (uint32_t i = 0; same && i < count; i++) same = bound->list.items[i]->tensor.dim == dims[i];
+    return same || refuse(e, m, type, ty);
+}
+
+static bool match_tensor(Elab *e, Matching *m, const AstType *type, const Ty *ty) {
+    DType dtype;
+    if (ty->kind != TY_TENSOR || !dtype_of_name(e, type->name.text, &dtype) || dtype != ty->tensor->dtype)
+        return refuse(e, m, type, ty);
+    uint32_t written = 0, rank = ty->tensor->rank, at = 0;
+    bool open = false;
+    for (const AstIndex *d = type->dims; d; d = d->next) {
+        if (d->kind == AST_INDEX_ELLIPSIS)
+            open = true;
+        else
+            written++;
+    }
+    if (open ? rank < written : rank != written) return refuse(e, m, type, ty);
+    for (const AstIndex *d = type->dims; d; d = d->next) {
+        if (d->kind == AST_INDEX_ELLIPSIS) {
+            if (!match_ellipsis(e, m, d, rank - written, ty->tensor->dims + at, type, ty)) return false;
+            at += rank - written;
+        } else if (!match_dim(e, m, d, ty->tensor->dims[at++], ty)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool match_parts(Elab *e, Matching *m, const AstType *type, const Ty *ty) {
+    TyKind kind = type->kind == AST_TYPE_TUPLE ? TY_TUPLE : TY_DATASET;
+    uint32_t count = 0;
+    for (const AstType *part = type->parts; part; part = part->next) count++;
+    if (ty->kind != kind || ty->count != count) return refuse(e, m, type, ty);
+    uint32_t i = 0;
+    for (const AstType *part = type->parts; part; part = part->next)
+        if (!match(e, m, part, ty->parts[i++])) return false;
+    return true;
+}
+
+static bool match(Elab *e, Matching *m, const AstType *type, const Ty *ty) {
+    switch (type->kind) {
+    case AST_TYPE_TENSOR: return match_tensor(e, m, type, ty);
+    case AST_TYPE_TUPLE:
+    case AST_TYPE_DATASET: return match_parts(e, m, type, ty);
+    case AST_TYPE_NAMED: break;
+    }
+    const Ty *want = ty_resolve(e, type, m->scope, m->fit.silent || m->bind_only);
+    if (!want || want->kind == TY_POISON) return false;
+    if (!ty_same(want, ty)) return refuse(e, m, type, ty);
+    if (want->kind == TY_GRADIENT && !want->model) {
+        /* All gradients of a signature are of one model. */
+        Found found;
+        const char *name = el_name(e, " gradient");
+        if (!scope_find(e, m->scope, name, &found))
+            scope_bind(e, m->scope, name, m->fit.value,
+                       val_copy(e, (Val){.kind = VAL_MODEL, .model = {.type = ty->model}}), false);
+        else if (found.binding->value->model.type != ty->model)
+            return refuse(e, m, type, ty);
+    }
+    return true;
+}
+
+/* --- literals take the type that they meet */
+static const Val *meet_dtype(Elab *e, DType dtype, const Val *v, Fit fit) {
+    return v->kind == VAL_NUMBER ? op_literal_as(e, v, dtype, fit.value) : v;
+}
+
+static const Val *meet_syntax(Elab *e, const AstType *type, const Val *v, Fit fit) {
+    DType dtype;
+    if (type->kind == AST_TYPE_TENSOR && dtype_of_name(e, type->name.text, &dtype)) {
+        for (const AstIndex *d = type->dims; d; d = d->next)
+            if (d->kind != AST_INDEX_ELLIPSIS)
+                return v->kind == VAL_NUMBER ? val_settled(e, v, fit.value) : v;
+        return meet_dtype(e, dtype, v, fit);
+    }
+    if (type->kind != AST_TYPE_TUPLE || v->kind != VAL_TUPLE) return v;
+    const Val **items = ARENA_ARRAY(e->arena, const Val *, v->list.count);
+    const AstType *part = type->parts;
+    for (uint32_t i = 0; i < v->list.count; i++, part = part ? part->next : NULL)
+        items[i] = part ? meet_syntax(e, part, v->list.items[i], fit) : v->list.items[i];
+    return val_tuple(e, VAL_TUPLE, v->list.count, items);
+}
+
+const Val *unify(Elab *e, const AstType *type, const Val *v, Scope *scope, Fit fit) {
+    if (val_poisoned(v)) return v;
+    v = meet_syntax(e, type, v, fit);
+    if (val_poisoned(v)) return v;
+    Matching m = {.scope = scope, .fit = fit};
+    return match(e, &m, type, ty_of(e, v)) ? v : e->poison;
+}
+
+void unify_expected(Elab *e, const AstType *type, const Ty *expected, Scope *scope) {
+    Matching m = {.scope = scope, .fit = {.value = type->span, .silent = true}, .bind_only = true};
+    if (expected) match(e, &m, type, expected);
+}
+
+/* --- known types */
+static const Val *meet_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
+    if (ty->kind == TY_TENSOR && ty->tensor->rank == 0) return meet_dtype(e, ty->tensor->dtype, v, fit);
+    if (ty->kind == TY_TENSOR && v->kind == VAL_NUMBER) return val_settled(e, v, fit.value);
+    if (ty->kind != TY_TUPLE || v->kind != VAL_TUPLE || ty->count != v->list.count) return v;
+    const Val **items = ARENA_ARRAY(e->arena, const Val *, v->list.count);
+    for (uint32_t i = 0; i < v->list.count; i++) items[i] = meet_type(e, ty->parts[i], v->list.items[i], fit);
+    return val_tuple(e, VAL_TUPLE, v->list.count, items);
+}
+
+const Val *fit_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
+    if (val_poisoned(v) || ty->kind == TY_POISON) return e->poison;
+    v = meet_type(e, ty, v, fit);
+    if (val_poisoned(v)) return v;
+    const Ty *got = ty_of(e, v);
+    if (ty_same(ty, got)) return v;
+    if (fit.silent) return e->poison;
+    Diagnostic *d =
+        diag_report(e->diags, D_TYPE_MISMATCH, fit.value, fit.what, ty_text(e, ty), val_type_text(e, v));
+    diag_here(d, "this is %s", val_type_text(e, v));
+    if (fit.type.source && (fit.type.start != fit.value.start || fit.type.source != fit.value.source))
+        diag_label(d, fit.type, "%s is expected because of this", ty_text(e, ty));
+    if (ty->kind == TY_TENSOR && got->kind == TY_TENSOR && type_same_shape(ty->tensor, got->tensor))
+        diag_help(d, "nothing converts by itself; write `%s(…)`",
+                  type_text_nn(e, type_scalar(e->ir, ty->tensor->dtype)));
+    return e->poison;
+}
+
+/* --- signatures as symbols */
+static void bind_ellipsis(Elab *e, const AstIndex *index, Scope *scope) {
+    const char *name = index->name.text ? index->name.text : el_name(e, " ...");
+    Found found;
+    if (scope_find(e, scope, name, &found)) return;
+    const char *base = index->name.text ? index->name.text : "dim";
+    const Val *items[2];
+    for (unsigned i = 0; i < 2; i++)
+        items[i] = val_dim(e, dim_symbol(e->ir, el_name(e, arena_printf(e->arena, "%s.%u", base, i + 1))));
+    scope_bind(e, scope, name, index->span, val_tuple(e, VAL_TUPLE, 2, items), false);
+}
+
+void bind_symbols(Elab *e, const AstType *type, Scope *scope) {
+    for (const AstType *part = type->parts; part; part = part->next) bind_symbols(e, part, scope);
+    for (const AstIndex *d = type->dims; d; d = d->next) {
+        Found found;
+        if (d->kind == AST_INDEX_ELLIPSIS)
+            bind_ellipsis(e, d, scope);
+        else if (d->kind == AST_INDEX_EXPR && d->value->kind == AST_NAME &&
+                 !scope_find(e, scope, d->value->name.text, &found))
+            scope_bind(e, scope, d->value->name.text, d->span,
+                       val_dim(e, e->checking ? dim_symbol(e->ir, d->value->name.text)
+                                              : dim_fresh(e->ir, d->value->name.text)),
+                       false);
+    }
+}
