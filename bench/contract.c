@@ -3,7 +3,8 @@
  *
  *     contract-bench [ROUNDS] [NAME-PART]
  *
- * Times are of the thread's own clock, so that other work on the machine disturbs less. */
+ * With SCHEDULE in the environment it prints how each product is computed; ASSEMBLY names a file for the code
+ * of the last. Times are of the thread's own clock, so that other work on the machine disturbs less. */
 #include "tests/unit/product.h"
 #include <cblas.h>
 #include <inttypes.h>
@@ -156,6 +157,7 @@ static void prepare(Run *run, const Shape *s) {
                  .c = numbers(s->batch * s->m * s->n),
                  .repeat = 1};
     jit_open(&run->jit, 3, NULL);
+    if (getenv("SCHEDULE")) product_print(&run->jit, &c, stdout);
     product_emit(&run->jit, &c, false);
     emit_peak(&run->jit);
     jit_load(&run->jit, getenv("ASSEMBLY"));

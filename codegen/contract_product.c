@@ -135,8 +135,7 @@ void product_open(Emit *e, const Contract *contract, Product *p) {
     exchanged = *p;
     arrange(e, contract, false, p);
     arrange(e, contract, true, &exchanged);
-    ContractShape own = shape_of(e, p);
-    if (cost_of(e, &exchanged) + contract_scatter_cost(&own) < cost_of(e, p)) *p = exchanged;
+    if (cost_of(e, &exchanged) < cost_of(e, p)) *p = exchanged;
     ContractShape shape = shape_of(e, p);
     p->plan = contract_schedule(&e->target, &shape);
 }

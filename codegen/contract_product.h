@@ -24,6 +24,7 @@ typedef struct {
     const Contract *contract;
     ContractSchedule plan;
     DType dtype;
+    bool exchanged;              /* the rows are n, the columns m */
     LLVMTypeRef memory, element; /* of A and B; of the accumulators */
     LLVMValueRef a, b;
     ProductAxes outer, rows, k;

@@ -95,15 +95,15 @@ static double pack_a_cost(const ContractShape *shape) {
 static double touch_cost(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     double depth = (double)assumed(shape->depth), a = depth * (double)assumed(shape->rows);
     double b = depth * (double)assumed(shape->columns);
-    double block = depth > PACKED_DEPTH ? a / depth * PACKED_DEPTH : a;
+    double block = shape->depth > PACKED_DEPTH ? a / depth * (double)PACKED_DEPTH : a;
     double panels = (double)assumed(shape->columns) / (plan->vectors * plan->lanes);
     bool stays = block * shape->bytes < target->l2_bytes / 2;
     return 0.3 * (b + (stays || panels < 1 ? a : a * panels));
 }
 
-/* Half cycles to store lanes that aren't neighbours in the result, one by one. */
+/* Half cycles by which an epilogue is slower whose lanes aren't neighbours in memory. */
 static double store_cost(const ContractShape *shape) {
-    return shape->exchanged ? 3.0 * (double)assumed(shape->rows) * (double)assumed(shape->columns) : 0;
+    return shape->exchanged ? 6.0 * (double)assumed(shape->rows) * (double)assumed(shape->columns) : 0;
 }
 
 /* Of one product, or of a chunk of it. */
@@ -120,12 +120,6 @@ static double cost_of(const Target *target, const ContractShape *shape, Contract
 double contract_cost(const Target *target, const ContractShape *shape) {
     ContractSchedule plan = {.lanes = 1};
     return cost_of(target, shape, &plan);
-}
-
-double contract_scatter_cost(const ContractShape *shape) {
-    enum { SCATTERED_ELEMENT = 6 };
-    double elements = (double)assumed(shape->rows) * (double)assumed(shape->columns);
-    return (shape->outer < 0 ? 1.0 : (double)shape->outer) * elements * SCATTERED_ELEMENT;
 }
 
 /* --- blocks */

@@ -37,9 +37,6 @@ typedef struct {
 ContractSchedule contract_schedule(const Target *target, const ContractShape *shape);
 /* Estimated time in half cycles of one core with two multiply-add pipes, packing included. */
 double contract_cost(const Target *target, const ContractShape *shape);
-/* What the epilogue costs more, in the same unit, where rows and columns are exchanged and its lanes
- * therefore lie apart in memory. */
-double contract_scatter_cost(const ContractShape *shape);
 /* One line, for people. */
 void contract_schedule_print(FILE *out, const ContractSchedule *schedule);
 

@@ -1,5 +1,6 @@
 /* Kernels of products for tests and measurements. */
 #include "product.h"
+#include "codegen/contract_product.h"
 #include "codegen/vector.h"
 #include <string.h>
 
@@ -98,6 +99,19 @@ static Contract contract_of(Emit *e, const ProductCase *c, LLVMValueRef sizes, C
                       .dtype = c->dtype,
                       .store = store_result,
                       .user = store};
+}
+
+void product_print(Jit *jit, const ProductCase *c, FILE *out) {
+    Emit *e = &jit->emit;
+    ContractAxis axes[4 * CASE_MAX_AXES];
+    Store store = {.c = c};
+    LLVMValueRef function = jit_function(jit, "print", "p", false);
+    Contract contract = contract_of(e, c, LLVMGetParam(function, 0), axes, &store);
+    Product p;
+    product_open(e, &contract, &p);
+    fprintf(out, "%s", p.exchanged ? "exchanged, " : "");
+    contract_schedule_print(out, &p.plan);
+    LLVMBuildRetVoid(e->builder);
 }
 
 void product_emit(Jit *jit, const ProductCase *c, bool accumulate) {

@@ -5,6 +5,7 @@
 
 #include "codegen/contract.h"
 #include "jit.h"
+#include <stdio.h>
 
 enum { CASE_MAX_AXES = 12 };
 
@@ -33,6 +34,8 @@ ProductCase product_case(DType dtype, int64_t batch, int64_t m, int64_t n, int64
                          bool b_transposed);
 /* Emits `kernel` and `chunks`. */
 void product_emit(Jit *jit, const ProductCase *c, bool accumulate);
+/* Prints how the product would be computed. */
+void product_print(Jit *jit, const ProductCase *c, FILE *out);
 /* The sizes argument: 4 · count entries. */
 void product_sizes(const ProductCase *c, int64_t *sizes);
 
