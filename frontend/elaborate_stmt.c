@@ -259,6 +259,18 @@ static void one_stmt(Elab *e, const AstStmt *stmt) {
     training_stmt(e, stmt);
 }
 
+/* In here control has left: by the one way that there is, where there is just one. */
+static void set_flag(Elab *e) {
+    Binding *flags[3] = {e->frame->returned, e->frame->broke, e->frame->continued}, *only = NULL;
+    bool known;
+    for (int i = 0; i < 3; i++) {
+        if (!flags[i] || (val_static_bool(flags[i]->value, &known) && !known)) continue;
+        if (only) return;
+        only = flags[i];
+    }
+    if (only) only->value = val_bool(e, true);
+}
+
 /* In here control has not left. */
 static void clear_flags(Elab *e) {
     Binding *flags[3] = {e->frame->returned, e->frame->broke, e->frame->continued};
@@ -281,6 +293,7 @@ void el_stmts(Elab *e, const AstStmt *stmts) {
         }
         Branch *branch = branch_new(e, val_value(e, left, stmts->span), stmts->span);
         branch_enter(e, branch, 0);
+        set_flag(e);
         branch_enter(e, branch, 1);
         clear_flags(e);
         el_stmts(e, stmts->next);

@@ -284,12 +284,22 @@ static const Val *named_decl(Elab *e, const AstType *type, Scope *scope) {
     return v && (v->kind == VAL_DECL || v->kind == VAL_POISON) ? v : NULL;
 }
 
+/* All gradients of a signature are of one model, which the first of them binds. */
+static const Ty *resolve_gradient(Elab *e, Scope *scope) {
+    Found found;
+    Ty ty = {.kind = TY_GRADIENT};
+    if (scope_find(e, scope, el_name(e, " gradient"), &found) && found.binding)
+        ty.model = found.binding->value->model.type;
+    if (ty.model) ty.decl = ty.model->decl;
+    return ty_new(e, ty);
+}
+
 static const Ty *resolve_named(Elab *e, const AstType *type, Scope *scope) {
     const char *name = type->name.text;
     if (!type->module.text) {
         if (strcmp(name, "string") == 0) return ty_new(e, (Ty){.kind = TY_STRING});
         if (strcmp(name, "range") == 0) return ty_new(e, (Ty){.kind = TY_RANGE});
-        if (strcmp(name, "gradient") == 0) return ty_new(e, (Ty){.kind = TY_GRADIENT});
+        if (strcmp(name, "gradient") == 0) return resolve_gradient(e, scope);
         if (strcmp(name, "shape") == 0) return ty_new(e, (Ty){.kind = TY_TUPLE});
     }
     const Val *v = named_decl(e, type, scope);
