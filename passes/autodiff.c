@@ -10,11 +10,38 @@ Adjoints adjoints_new(Autodiff *ad) { return (Adjoints){.map = map_new(ad->scrat
 
 Value *adjoint_get(const Adjoints *adjoints, const Value *value) { return map_get(adjoints->map, value); }
 
+static bool is_zeros(const Value *value) {
+    const Node *node = value->node;
+    return node && node->op == OP_const && dtype_is_float(value->type->dtype) &&
+           node_attr(node, ATTR_value)->number == 0;
+}
+
+/* x + zeros with something written in, without the zeros: a loop that reads a slice an iteration adds to that
+ * slice only. NULL where `part` is no such thing. */
+static Value *add_in_place(Builder *b, Value *x, const Value *part) {
+    const Node *node = part->node;
+    if (!node || (node->op != OP_scatter_add && node->op != OP_update_slice) || !is_zeros(node->operands[0]))
+        return NULL;
+    Value *const *operands = node->operands;
+    if (node->op == OP_scatter_add)
+        return build_scatter_add(b, x, operands[1], operands[2], node_int(node, ATTR_axis));
+    const Attr *axes = node_attr(node, ATTR_axes);
+    Value *there = build_dynamic_slice(b, x, axes->count, axes->ints, operands + 2, operands[1]->type->dims);
+    Value *sum = build_binary(b, OP_add, there, operands[1]);
+    return build_update_slice(b, x, sum, axes->count, axes->ints, operands + 2);
+}
+
+Value *sum_adjoints(Builder *b, Value *x, Value *y) {
+    Value *sum = add_in_place(b, x, y);
+    if (!sum) sum = add_in_place(b, y, x);
+    return sum ? sum : build_binary(b, OP_add, x, y);
+}
+
 void adjoint_add(Autodiff *ad, Adjoints *adjoints, Builder *b, Value *value, Value *adjoint) {
     assert(adjoint->type == value->type);
     Value *sum = adjoint_get(adjoints, value);
     if (!sum) vec_push(ad->scratch, &adjoints->keys, value);
-    map_put(adjoints->map, value, sum ? build_binary(b, OP_add, sum, adjoint) : adjoint);
+    map_put(adjoints->map, value, sum ? sum_adjoints(b, sum, adjoint) : adjoint);
 }
 
 Value *adjoint_or_zeros(const Adjoints *adjoints, Builder *b, const Value *value) {

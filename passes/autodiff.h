@@ -34,6 +34,8 @@ typedef struct {
 /* --- autodiff.c */
 Adjoints adjoints_new(Autodiff *ad);
 Value *adjoint_get(const Adjoints *adjoints, const Value *value); /* NULL = zero */
+/* x + y. */
+Value *sum_adjoints(Builder *b, Value *x, Value *y);
 void adjoint_add(Autodiff *ad, Adjoints *adjoints, Builder *b, Value *value, Value *adjoint);
 /* As adjoint_get, with zeros built at `b` where there is none. */
 Value *adjoint_or_zeros(const Adjoints *adjoints, Builder *b, const Value *value);

@@ -158,7 +158,7 @@ static void carry_sums(LoopReverse *r, Values *captured) {
         node_add_operand(r->reverse, build_const(&outside, key->type, 0));
         Value *sum = block_param(r->in.block, key->type, NULL);
         node_add_result(r->reverse, key->type);
-        vec_push(ad->scratch, &r->yielded, build_binary(&r->in, OP_add, sum, adjoint_get(&r->adjoints, key)));
+        vec_push(ad->scratch, &r->yielded, sum_adjoints(&r->in, sum, adjoint_get(&r->adjoints, key)));
         vec_push(ad->scratch, captured, key);
     }
 }

@@ -7,6 +7,8 @@
 #include <math.h>
 #include <stdio.h>
 
+enum { MAX_INPUTS = 8 };
+
 Case case_new(const char *what, bool symbolic, Arena *arena) {
     IrContext *ir = ir_context_new(arena, strings_new(arena));
     Graph *graph = graph_new(ir, "test");
@@ -154,42 +156,86 @@ static Value *cotangent(Case *c, const Type *type, const Tensor *like) {
     return case_param(c, type);
 }
 
-void case_check(Case *c, Value *out) {
+/* Σ out · cotangent plus a cubic of every float input; these into `x`. */
+static Value *objective(Case *c, Value *out, Value **x, uint32_t *floats) {
     Builder *b = &c->b;
-    uint32_t inputs = c->inputs.count, floats = 0;
-    Value *y, *operands[16], *results[16];
     Tensor shape = probe(c, out);
-    y = weighed(b, out, cotangent(c, out->type, &shape));
+    uint32_t inputs = c->inputs.count;
+    Value *y = weighed(b, out, cotangent(c, out->type, &shape));
+    *floats = 0;
     for (uint32_t k = 0; k < inputs; k++) {
-        Value *x = c->inputs.at[k];
-        if (!dtype_is_float(x->type->dtype)) continue;
-        Value *cube = build_binary(b, OP_mul, x, build_binary(b, OP_mul, x, x));
+        Value *input = c->inputs.at[k];
+        if (!dtype_is_float(input->type->dtype)) continue;
+        Value *cube = build_binary(b, OP_mul, input, build_binary(b, OP_mul, input, input));
         y = build_binary(b, OP_add, y, build_cast(b, total(b, cube), y->type->dtype));
-        operands[++floats] = x;
+        x[(*floats)++] = input;
     }
-    operands[0] = y;
-    Node *first = build_node(b, OP_grad, floats + 1, operands, 0, NULL);
-    Value *h = NULL;
+    return y;
+}
+
+/* Σ gradient · cotangent over the results of a grad node. */
+static Value *weighed_gradients(Case *c, const Node *grad) {
+    Value *sum = NULL;
+    for (uint32_t k = 0; k < grad->result_count; k++) {
+        const Value *x = grad->operands[k + 1];
+        Value *weights = cotangent(c, x->type, &c->arguments.at[x->index]);
+        Value *part = weighed(&c->b, grad->results[k], weights);
+        sum = sum ? build_binary(&c->b, OP_add, sum, part) : part;
+    }
+    return sum;
+}
+
+static Node *grad_of(Case *c, Value *y, uint32_t count, Value *const *x) {
+    Value *operands[1 + MAX_INPUTS] = {y};
+    for (uint32_t k = 0; k < count; k++) operands[k + 1] = x[k];
+    return build_node(&c->b, OP_grad, count + 1, operands, 0, NULL);
+}
+
+static bool near(double a, double b) { return fabs(a - b) <= 1e-9 * (1 + fabs(a)); }
+
+static void compare_results(const InterpretResult *wanted, const InterpretResult *got, const char *what,
+                            const char *pass) {
+    cr_assert(got->ok, "%s after %s: %s", what, pass, got->message);
+    for (uint32_t k = 0; k < wanted->count; k++)
+        for (int64_t e = 0; e < wanted->results[k].count; e++) {
+            double a = wanted->results[k].f[e], b = got->results[k].f[e];
+            cr_assert(near(a, b), "%s after %s: result %u is %.12g, was %.12g", what, pass, k, b, a);
+        }
+}
+
+/* What the other passes make of the derivative computes the same. */
+static void check_passes(Case *c) {
+    static const char *const passes[] = {"simplify", "hoist", "simplify", "fuse", "plan"};
+    Arena *arena = arena_new();
+    InterpretResult wanted = run(c->function, c->arguments.count, c->arguments.at, arena, c->what);
+    for (size_t k = 0; k < sizeof passes / sizeof *passes; k++) {
+        PassOptions options = {.verify = true, .out = stderr};
+        Diagnostics *diags = diagnostics_new(arena, sources_new(arena));
+        cr_assert(passes_run(c->b.graph, passes[k], &options, diags), "%s: %s", c->what, passes[k]);
+        InterpretResult got = interpret(c->function, c->arguments.count, c->arguments.at, NULL, false, arena);
+        compare_results(&wanted, &got, c->what, passes[k]);
+    }
+    arena_free(arena);
+}
+
+void case_check(Case *c, Value *out) {
+    Value *x[MAX_INPUTS], *results[2 + 2 * MAX_INPUTS];
+    uint32_t floats, count = 0;
+    Value *y = objective(c, out, x, &floats);
+    Node *first = grad_of(c, y, floats, x);
+    Value *h = weighed_gradients(c, first);
+    Node *second = grad_of(c, h, floats, x);
+    results[count++] = y;
+    results[count++] = h;
+    for (uint32_t k = 0; k < floats; k++) results[count++] = first->results[k];
+    for (uint32_t k = 0; k < floats; k++) results[count++] = second->results[k];
+    build_yield(&c->b, count, results);
+    run_autodiff(c->b.graph, c->what);
     for (uint32_t k = 0; k < floats; k++) {
-        Value *x = operands[k + 1];
-        Value *part = weighed(b, first->results[k], cotangent(c, x->type, &c->arguments.at[x->index]));
-        h = h ? build_binary(b, OP_add, h, part) : part;
+        const Function *f = c->function;
+        uint32_t n = c->arguments.count;
+        compare_with_differences(f, n, c->arguments.at, 0, x[k]->index, 2 + k, c->what);
+        compare_with_differences(f, n, c->arguments.at, 1, x[k]->index, 2 + floats + k, c->what);
     }
-    operands[0] = h;
-    Node *second = build_node(b, OP_grad, floats + 1, operands, 0, NULL);
-    results[0] = y;
-    results[1] = h;
-    for (uint32_t k = 0; k < floats; k++) {
-        results[2 + k] = first->results[k];
-        results[2 + floats + k] = second->results[k];
-    }
-    build_yield(b, 2 + 2 * floats, results);
-    run_autodiff(b->graph, c->what);
-    for (uint32_t k = 0; k < floats; k++) {
-        uint32_t argument = operands[k + 1]->index;
-        compare_with_differences(c->function, c->arguments.count, c->arguments.at, 0, argument, 2 + k,
-                                 c->what);
-        compare_with_differences(c->function, c->arguments.count, c->arguments.at, 1, argument,
-                                 2 + floats + k, c->what);
-    }
+    check_passes(c);
 }

@@ -30,7 +30,8 @@ Value *int_input(Case *c, int64_t below, uint32_t rank, const int64_t *sizes);
 Value *bool_input(Case *c, uint32_t rank, const int64_t *sizes);
 
 /* Verifies, differentiates Σ out · cotangent (plus a cubic of the inputs, so that it depends on all of them
- * twice) by the float inputs once and twice, and compares with differences. */
+ * twice) by the float inputs once and twice, and compares with differences; then checks that the other passes
+ * keep what it computes. */
 void case_check(Case *c, Value *out);
 
 /* Runs autodiff and fails on diagnostics or a malformed graph. */

@@ -416,6 +416,47 @@ Test(autodiff, keeps_only_what_the_reverse_reads) {
     cr_assert_eq(count_tapes(recurrent_4), 1);
 }
 
+/* Effects happen once, in the forward loop; a branch's are not repeated either. */
+static void count_print(void *user, const char *text) {
+    (void)text;
+    ++*(int *)user;
+}
+
+static Value *talking(Case *c) {
+    Builder *b = &c->b;
+    Value *x = scalar(c, 0.5, 1), *one = build_const(b, x->type, 1);
+    Attr text = attr_str(ATTR_text, intern(ir_strings(b->graph->ir), "x"));
+    Node *loop = build_while(b, 1, &one);
+    Builder cond = body_of(b, loop, 0), in = body_of(b, loop, 1);
+    Value *go = build_binary(&cond, OP_lt, param(&cond, 0), build_const(&cond, x->type, 8));
+    build_yield(&cond, 1, &go);
+    build_node(&in, OP_print, 0, NULL, 1, &text);
+    Node *branch = build_if(&in, build_binary(&in, OP_lt, param(&in, 0), x), 1, &x->type);
+    Builder yes = body_of(&in, branch, 0), no = body_of(&in, branch, 1);
+    Value *same = param(&in, 0), *more = add(&no, mul(&no, same, build_const(&no, x->type, 2)), x);
+    build_node(&no, OP_print, 0, NULL, 1, &text);
+    build_yield(&yes, 1, &same);
+    build_yield(&no, 1, &more);
+    build_yield(&in, 1, branch->results);
+    return loop->results[0];
+}
+
+Test(autodiff, effects_happen_once) {
+    Arena *arena = arena_new();
+    Case c = case_new("effects", false, arena);
+    Value *y = talking(&c), *results[] = {grad1(&c.b, y, c.inputs.at[0])};
+    build_yield(&c.b, 1, results);
+    run_autodiff(c.b.graph, "effects");
+    int prints = 0;
+    InterpretHost host = {.user = &prints, .print = count_print};
+    c.arguments.at[0].f[0] = 0.5;
+    InterpretResult r = interpret(c.function, 1, c.arguments.at, &host, false, arena);
+    cr_assert(r.ok, "%s", r.message);
+    cr_assert_eq(prints, 6); /* 1, 2.5, 5.5, 11.5 */
+    cr_assert_eq(r.results[0].f[0], 7);
+    arena_free(arena);
+}
+
 /* --- refusals */
 typedef Value *BuildRefused(Case *c, Value **x);
 
