@@ -6,6 +6,7 @@
 #include "support/utf8.h"
 #include "support/vec.h"
 #include <criterion/criterion.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -211,4 +212,29 @@ Test(support, codes_are_unique_and_sorted) {
     for (int i = 1; i < D_COUNT; i++)
         cr_assert_lt(strcmp(diagnostic_code((DiagnosticId)(i - 1)), diagnostic_code((DiagnosticId)i)), 0,
                      "%s", diagnostic_code((DiagnosticId)i));
+}
+
+/* A file tests/diagnostics/CODE*.nn exists. */
+static bool has_golden(const char *code) {
+    glob_t found;
+    char pattern[512];
+    snprintf(pattern, sizeof pattern, "%s/tests/diagnostics/%s*.nn", SOURCE_DIR, code);
+    bool any = glob(pattern, 0, NULL, &found) == 0;
+    globfree(&found);
+    return any;
+}
+
+/* What no small .nn file can provoke: E0001 and E0010 are tested in cli.py, E0002 in test_parser.c. */
+static bool is_tested_elsewhere(const char *code) {
+    return !strcmp(code, "E0001") || !strcmp(code, "E0002") || !strcmp(code, "E0010");
+}
+
+Test(support, every_message_about_syntax_and_modules_has_a_golden_file) {
+    static const char *const prefixes[] = {"E00", "E01", "E029"};
+    for (int i = 0; i < D_COUNT; i++) {
+        const char *code = diagnostic_code((DiagnosticId)i);
+        for (size_t k = 0; k < sizeof prefixes / sizeof *prefixes; k++)
+            if (!strncmp(code, prefixes[k], strlen(prefixes[k])))
+                cr_expect(is_tested_elsewhere(code) || has_golden(code), "%s", code);
+    }
 }
