@@ -12,6 +12,7 @@
  *
  * With k in one block the buffer is one tile on the stack; in several it is the rows and columns of the
  * chunk, in scratch memory. */
+#include "codegen/contract_dot.h"
 #include "codegen/contract_pack.h"
 #include "codegen/contract_product.h"
 #include "codegen/vector.h"
@@ -216,6 +217,32 @@ static void multiply_tile(Emit *e, void *user) {
         vector_store(e, tile.sum[i], sum_pointer(e, at, i / tile.vectors, i % tile.vectors));
 }
 
+/* The same by dot products. Columns beyond the last repeat it. */
+static void dot_tile(Emit *e, void *user) {
+    const Where *at = user;
+    const Product *p = at->p;
+    Dot dot = {.rows = at->row_variant->tile,
+               .columns = p->plan.lanes,
+               .lanes = p->plan.dot_lanes,
+               .memory = p->memory,
+               .element = p->element,
+               .depth = p->depth};
+    bool exact = at->column_variant->exact;
+    if (exact) dot.columns = (uint32_t)at->column_variant->bound;
+    LLVMValueRef last = sub(e, at->column_count, emit_i64(e, 1));
+    for (uint32_t r = 0; r < dot.rows; r++) dot.a[r] = at->tile_a[r];
+    for (uint32_t c = 0; c < dot.columns; c++) {
+        LLVMValueRef number = emit_i64(e, c);
+        LLVMValueRef column = add(e, at->column, exact ? number : minimum(e, number, last));
+        dot.b[c] = vector_at(e, p->memory, at->b, multiply(e, column, p->column.b.value));
+    }
+    dot_multiply(e, &dot);
+    for (uint32_t i = 0; i < dot.rows * dot.columns; i++) {
+        LLVMValueRef row = sum_pointer(e, at, i / dot.columns, 0);
+        vector_store(e, dot.sum[i], vector_at(e, p->element, row, emit_i64(e, i % dot.columns)));
+    }
+}
+
 /* --- choosing a variant at run time */
 typedef void VariantBody(Emit *e, void *user);
 
@@ -281,7 +308,8 @@ static Variants variants_of(Size size, int64_t chunk, uint32_t tile, uint32_t un
 /* --- tiles */
 static void tile_columns(Emit *e, void *user) {
     Where *at = user;
-    each_variant(e, &at->column_variants, at->column_count, &at->column_variant, multiply_tile, at);
+    VariantBody *body = at->p->plan.dot_lanes ? dot_tile : multiply_tile;
+    each_variant(e, &at->column_variants, at->column_count, &at->column_variant, body, at);
 }
 
 /* First element of row r of the tile, at this block of k. Rows beyond the last repeat it. */

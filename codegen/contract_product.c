@@ -117,6 +117,7 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .b_depth = known_or(k ? k->b : zero),
         .bytes = accumulator_bytes(p->dtype),
         .memory_bytes = dtype_bytes(p->dtype),
+        .single_depth = p->k.count <= 1,
         .exchanged = p->exchanged};
 }
 

@@ -106,12 +106,42 @@ static double store_cost(const ContractShape *shape) {
     return shape->exchanged ? 6.0 * (double)assumed(shape->rows) * (double)assumed(shape->columns) : 0;
 }
 
+/* --- few rows: bound by reading B, so it is read in the order in which it lies */
+enum { FEW_ROWS = 4, FEW_ROWS_TRANSPOSED = 8, STREAMED_DEPTH = 8 };
+
+/* Rows of the transposed B, in step, with all or some rows of A. */
+static bool choose_dot(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    uint32_t lanes = target->vector_bytes / shape->bytes;
+    if (!shape->single_depth || shape->a_depth != 1 || shape->b_depth != 1 || shape->b_column == 1)
+        return false;
+    if (shape->rows < 0 || shape->rows > FEW_ROWS_TRANSPOSED || assumed(shape->depth) < lanes) return false;
+    uint32_t columns = 8, rows = (uint32_t)max64(min64(shape->rows, 3), 1);
+    while (columns > 1 && rows * columns + rows + 1 > target->vector_registers) columns /= 2;
+    while (columns > 1 && shape->columns >= 0 && shape->columns <= columns / 2) columns /= 2;
+    *plan = (ContractSchedule){.lanes = columns, .rows = rows, .vectors = 1, .dot_lanes = lanes};
+    return true;
+}
+
+static double dot_cost(const ContractShape *shape, const ContractSchedule *plan) {
+    double results = (double)assumed(shape->rows) * (double)assumed(shape->columns);
+    return results * ((double)assumed(shape->depth) / plan->dot_lanes * (1 + 1.0 / plan->rows) + 10);
+}
+
+/* A few rows of B at a time, over all columns, with the sums in memory. */
+static bool streams(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    return shape->rows > 0 && shape->rows <= FEW_ROWS && !plan->pack_b && shape->depth > 2 * STREAMED_DEPTH &&
+           shape->depth_inner == 1 &&
+           (double)shape->depth * (double)assumed(shape->columns) * shape->memory_bytes > target->l1_bytes;
+}
+
 /* Of one product, or of a chunk of it. */
 static double cost_of(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    double cost = store_cost(shape);
+    if (choose_dot(target, shape, plan))
+        return cost + dot_cost(shape, plan) + touch_cost(target, shape, plan);
     plan->lanes = choose_lanes(target, shape);
     plan->pack_b = should_pack_b(shape), plan->pack_a = should_pack_a(shape);
-    double cost = choose_tile(target, shape, plan);
-    cost += touch_cost(target, shape, plan) + store_cost(shape);
+    cost += choose_tile(target, shape, plan) + touch_cost(target, shape, plan);
     if (plan->pack_b) cost += pack_b_cost(shape);
     if (plan->pack_a) cost += pack_a_cost(shape);
     return cost;
@@ -126,6 +156,11 @@ double contract_cost(const Target *target, const ContractShape *shape) {
 static void choose_blocks(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     int64_t panel = (int64_t)plan->vectors * plan->lanes, depth = assumed(shape->depth);
     int64_t limit = plan->pack_b ? PACKED_DEPTH : DIRECT_DEPTH;
+    if (plan->dot_lanes) return;
+    if (streams(target, shape, plan)) {
+        plan->depth_block = STREAMED_DEPTH;
+        return;
+    }
     if (shape->depth > limit && shape->depth_inner > 0) {
         int64_t steps = div_up(shape->depth, limit);
         plan->depth_block = max64(div_up(shape->depth / shape->depth_inner, steps), 1);
@@ -201,6 +236,7 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
 }
 
 void contract_schedule_print(FILE *out, const ContractSchedule *plan) {
+    if (plan->dot_lanes) fprintf(out, "dot products by %u, ", plan->dot_lanes);
     fprintf(out, "tile %ux%ux%u%s%s, depth block %" PRId64 ", column block %" PRId64, plan->rows,
             plan->vectors, plan->lanes, plan->pack_a ? ", pack A" : "", plan->pack_b ? ", pack B" : "",
             plan->depth_block, plan->column_block);

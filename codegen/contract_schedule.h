@@ -20,13 +20,16 @@ typedef struct {
     int64_t b_column, b_depth; /* strides of B: along columns, along the innermost k axis */
     uint32_t bytes;            /* of an accumulator's element */
     uint32_t memory_bytes;     /* of an element in memory */
+    bool single_depth;         /* k is at most one axis */
     bool exchanged;            /* columns are m: lanes are not neighbours in a row-major result */
 } ContractShape;
 
 typedef struct {
     uint32_t lanes;         /* elements a vector */
     uint32_t rows, vectors; /* the full register tile: rows x (vectors · lanes) */
-    bool pack_a, pack_b;    /* copy into panels that the tile reads in order */
+    uint32_t
+        dot_lanes; /* not 0: dot products along k by vectors of so many lanes; `lanes` are columns then */
+    bool pack_a, pack_b; /* copy into panels that the tile reads in order */
     int64_t
         depth_block; /* steps of the outermost k axis between visits of the accumulators in memory; 0 = all */
     int64_t

@@ -5,21 +5,21 @@
 #include <assert.h>
 
 /* Up to this many multiply-adds a k axis of known extent is written out instead of looped over. */
-enum { UNROLL_WORK = 64 };
+enum { UNROLL_WORK = 128 };
 
-static LLVMValueRef to_element(Emit *e, LLVMTypeRef element, LLVMValueRef value) {
+LLVMValueRef tile_convert(Emit *e, LLVMTypeRef element, LLVMValueRef value) {
     LLVMTypeRef type = emit_lanes(element, vector_lanes(LLVMTypeOf(value)));
     return LLVMTypeOf(value) == type ? value : LLVMBuildFPExt(e->builder, value, type, "");
 }
 
 LLVMValueRef tile_load(Emit *e, LLVMTypeRef memory, LLVMTypeRef element, LLVMValueRef pointer,
                        uint32_t lanes) {
-    return to_element(e, element, vector_load(e, memory, pointer, lanes));
+    return tile_convert(e, element, vector_load(e, memory, pointer, lanes));
 }
 
 static LLVMValueRef load_b(Emit *e, const Tile *t, LLVMValueRef pointer, uint32_t v) {
     LLVMValueRef at = vector_at(e, t->b_memory, pointer, emit_i64(e, (int64_t)v * t->lanes));
-    if (t->mask[v]) return to_element(e, t->element, vector_load_masked(e, t->b_memory, at, t->mask[v]));
+    if (t->mask[v]) return tile_convert(e, t->element, vector_load_masked(e, t->b_memory, at, t->mask[v]));
     return tile_load(e, t->b_memory, t->element, at, t->lanes);
 }
 

@@ -23,6 +23,8 @@ typedef struct {
 } Tile;
 
 void tile_multiply(Emit *e, Tile *t);
+/* What was loaded, as accumulator type. */
+LLVMValueRef tile_convert(Emit *e, LLVMTypeRef element, LLVMValueRef value);
 /* Loads an element, or `lanes` neighbours, as accumulator type. */
 LLVMValueRef tile_load(Emit *e, LLVMTypeRef memory, LLVMTypeRef element, LLVMValueRef pointer,
                        uint32_t lanes);
