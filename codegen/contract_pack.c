@@ -93,8 +93,7 @@ static void copy_step(Emit *e, LLVMValueRef i, void *user) {
             value = vector_load_masked(e, pack->memory, at, g->mask);
         else
             value = vector_load(e, pack->memory, at, pack->lanes);
-        LLVMTypeRef type = emit_lanes(pack->element, pack->lanes);
-        if (LLVMTypeOf(value) != type) value = LLVMBuildFPExt(e->builder, value, type, "");
+        value = tile_convert(e, pack->element, value);
         vector_store(e, value, vector_at(e, pack->element, to, place));
     }
 }
@@ -190,20 +189,24 @@ static uint32_t element_bytes(Emit *e, const PackB *pack) {
     return (uint32_t)LLVMABISizeOfType(e->layout, pack->element);
 }
 
-static void transpose_step(Emit *e, LLVMValueRef i, void *user) {
-    const Group *g = user;
+/* One square; `rest` is how many steps of k there are where that is fewer than lanes, else 0. */
+static void transpose_square(Emit *e, const Group *g, LLVMValueRef i, uint32_t rest) {
     const PackB *pack = g->pack;
     LLVMValueRef row[MAX_LANES];
     LLVMValueRef offset = add(e, g->offset, i);
+    LLVMValueRef mask = rest ? vector_first_lanes(e, emit_i64(e, rest), pack->lanes) : NULL;
     for (uint32_t lane = 0; lane < pack->lanes; lane++) {
         LLVMValueRef from = vector_at(e, pack->memory, g->source, add(e, g->column[lane], offset));
-        row[lane] = tile_load(e, pack->memory, pack->element, from, pack->lanes);
+        row[lane] = mask ? tile_convert(e, pack->element, vector_load_masked(e, pack->memory, from, mask))
+                         : tile_load(e, pack->memory, pack->element, from, pack->lanes);
     }
     transpose(e, row, pack->lanes, element_bytes(e, pack));
     LLVMValueRef to = target_at(e, g, add(e, g->flat, i));
-    for (uint32_t lane = 0; lane < pack->lanes; lane++)
+    for (uint32_t lane = 0; lane < (rest ? rest : pack->lanes); lane++)
         vector_store(e, row[lane], vector_at(e, pack->element, to, emit_i64(e, (int64_t)lane * pack->width)));
 }
+
+static void transpose_step(Emit *e, LLVMValueRef i, void *user) { transpose_square(e, user, i, 0); }
 
 static void strided_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset) {
     Group g = *(const Group *)walk->user;
@@ -215,6 +218,12 @@ static void strided_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef o
         Size squares = size_mul(e, size_div(e, axis.extent, pack->lanes), size_known(e, pack->lanes));
         emit_loop(e, from, squares.value, pack->lanes, "transpose", transpose_step, &g);
         from = squares.value;
+        /* Few steps that are left over are cheaper one by one. */
+        int64_t rest = axis.extent.known ? axis.extent.constant - squares.constant : 0;
+        if (rest > 2) {
+            transpose_square(e, &g, from, (uint32_t)rest);
+            return;
+        }
     }
     emit_loop(e, from, axis.extent.value, 1, "gather", gather_step, &g);
 }
