@@ -18,14 +18,15 @@ static V scale(const Math *m, V x, V n) {
     return math_mul(m, math_mul(m, x, first), second);
 }
 
-V math_exp_sum(const Math *m, V x, V low) {
+/* exp(x + low) = 2^*n (the result + *tail), |*tail| far below the result. */
+static V exp_parts(const Math *m, V x, V low, V *tail, V *n) {
     /* Beyond these every result is infinite or 0. ln 2 in two parts, the first short enough for n · ln 2 to
      * be exact. */
     double highest = math_either(m, 89, 710), lowest = math_either(m, -104, -746);
     double ln2_high = math_either(m, 0x1.63p-1, 0x1.62e42feep-1);
     double ln2_low = math_either(m, -0x1.bd0106p-13, 0x1.a39ef35793c76p-33);
-    V n, bounded = math_at_least(m, math_at_most(m, x, highest), lowest);
-    V number = math_round(m, math_mul(m, bounded, math_const(m, 0x1.71547652b82fep0)), &n);
+    V bounded = math_at_least(m, math_at_most(m, x, highest), lowest);
+    V number = math_round(m, math_mul(m, bounded, math_const(m, 0x1.71547652b82fep0)), n);
     V r = math_mad(m, number, math_const(m, -ln2_high), bounded);
     r = math_mad(m, number, math_const(m, -ln2_low), r);
     if (low) r = math_add(m, r, low);
@@ -33,7 +34,13 @@ V math_exp_sum(const Math *m, V x, V low) {
     /* 1 + r with its rounding error: what is left to add is small, and so is its own error */
     V one = math_const(m, 1), sum = math_add(m, one, r);
     V lost = math_sub(m, r, math_sub(m, sum, one));
-    return scale(m, math_add(m, sum, math_mad(m, math_mul(m, r, r), p, lost)), n);
+    *tail = math_mad(m, math_mul(m, r, r), p, lost);
+    return sum;
+}
+
+V math_exp_sum(const Math *m, V x, V low) {
+    V tail, n, sum = exp_parts(m, x, low, &tail, &n);
+    return scale(m, math_add(m, sum, tail), n);
 }
 
 LLVMValueRef math_exp(Emit *e, LLVMValueRef x) {
@@ -105,13 +112,22 @@ LLVMValueRef math_tanh(Emit *e, LLVMValueRef x) {
     return math_copysign(&m, math_select(&m, is_small, small, big), x);
 }
 
-/* 1 / (1 + exp(-x)), or exp(x) / (1 + exp(x)): whichever exp is at most 1. */
+/* 1 / (1 + exp(-x)), or exp(x) / (1 + exp(x)): whichever exp is at most 1. Numerator and denominator are sums
+ * of two numbers, whose lower parts correct the quotient. */
 LLVMValueRef math_sigmoid(Emit *e, LLVMValueRef x) {
     Math m = math_of(e, x);
-    V one = math_const(&m, 1);
-    V power = math_exp_sum(&m, math_neg(&m, math_abs(&m, x)), NULL);
-    V above = math_select(&m, math_less(&m, x, math_const(&m, 0)), power, one);
-    return math_div(&m, above, math_add(&m, one, power));
+    V one = math_const(&m, 1), zero = math_const(&m, 0), tail, n;
+    V sum = exp_parts(&m, math_neg(&m, math_abs(&m, x)), NULL, &tail, &n);
+    V rounded = math_add(&m, sum, tail), power = scale(&m, rounded, n);
+    V power_low = scale(&m, math_sub(&m, tail, math_sub(&m, rounded, sum)), n);
+    V divisor = math_add(&m, one, power);
+    V divisor_low = math_add(&m, math_sub(&m, power, math_sub(&m, divisor, one)), power_low);
+    V negative = math_less(&m, x, zero);
+    V quotient = math_div(&m, math_select(&m, negative, power, one), divisor);
+    V rest = math_sub(&m, math_select(&m, negative, power_low, zero), math_mul(&m, quotient, divisor_low));
+    /* 1 / divisor to 5%, enough for a correction */
+    V inverse = math_mad(&m, divisor, math_const(&m, -0.5), math_const(&m, 1.457));
+    return math_mad(&m, rest, inverse, quotient);
 }
 
 LLVMValueRef math_erf(Emit *e, LLVMValueRef x) {
