@@ -1,6 +1,6 @@
-/* Elementary functions as emitted, against the C library in higher precision. Floats are sampled with a
- * stride here; with NNC_MATH_STRIDE=1 in the environment every float is tried (some minutes a function).
- * Doubles are sampled at random. */
+/* Elementary functions as emitted, against the C library in higher precision. Floats are sampled with a stride here;
+ * with NNC_MATH_STRIDE=1 in the environment every float is tried (some minutes a function; NNC_MATH_FUNCTION=exp
+ * tries one alone). Doubles are sampled at random. */
 #include "codegen/math.h"
 #include "codegen/vector.h"
 #include "jit.h"
@@ -183,8 +183,10 @@ static void some_doubles(const Row *row, Kernel *kernel) {
 
 static void all_rows(int optimize, const char *cpu, uint64_t stride) {
     Jit jit;
+    const char *only = getenv("NNC_MATH_FUNCTION");
     load_kernels(&jit, optimize, cpu);
     for (uint32_t i = 0; i < ROWS; i++) {
+        if (only && strcmp(only, rows[i].name) != 0) continue;
         all_floats(&rows[i], find(&jit, rows[i].name, 0), stride);
         some_doubles(&rows[i], find(&jit, rows[i].name, 1));
         all_floats(&rows[i], find(&jit, rows[i].name, 2), stride * 32);
