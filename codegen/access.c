@@ -5,21 +5,28 @@
 #include "codegen/elementwise.h"
 #include <assert.h>
 
+/* What is loaded and stored: bf16 as its bits. */
+static LLVMTypeRef stored_type(Emit *e, DType dtype) {
+    return dtype == DTYPE_bf16 ? LLVMInt16TypeInContext(e->llvm) : emit_memory_type(e, dtype);
+}
+
 static LLVMValueRef to_register(Emit *e, DType dtype, LLVMValueRef value) {
     LLVMTypeRef type = emit_lanes(emit_register_type(e, dtype), emit_lane_count(value));
+    if (dtype == DTYPE_bf16) return emit_from_bf16(e, value);
     if (dtype == DTYPE_bool)
         return LLVMBuildICmp(e->builder, LLVMIntNE, value, LLVMConstNull(LLVMTypeOf(value)), "");
     return LLVMTypeOf(value) == type ? value : LLVMBuildFPExt(e->builder, value, type, "");
 }
 
 static LLVMValueRef to_memory(Emit *e, DType dtype, LLVMValueRef value) {
-    LLVMTypeRef type = emit_lanes(emit_memory_type(e, dtype), emit_lane_count(value));
+    LLVMTypeRef type = emit_lanes(stored_type(e, dtype), emit_lane_count(value));
+    if (dtype == DTYPE_bf16) return emit_to_bf16(e, value);
     if (dtype == DTYPE_bool) return LLVMBuildZExt(e->builder, value, type, "");
     return LLVMTypeOf(value) == type ? value : LLVMBuildFPTrunc(e->builder, value, type, "");
 }
 
 LLVMValueRef emit_load(Emit *e, DType dtype, LLVMValueRef pointer, uint32_t lanes) {
-    LLVMTypeRef type = emit_lanes(emit_memory_type(e, dtype), lanes);
+    LLVMTypeRef type = emit_lanes(stored_type(e, dtype), lanes);
     LLVMValueRef load = LLVMBuildLoad2(e->builder, type, pointer, "");
     LLVMSetAlignment(load, dtype_bytes(dtype));
     return to_register(e, dtype, load);
@@ -41,7 +48,7 @@ LLVMValueRef access_lanes(Emit *e, Index index, uint32_t lanes) {
 }
 
 static LLVMValueRef element_pointer(Emit *e, const Access *a, LLVMValueRef index) {
-    LLVMTypeRef type = emit_memory_type(e, a->dtype);
+    LLVMTypeRef type = stored_type(e, a->dtype);
     /* The first lane of a masked access may be outside. */
     if (a->mask) return LLVMBuildGEP2(e->builder, type, a->pointer, &index, 1, "");
     return LLVMBuildInBoundsGEP2(e->builder, type, a->pointer, &index, 1, "");
@@ -70,7 +77,7 @@ static LLVMValueRef plain_load(Emit *e, const Access *a, LLVMTypeRef type, LLVMV
 
 /* A masked-off scalar is read from a zero on the stack. */
 static LLVMValueRef load_scalar(Emit *e, const Access *a) {
-    LLVMTypeRef type = emit_memory_type(e, a->dtype);
+    LLVMTypeRef type = stored_type(e, a->dtype);
     LLVMValueRef pointer = element_pointer(e, a, a->at.base);
     if (!a->mask) return plain_load(e, a, type, pointer);
     LLVMValueRef zero = emit_alloca(e, type, "zero");
@@ -82,7 +89,7 @@ static LLVMValueRef load_scalar(Emit *e, const Access *a) {
 }
 
 static LLVMValueRef load_contiguous(Emit *e, const Access *a) {
-    LLVMTypeRef type = emit_lanes(emit_memory_type(e, a->dtype), a->lanes);
+    LLVMTypeRef type = emit_lanes(stored_type(e, a->dtype), a->lanes);
     LLVMValueRef pointer = element_pointer(e, a, a->at.base);
     if (!a->mask) return plain_load(e, a, type, pointer);
     LLVMTypeRef types[] = {type, LLVMTypeOf(pointer)};
@@ -104,7 +111,7 @@ static LLVMValueRef load_reversed(Emit *e, const Access *a) {
 }
 
 static LLVMValueRef load_gathered(Emit *e, const Access *a) {
-    LLVMTypeRef type = emit_lanes(emit_memory_type(e, a->dtype), a->lanes);
+    LLVMTypeRef type = emit_lanes(stored_type(e, a->dtype), a->lanes);
     LLVMValueRef pointers = element_pointer(e, a, access_lanes(e, a->at, a->lanes));
     LLVMTypeRef types[] = {type, LLVMTypeOf(pointers)};
     LLVMValueRef arguments[] = {pointers, alignment(e, a), lane_mask(e, a), LLVMConstNull(type)};

@@ -94,6 +94,32 @@ LLVMValueRef emit_combine(Emit *e, Op op, DType dtype, LLVMValueRef x, LLVMValue
     return LLVMBuildAnd(b, x, y, "");
 }
 
+static LLVMTypeRef int_lanes(Emit *e, unsigned bits, LLVMValueRef like) {
+    return emit_lanes(LLVMIntTypeInContext(e->llvm, bits), emit_lane_count(like));
+}
+
+/* bf16 is kept in integers here: LLVM calls a library to convert where the machine can't, and the machines
+ * that can flush denormals. To nearest, ties to even: adds just under half of the last place that stays. NaN
+ * stays NaN, quiet. */
+LLVMValueRef emit_to_bf16(Emit *e, LLVMValueRef x) {
+    LLVMBuilderRef b = e->builder;
+    LLVMTypeRef i32 = int_lanes(e, 32, x);
+    LLVMValueRef bits = LLVMBuildBitCast(b, x, i32, ""), half = int_like(e, i32, 16);
+    LLVMValueRef odd = LLVMBuildAnd(b, LLVMBuildLShr(b, bits, half, ""), int_like(e, i32, 1), "");
+    LLVMValueRef rounded = LLVMBuildAdd(b, bits, LLVMBuildAdd(b, odd, int_like(e, i32, 0x7fff), ""), "");
+    LLVMValueRef quiet = LLVMBuildOr(b, bits, int_like(e, i32, 0x400000), "");
+    rounded = LLVMBuildSelect(b, LLVMBuildFCmp(b, LLVMRealUNO, x, x, ""), quiet, rounded, "");
+    return LLVMBuildTrunc(b, LLVMBuildLShr(b, rounded, half, ""), int_lanes(e, 16, x), "");
+}
+
+LLVMValueRef emit_from_bf16(Emit *e, LLVMValueRef x) {
+    LLVMTypeRef i32 = int_lanes(e, 32, x);
+    LLVMValueRef wide =
+        LLVMBuildShl(e->builder, LLVMBuildZExt(e->builder, x, i32, ""), int_like(e, i32, 16), "");
+    return LLVMBuildBitCast(e->builder, wide, emit_lanes(LLVMFloatTypeInContext(e->llvm), emit_lane_count(x)),
+                            "");
+}
+
 /* --- one operand */
 static LLVMValueRef op_neg(const Elementwise *o) {
     return is_float(o) ? LLVMBuildFNeg(o->b, o->in[0], "") : LLVMBuildNeg(o->b, o->in[0], "");
@@ -153,8 +179,9 @@ static LLVMValueRef cast_to_float(const Elementwise *o, DType to, LLVMTypeRef ty
     x = LLVMBuildFPCast(o->b, x, type, "");
     if (to != DTYPE_f16 && to != DTYPE_bf16) return x;
     /* Computed as f32, but a cast rounds. */
-    LLVMTypeRef narrow = emit_lanes(emit_memory_type(o->e, to), emit_lane_count(x));
-    return LLVMBuildFPExt(o->b, LLVMBuildFPTrunc(o->b, x, narrow, ""), type, "");
+    if (to == DTYPE_bf16) return emit_from_bf16(o->e, emit_to_bf16(o->e, x));
+    LLVMTypeRef half = emit_lanes(emit_memory_type(o->e, to), emit_lane_count(x));
+    return LLVMBuildFPExt(o->b, LLVMBuildFPTrunc(o->b, x, half, ""), type, "");
 }
 
 static LLVMValueRef cast_to_bool(const Elementwise *o) {

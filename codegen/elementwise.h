@@ -10,6 +10,9 @@ LLVMValueRef emit_intrinsic(Emit *e, const char *name, uint32_t types, LLVMTypeR
 /* 1 for a scalar. */
 uint32_t emit_lane_count(LLVMValueRef value);
 LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar, uint32_t lanes);
+/* f32 rounded to the 16 bits of a bf16, as an integer, and back. */
+LLVMValueRef emit_to_bf16(Emit *e, LLVMValueRef x);
+LLVMValueRef emit_from_bf16(Emit *e, LLVMValueRef x);
 /* One step of a reduction: op is add, mul, max, min, or, and. */
 LLVMValueRef emit_combine(Emit *e, Op op, DType dtype, LLVMValueRef x, LLVMValueRef y);
 

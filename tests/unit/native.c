@@ -65,7 +65,7 @@ static uint64_t hash(uint64_t x) {
 static double input_float(uint64_t number, bool special) {
     uint64_t h = hash(number);
     if (special && h % 7 == 0) {
-        const double rare[] = {NAN, INFINITY, -INFINITY, 0, -0.0, 60000, -60000, 1.0 / 1024};
+        const double rare[] = {NAN, INFINITY, -INFINITY, 0, -0.0, 49152, -49152, 1.0 / 1024};
         return rare[h / 7 % 8];
     }
     return ((double)(h % 129) - 64) / 16;
