@@ -2,6 +2,7 @@
  * once, with symbols for sizes; then, where that found nothing, lower the commands and exports into the
  * program's graph. */
 #include "frontend/elaborate.h"
+#include "ir/text.h"
 #include "ir/verify.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -294,7 +295,10 @@ Graph *frontend_compile(const FrontendOptions *options, const char *path) {
     Graph *graph = lower_unit(e, unit, program_name(e, path));
     if (diagnostics_errors(e->diags)) return NULL;
     const char *wrong = graph_verify(graph, e->arena);
-    if (wrong) fprintf(stderr, "nnc: internal error after lowering: %s\n", wrong);
+    if (wrong) {
+        graph_print(stderr, graph, (PrintOptions){.locations = false});
+        fprintf(stderr, "nnc: internal error after lowering: %s\n", wrong);
+    }
     assert(!wrong);
     return graph;
 }

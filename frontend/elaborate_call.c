@@ -256,12 +256,17 @@ static void copy_out(Elab *e, const Call *call, const Val *f) {
     }
     const Val *self = f->function.self;
     if (!self || !changed(e, self, call->root->self->value)) return;
-    if (f->function.receiver) {
-        target_write(e, f->function.receiver, call->root->self->value, call->span);
+    const Target *receiver = f->function.receiver;
+    if (receiver && receiver->root->is_mutable) {
+        target_write(e, receiver, call->root->self->value, call->span);
         return;
     }
-    Diagnostic *d = diag_report(e->diags, D_IMMUTABLE, call->span, "the model");
-    diag_note(d, "`%s` changes the model that it is called on", call->decl->name.text);
+    const char *name = receiver && receiver->root->name[0] != ' ' ? receiver->root->name : "the model";
+    Diagnostic *d = diag_report(e->diags, D_IMMUTABLE, call->span, name);
+    diag_note(d, "`%s` changes the state of the model that it is called on", call->decl->name.text);
+    if (!receiver) return;
+    diag_label(d, receiver->root->span, "it is declared here");
+    diag_help(d, "`var %s` may change, and so may an `inout` parameter", name);
 }
 
 static const Val *signature_result(Elab *e, const Call *call) {

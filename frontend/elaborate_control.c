@@ -113,11 +113,17 @@ static const Val *merge_optimizer(Elab *e, Branch *branch, const Val *a, const V
     return copy.optimizer.step ? val_copy(e, copy) : NULL;
 }
 
+/* At its default type, without a node: that belongs in one of the branches. */
+static const Val *typed_literal(Elab *e, const Val *v, Span span) {
+    if (v->kind != VAL_NUMBER) return v;
+    return op_literal_as(e, v, v->number.is_float ? e->options->float_type : DTYPE_i64, span);
+}
+
 static const Val *merge(Elab *e, Branch *branch, const Val *a, const Val *b) {
     if (a == b) return a;
     if (val_poisoned(a) || val_poisoned(b)) return e->poison;
-    if (a->kind == VAL_NUMBER) a = val_settled(e, a, branch->span);
-    if (b->kind == VAL_NUMBER) b = val_settled(e, b, branch->span);
+    a = typed_literal(e, a, branch->span);
+    b = typed_literal(e, b, branch->span);
     if (a->kind != b->kind) return NULL;
     Val copy = *a;
     switch (a->kind) {

@@ -91,6 +91,14 @@ static void assign_tuple(Elab *e, const AstExpr *target, const Val *v, Span span
     for (const AstExpr *x = target->items; x; x = x->next) assign_to(e, x, v->list.items[i++], span);
 }
 
+/* What goes there, where that is known without reading a slice. */
+static const Ty *target_type(Elab *e, const Target *place) {
+    for (uint32_t i = 0; i < place->count; i++)
+        if (place->steps[i].kind == STEP_SELECT) return NULL;
+    if (place->count == 0 && place->root->type) return place->root->type;
+    return place->root->value && !place->root->maybe_unset ? ty_of(e, target_read(e, place)) : NULL;
+}
+
 static void assign_stmt(Elab *e, const AstStmt *stmt) {
     const AstExpr *target = stmt->assign.target, *value = stmt->assign.value;
     if (stmt->assign.compound) {
@@ -103,15 +111,13 @@ static void assign_stmt(Elab *e, const AstStmt *stmt) {
                          value->span);
         return;
     }
-    const Ty *expected = NULL;
-    if (target->kind == AST_NAME) {
-        Found found;
-        if (scope_find(e, e->scope, target->name.text, &found) && found.binding && found.binding->is_mutable)
-            expected = found.binding->type    ? found.binding->type
-                       : found.binding->value ? ty_of(e, found.binding->value)
-                                              : NULL;
+    if (target->kind == AST_TUPLE || (target->kind == AST_NAME && target->name.text == el_name(e, "_"))) {
+        assign_to(e, target, el_value(e, value, NULL), value->span);
+        return;
     }
-    assign_to(e, target, el_value(e, value, expected), value->span);
+    const Target *place = el_target(e, target, true);
+    const Val *v = el_value(e, value, place ? target_type(e, place) : NULL);
+    if (place) target_write(e, place, v, value->span);
 }
 
 /* --- expressions as statements */
