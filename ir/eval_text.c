@@ -1,16 +1,9 @@
-/* Fills templates: `{}` and `{:spec}` with Python's meaning for numbers, tensors as NumPy lays them out. */
-#include "ir/eval.h"
+/* Fills templates: `{}` and `{:spec}` with Python's meaning for numbers. Tensors: eval_tensor_text.c. */
+#include "ir/eval_text.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* [[fill]align][sign][0][width][,][.precision][type] */
-typedef struct {
-    char fill, align, sign, type; /* align and type 0 = by default */
-    bool comma;
-    int width, precision; /* precision -1 = none */
-} Spec;
 
 enum { MAX_FIELD = 100000 };
 
@@ -27,7 +20,7 @@ static int read_number(const char **cursor) {
 }
 
 static bool parse_spec(const char *text, Spec *spec) {
-    *spec = (Spec){.fill = ' ', .sign = '-', .precision = -1};
+    *spec = (Spec){.fill = ' ', .sign = '-', .precision = -1, .given = *text != 0};
     if (text[0] && is_align(text[1])) spec->fill = *text++;
     if (is_align(*text)) spec->align = *text++;
     if (*text == '+' || *text == '-' || *text == ' ') spec->sign = *text++;
@@ -47,28 +40,49 @@ static bool parse_spec(const char *text, Spec *spec) {
         spec->precision = read_number(&text);
         if (spec->precision < 0 || spec->precision > 1000) return false;
     }
-    if (*text && strchr("bcdeEfFgGnosxX%", *text)) spec->type = *text++;
+    if (*text && strchr("bdeEfFgGnosxX%", *text)) spec->type = *text++;
     return *text == 0 && spec->width >= 0;
 }
 
 /* --- numbers without sign */
-static const char *non_finite(double x) { return isnan(x) ? "nan" : "inf"; }
+const char *non_finite(double x) { return isnan(x) ? "nan" : "inf"; }
 
-/* Python's repr for |x|: the fewest digits that read back as the same value of the dtype. */
-static char *shortest(Arena *arena, DType dtype, double x) {
+char *shortest_digits(Arena *arena, DType dtype, double x) {
     char digits[40];
-    x = round_to(dtype, x);
-    if (!isfinite(x)) return arena_strdup(arena, non_finite(x));
-    int precision = 1;
-    for (; precision <= 17; precision++) {
-        snprintf(digits, sizeof digits, "%.*e", precision - 1, x);
+    for (int precision = 0; precision <= 16; precision++) {
+        snprintf(digits, sizeof digits, "%.*e", precision, x);
         if (round_to(dtype, strtod(digits, NULL)) == x) break;
     }
+    return arena_strdup(arena, digits);
+}
+
+/* Digits "d.ddde±xx" as Python writes them: positional from 1e-4 until the exponent is `limit`, with a digit
+ * after the point. */
+static char *positional(Arena *arena, const char *digits, int limit) {
     int exponent = atoi(strchr(digits, 'e') + 1);
-    if (exponent >= 16 || exponent < -4) return arena_strdup(arena, digits);
-    int decimals = precision - 1 - exponent;
-    if (decimals < 1) decimals = 1;
-    return arena_printf(arena, "%.*f", decimals, strtod(digits, NULL));
+    if (exponent >= limit || exponent < -4) return arena_strdup(arena, digits);
+    int count = (int)(strchr(digits, 'e') - digits) - (digits[1] == '.');
+    int decimals = count - 1 - exponent;
+    return arena_printf(arena, "%.*f", decimals < 1 ? 1 : decimals, strtod(digits, NULL));
+}
+
+/* `1.500e+02` without the zeros that end the fraction. */
+static char *trimmed(Arena *arena, const char *digits) {
+    const char *e = strchr(digits, 'e');
+    size_t length = (size_t)(e - digits);
+    while (length > 1 && memchr(digits, '.', length) && digits[length - 1] == '0') length--;
+    if (digits[length - 1] == '.') length--;
+    return arena_printf(arena, "%s%s", arena_strndup(arena, digits, length), e);
+}
+
+/* Python's repr for |x|: the fewest digits that read back as the same value of the dtype; or so many digits
+ * as asked for. */
+static char *plain(Arena *arena, DType dtype, double x, int precision) {
+    x = round_to(dtype, x);
+    if (!isfinite(x)) return arena_strdup(arena, non_finite(x));
+    if (precision < 0) return positional(arena, shortest_digits(arena, dtype, x), 16);
+    if (precision == 0) precision = 1;
+    return positional(arena, trimmed(arena, arena_printf(arena, "%.*e", precision - 1, x)), precision - 1);
 }
 
 /* `1234567.5` → `1,234,567.5` */
@@ -84,7 +98,11 @@ static char *with_commas(Arena *arena, const char *text) {
 
 static char *float_digits(Arena *arena, const Spec *spec, DType dtype, double x) {
     int precision = spec->precision < 0 ? 6 : spec->precision;
-    if (!isfinite(x)) return arena_printf(arena, "%s%s", non_finite(x), spec->type == '%' ? "%" : "");
+    if (!isfinite(x)) {
+        bool upper = spec->type && strchr("EFG", spec->type);
+        return arena_printf(arena, "%s%s", upper ? isnan(x) ? "NAN" : "INF" : non_finite(x),
+                            spec->type == '%' ? "%" : "");
+    }
     switch (spec->type) {
     case 'e': return arena_printf(arena, "%.*e", precision, x);
     case 'E': return arena_printf(arena, "%.*E", precision, x);
@@ -96,8 +114,7 @@ static char *float_digits(Arena *arena, const Spec *spec, DType dtype, double x)
     case '%': return arena_printf(arena, "%.*f%%", precision, x * 100);
     default: break;
     }
-    if (spec->precision < 0) return shortest(arena, dtype, x);
-    return arena_printf(arena, "%.*g", precision, x);
+    return plain(arena, dtype, x, spec->precision);
 }
 
 static char *binary_digits(Arena *arena, uint64_t x) {
@@ -115,19 +132,18 @@ static char *int_digits(Arena *arena, const Spec *spec, uint64_t x) {
     case 'o': return arena_printf(arena, "%llo", value);
     case 'x': return arena_printf(arena, "%llx", value);
     case 'X': return arena_printf(arena, "%llX", value);
-    case 'c': return arena_printf(arena, "%c", (int)(value & 0x7f));
     default: return arena_printf(arena, "%llu", value);
     }
 }
 
 /* --- one element */
-static size_t columns(const char *text) {
+size_t columns(const char *text) {
     size_t n = 0;
     for (; *text; text++) n += ((unsigned char)*text & 0xc0) != 0x80;
     return n;
 }
 
-static char *repeat(Arena *arena, char c, size_t n) {
+char *repeat(Arena *arena, char c, size_t n) {
     char *text = arena_alloc(arena, n + 1);
     memset(text, c, n);
     return text;
@@ -169,25 +185,21 @@ static char *format_str(Arena *arena, const Spec *spec, const char *text) {
             if (((unsigned char)text[bytes] & 0xc0) != 0x80 && wanted++ == (size_t)spec->precision) break;
         text = arena_strndup(arena, text, bytes);
     }
-    return padded(arena, spec, "", text, '<');
+    Spec left = *spec;
+    if (left.align == '=') left.align = '<'; /* there is no sign to pad behind */
+    return padded(arena, &left, "", text, '<');
 }
 
-static char *format_element(Arena *arena, const Spec *spec, const Tensor *t, int64_t at) {
+char *format_element(Arena *arena, const Spec *spec, const Tensor *t, int64_t at) {
     if (t->dtype == DTYPE_str) return format_str(arena, spec, t->p[at] ? t->p[at] : "");
     if (t->p) return arena_strdup(arena, "dataset");
-    if (t->dtype == DTYPE_bool && !spec->type) return format_str(arena, spec, t->i[at] ? "true" : "false");
+    if (t->dtype == DTYPE_bool && (!spec->type || spec->type == 's'))
+        return format_str(arena, spec, t->i[at] ? "true" : "false");
     return format_number(arena, spec, t, at);
 }
 
-/* --- tensors: nested brackets, elements right-aligned to the widest, a blank line more for each axis above
- * the second */
-typedef struct {
-    char *at;
-    size_t length, capacity;
-    Arena *arena;
-} Text;
-
-static void append(Text *t, const char *text) {
+/* --- growing texts */
+void append(Text *t, const char *text) {
     size_t n = strlen(text);
     if (t->length + n + 1 > t->capacity) {
         t->capacity = (t->length + n + 1) * 2;
@@ -197,46 +209,6 @@ static void append(Text *t, const char *text) {
     }
     memcpy(t->at + t->length, text, n + 1);
     t->length += n;
-}
-
-static void append_axis(Text *text, const Tensor *t, char *const *elements, uint32_t axis, int64_t *next) {
-    append(text, "[");
-    for (int64_t k = 0; k < t->dims[axis]; k++) {
-        bool innermost = axis + 1 == t->rank;
-        if (k > 0 && innermost) append(text, " ");
-        if (k > 0 && !innermost) {
-            append(text, repeat(text->arena, '\n', t->rank - axis - 1));
-            append(text, repeat(text->arena, ' ', axis + 1));
-        }
-        if (innermost)
-            append(text, elements[(*next)++]);
-        else
-            append_axis(text, t, elements, axis + 1, next);
-    }
-    append(text, "]");
-}
-
-static void append_tensor(Text *text, const Spec *spec, const Tensor *t) {
-    if (t->rank == 0) {
-        append(text, format_element(text->arena, spec, t, 0));
-        return;
-    }
-    if (t->count == 0) {
-        append(text, "[]");
-        return;
-    }
-    char **elements = ARENA_ARRAY(text->arena, char *, t->count);
-    size_t widest = 0;
-    for (int64_t k = 0; k < t->count; k++) {
-        elements[k] = format_element(text->arena, spec, t, k);
-        if (columns(elements[k]) > widest) widest = columns(elements[k]);
-    }
-    for (int64_t k = 0; k < t->count; k++) {
-        const char *blanks = repeat(text->arena, ' ', widest - columns(elements[k]));
-        elements[k] = arena_printf(text->arena, "%s%s", blanks, elements[k]);
-    }
-    int64_t next = 0;
-    append_axis(text, t, elements, 0, &next);
 }
 
 /* --- templates */
@@ -271,7 +243,8 @@ const char *format_template(Arena *arena, const char *text, uint32_t count, cons
         if (brace[0] == '}' || !read_placeholder(arena, &text, &spec)) return NULL;
         *why = "a text has more placeholders than values";
         if (used == count) return NULL;
-        append_tensor(&out, &spec, &args[used++]);
+        const Tensor *t = &args[used++];
+        append(&out, t->rank ? format_tensor(arena, &spec, t) : format_element(arena, &spec, t, 0));
     }
     return out.at;
 }
