@@ -98,10 +98,10 @@ void jit_load(Jit *jit, const char *assembly) {
                  "load");
 }
 
-void *jit_find(Jit *jit, const char *name) {
+JitFunction *jit_find(Jit *jit, const char *name) {
     LLVMOrcExecutorAddress address;
     require_none(LLVMOrcLLJITLookup(jit->lljit, &address, name), name);
-    return (void *)(uintptr_t)address;
+    return (JitFunction *)(uintptr_t)address;
 }
 
 void jit_close(Jit *jit) {

@@ -22,7 +22,8 @@ LLVMValueRef jit_function(Jit *jit, const char *name, const char *signature, boo
 /* Verifies, optimises and loads the module; functions are then found by name. `assembly`: where to also write
  * it, or NULL. */
 void jit_load(Jit *jit, const char *assembly);
-void *jit_find(Jit *jit, const char *name);
+typedef void JitFunction(void); /* of whatever type it has: cast before the call */
+JitFunction *jit_find(Jit *jit, const char *name);
 void jit_close(Jit *jit);
 
 #endif
