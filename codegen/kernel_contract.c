@@ -111,11 +111,37 @@ static LLVMValueRef first_element(Kernel *k, const Strided *operand) {
     return LLVMBuildInBoundsGEP2(k->e->builder, type, base, &offset, 1, "");
 }
 
-/* Computes and stores the kernel's results from `lanes` of the product's. */
-static void epilogue(Emit *e, const Contract *c, const LLVMValueRef *index, LLVMValueRef value,
-                     uint32_t lanes, uint32_t lane_axis, void *user) {
-    (void)e;
-    Kernel *k = user;
+/* --- results: the product's index in the order of each result's axes */
+/* The operand through which a value of the epilogue comes from the product, NULL where it doesn't. */
+static const Value *way_back(const Kernel *k, const Value *value, const Value *product) {
+    const Node *node = value->node;
+    if (!node || value->block != k->body || value == product) return NULL;
+    if (!op_has(node->op, TRAIT_ELEMENTWISE) && node->op != OP_reshape && node->op != OP_permute) return NULL;
+    for (uint32_t i = 0; i < node->operand_count; i++)
+        if (node->operands[i] == product || way_back(k, node->operands[i], product)) return node->operands[i];
+    return NULL;
+}
+
+/* The product's element at `at` as an index of `value`, which is computed from it elementwise and with axes
+ * reordered. */
+static At index_of_result(Kernel *k, const Value *value, const Value *product, const At *at) {
+    const Value *from = way_back(k, value, product);
+    if (!from) return *at;
+    At before = index_of_result(k, from, product, at);
+    if (value->node->op != OP_permute) return before;
+    const Type *type = from->type;
+    AxisSpan spans[MAX_RANK];
+    uint32_t all = (1u << type->rank) - 1;
+    at_spans(k, &before, type->rank, type->dims, all, spans);
+    const Attr *perm = node_attr(value->node, ATTR_perm);
+    At after = at_child(&before);
+    for (uint32_t d = 0; d < perm->count; d++)
+        at_push(&after, spans[perm->ints[d]].size, spans[perm->ints[d]].index);
+    return after;
+}
+
+/* The product's index as it is in its result's shape. */
+static At product_index(Kernel *k, const LLVMValueRef *index, uint32_t lanes, uint32_t lane_axis) {
     const ContractPlan *p = k->plan;
     const Labels *groups[] = {&p->batch, &p->m, &p->n};
     const Type *type = p->node->results[0]->type;
@@ -125,14 +151,29 @@ static void epilogue(Emit *e, const Contract *c, const LLVMValueRef *index, LLVM
         for (uint32_t l = 0; l < groups[g]->count; l++, i++)
             at.index[groups[g]->label[l].axis] =
                 (Index){.base = index[i], .step = lanes > 1 && i == lane_axis};
-    (void)c;
+    return at;
+}
+
+/* Computes and stores the kernel's results from `lanes` of the product's. */
+static void epilogue(Emit *e, const Contract *c, const LLVMValueRef *index, LLVMValueRef value,
+                     uint32_t lanes, uint32_t lane_axis, void *user) {
+    (void)e, (void)c;
+    Kernel *k = user;
+    const Value *product = ((const ContractPlan *)k->plan)->node->results[0];
     const Scope *outer = scope_open(k);
-    const At *kept = at_keep(k, &at);
-    map_put(k->bound, p->node->results[0], value);
+    At at = product_index(k, index, lanes, lane_axis);
+    map_put(k->bound, product, value);
     Node *yield = kernel_yield(k);
+    const At **places = ARENA_ARRAY(k->arena, const At *, yield->operand_count);
     LLVMValueRef *values = ARENA_ARRAY(k->arena, LLVMValueRef, yield->operand_count);
-    for (uint32_t i = 0; i < yield->operand_count; i++) values[i] = value_at(k, yield->operands[i], kept);
-    for (uint32_t i = 0; i < yield->operand_count; i++) store_result(k, i, kept, values[i]);
+    const At *same = at_keep(k, &at);
+    for (uint32_t i = 0; i < yield->operand_count; i++) {
+        At moved = index_of_result(k, yield->operands[i], product, same);
+        bool still = memcmp(&moved, same, sizeof moved) == 0;
+        places[i] = still ? same : at_keep(k, &moved);
+        values[i] = value_at(k, yield->operands[i], places[i]);
+    }
+    for (uint32_t i = 0; i < yield->operand_count; i++) store_result(k, i, places[i], values[i]);
     scope_close(k, outer);
 }
 

@@ -54,9 +54,11 @@ struct FuseNode {
     FuseNodes users, needs;
     Groups homes;
     Group *yielder;
-    Space space;     /* in the group that it joined or opened */
-    bool expanded;   /* some user repeats its elements */
-    uint32_t weight; /* how often an element is computed, at most, where its users are */
+    Space space;       /* in the group that it joined or opened */
+    const Node *frame; /* joined a contraction: the last permute on the way from it, whose axes the value has;
+                          or NULL */
+    bool expanded;     /* some user repeats its elements */
+    uint32_t weight;   /* how often an element is computed, at most, where its users are */
     uint32_t mark;
     bool emitted;
 };

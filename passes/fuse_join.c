@@ -42,6 +42,13 @@ static uint32_t row_split(Fuse *f, const Group *group, const Type *type) {
     return 0;
 }
 
+/* Results of a contraction may be stored with their axes in another order, where the innermost stays: there
+ * lanes lie side by side. */
+static bool keeps_innermost(const Node *permute) {
+    const Attr *perm = node_attr(permute, ATTR_perm);
+    return perm->count > 0 && perm->ints[perm->count - 1] == (int64_t)perm->count - 1;
+}
+
 /* Where in the group's index space a consumer's result lives, NONE if it can't join. `space` is its
  * operands'. */
 static Space space_of_consumer(Fuse *f, const Group *group, const FuseNode *n, Space space) {
@@ -53,6 +60,8 @@ static Space space_of_consumer(Fuse *f, const Group *group, const FuseNode *n, S
         if (group->kind == GROUP_CONTRACT || space == SPACE_ROW) return space;
         return row_split(f, group, type) ? space : SPACE_NONE;
     }
+    if (node->op == OP_permute && group->kind == GROUP_CONTRACT)
+        return keeps_innermost(node) ? space : SPACE_NONE;
     if (node->op != OP_broadcast || space != SPACE_ROW || !group->rows) return SPACE_NONE;
     uint32_t split = row_split(f, group, type);
     const Attr *axes = node_attr(node, ATTR_axes);
@@ -63,14 +72,15 @@ static Space space_of_consumer(Fuse *f, const Group *group, const FuseNode *n, S
     return product(f->ir, type, 0, axes->count) == product(f->ir, type, 0, split) ? SPACE_FULL : SPACE_NONE;
 }
 
-/* The common space of `n`'s operands in the group. */
-static Space space_of_operands(const Group *group, const FuseNode *n) {
+/* The common space of `n`'s operands in the group, and their axes' order. */
+static Space space_of_operands(const Group *group, const FuseNode *n, const Node **frame) {
     Space space = SPACE_NONE;
     for (uint32_t i = 0; i < n->needs.count; i++) {
         const FuseNode *need = n->needs.at[i];
         if (!fuse_is_home(need, group)) continue;
-        if (space != SPACE_NONE && need->space != space) return SPACE_NONE;
+        if (space != SPACE_NONE && (need->space != space || need->frame != *frame)) return SPACE_NONE;
         space = need->space;
+        *frame = need->frame;
     }
     return space;
 }
@@ -83,11 +93,13 @@ static bool consumer_is_cyclic(Fuse *f, const FuseNode *n, const Group *group) {
 }
 
 static bool join_group(Fuse *f, FuseNode *n, Group *group) {
-    Space operands = space_of_operands(group, n);
+    const Node *frame = NULL;
+    Space operands = space_of_operands(group, n, &frame);
     if (operands == SPACE_NONE) return false;
     Space space = space_of_consumer(f, group, n, operands);
     if (space == SPACE_NONE || consumer_is_cyclic(f, n, group)) return false;
     n->space = space;
+    n->frame = n->node->op == OP_permute ? n->node : frame;
     n->yielder = group;
     fuse_add(f, group, n);
     return true;
