@@ -289,7 +289,6 @@ Graph *frontend_compile(const FrontendOptions *options, const char *path) {
     if (!file) return NULL;
     Unit *unit = unit_of(e, file);
     check_defines(e, unit);
-    if (diagnostics_errors(e->diags)) return NULL;
     check_unit(e, unit);
     if (diagnostics_errors(e->diags)) return NULL;
     Graph *graph = lower_unit(e, unit, program_name(e, path));

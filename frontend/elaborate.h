@@ -235,7 +235,7 @@ struct Target {
 
 typedef struct {
     const char *name; /* NULL = positional */
-    Span span;
+    Span span, name_span;
     const AstExpr *expr; /* or … */
     const Val *val;      /* … elaborated already (the left side of a pipe) */
 } Arg;

@@ -116,7 +116,8 @@ static bool unknown_argument(Elab *e, const BuiltinCall *c, const Arg *arg) {
     const char *names[MAX_SLOTS];
     uint32_t count = 0;
     while (count < MAX_SLOTS && (names[count] = param_at(e, c->builtin, count))) count++;
-    Diagnostic *d = diag_report(e->diags, D_UNKNOWN_ARG, arg->span, builtin_what(e, c), arg->name);
+    Diagnostic *d = diag_report(e->diags, D_UNKNOWN_ARG, arg->name ? arg->name_span : arg->span,
+                                builtin_what(e, c), arg->name);
     const char *near = suggest(arg->name, names, count);
     if (near) diag_help(d, "did you mean `%s`?", near);
     return false;
@@ -129,7 +130,7 @@ static bool place_argument(Elab *e, BuiltinCall *c, const Arg *arg, uint32_t *ne
         slot = slot_named(e, b, arg->name);
         if (slot < 0) return unknown_argument(e, c, arg);
         if (c->slot[slot]) {
-            diag_report(e->diags, D_ARG_TWICE, arg->span, arg->name, builtin_what(e, c));
+            diag_report(e->diags, D_ARG_TWICE, arg->name_span, arg->name, builtin_what(e, c));
             return false;
         }
     } else {
@@ -168,8 +169,8 @@ static bool place_arguments(Elab *e, BuiltinCall *c) {
 const Val *builtin_call(Elab *e, const Val *callee, const Args *args, const Ty *expected, Span span) {
     Args all = {0};
     if (callee->builtin.self) {
-        Arg self = {NULL, callee->builtin.object ? callee->builtin.object->span : span, NULL,
-                    callee->builtin.self};
+        Span at = callee->builtin.object ? callee->builtin.object->span : span;
+        Arg self = {NULL, at, at, NULL, callee->builtin.self};
         vec_push(e->arena, &all, self);
     }
     for (uint32_t i = 0; i < args->count; i++) vec_push(e->arena, &all, args->at[i]);

@@ -28,11 +28,12 @@ static bool match_named(Elab *e, const char *what, const AstParam *params, const
             slots[i] = arg;
             return true;
         }
-        Diagnostic *d = diag_report(e->diags, D_ARG_TWICE, arg->span, arg->name, what);
+        Diagnostic *d = diag_report(e->diags, D_ARG_TWICE, arg->name_span, arg->name, what);
         diag_label(d, slots[i]->span, "given here already");
         return false;
     }
-    Diagnostic *d = diag_report(e->diags, D_UNKNOWN_ARG, arg->span, what, arg->name);
+    Diagnostic *d =
+        diag_report(e->diags, D_UNKNOWN_ARG, arg->name ? arg->name_span : arg->span, what, arg->name);
     const char *near = suggest(arg->name, names.at, names.count);
     if (near)
         diag_help(d, "did you mean `%s`?", near);
@@ -78,7 +79,7 @@ bool args_match(Elab *e, const char *what, const AstParam *params, const Args *a
 static Args args_of(Elab *e, const AstArg *arg) {
     Args args = {0};
     for (; arg; arg = arg->next) {
-        Arg one = {arg->name.text, arg->value->span, arg->value, NULL};
+        Arg one = {arg->name.text, arg->value->span, arg->name.span, arg->value, NULL};
         vec_push(e->arena, &args, one);
     }
     return args;
@@ -269,15 +270,26 @@ static void copy_out(Elab *e, const Call *call, const Val *f) {
     diag_help(d, "`var %s` may change, and so may an `inout` parameter", name);
 }
 
+/* The declared type of the result, NULL where there is none. */
+static const Ty *result_type(Elab *e, const Call *call) {
+    if (!call->decl->fn.result) return NULL;
+    const Ty *ty = ty_resolve(e, call->decl->fn.result, call->root, true);
+    if (ty) return ty;
+    Span result = call->decl->fn.result->span;
+    Diagnostic *d = diag_report(e->diags, D_RESULT_SHAPE, call->span, call->decl->name.text);
+    diag_label(d, result, "its result is %s", el_source(e, result));
+    diag_help(d, "declare the type where it is used: `let x: … = …`");
+    return ty_new(e, (Ty){.kind = TY_POISON});
+}
+
 static const Val *signature_result(Elab *e, const Call *call) {
     uint32_t i = 0;
     for (const AstParam *p = call->decl->fn.params; p; p = p->next, i++)
         if (p->inout && call->targets[i])
             target_write(e, call->targets[i], val_fresh(e, ty_of(e, call->values[i]), NULL, call->span),
                          call->span);
-    if (!call->decl->fn.result) return e->unit;
-    const Ty *ty = ty_resolve(e, call->decl->fn.result, call->root, false);
-    return val_fresh(e, ty, NULL, call->span);
+    const Ty *ty = result_type(e, call);
+    return ty ? val_fresh(e, ty, NULL, call->span) : e->unit;
 }
 
 static const Val *call_function(Elab *e, const Val *f, const Args *args, const Ty *expected, Span span) {
@@ -296,7 +308,7 @@ static const Val *call_function(Elab *e, const Val *f, const Args *args, const T
     if (e->checking) return signature_result(e, &call);
     if (recursive(e, decl, f->function.self, span)) return e->poison;
     Frame frame = {.decl = decl, .self = f->function.self, .root = call.root};
-    if (decl->fn.result) frame.result = ty_resolve(e, decl->fn.result, call.root, false);
+    frame.result = result_type(e, &call);
     const Val *v = call_body(e, &frame, span);
     copy_out(e, &call, f);
     return v;
@@ -374,7 +386,7 @@ const Val *el_pipe(Elab *e, const AstExpr *expr, const Ty *expected) {
     const Val *v = el_value(e, left, NULL);
     if (val_poisoned(v)) return v;
     Args args = {0};
-    Arg first = {NULL, left->span, NULL, v};
+    Arg first = {NULL, left->span, {0}, NULL, v};
     vec_push(e->arena, &args, first);
     const AstExpr *callee = right;
     if (right->kind == AST_CALL) {

@@ -97,7 +97,7 @@ static const Val *batch(Elab *e, const Val *d, const Args *args, Span span) {
     for (uint32_t i = 1; i < args->count; i++) {
         const Arg *arg = &args->at[i];
         if (!arg->name || strcmp(arg->name, "drop_last") != 0) {
-            diag_report(e->diags, D_UNKNOWN_ARG, arg->span, "`batch`",
+            diag_report(e->diags, D_UNKNOWN_ARG, arg->name ? arg->name_span : arg->span, "`batch`",
                         arg->name ? arg->name : el_source(e, arg->span));
             return e->poison;
         }

@@ -49,7 +49,7 @@ static bool index_in_range(Elab *e, const Dim *at, const Dim *size, Span span) {
     int64_t i, n;
     if (dim_is_const(at, &i) && dim_is_const(size, &n)) {
         if (i >= 0 && i < n) return true;
-        diag_report(e->diags, D_INDEX_RANGE, span, dim_text(e->ir, at), dim_text(e->ir, size));
+        diag_report(e->diags, D_INDEX_RANGE, span, el_source(e, span), dim_text(e->ir, size));
         return false;
     }
     const Dim *one = dim_const(e->ir, 1);

@@ -174,7 +174,7 @@ static bool step_settings(Elab *e, const Val *opt, const Args *args, const Val *
         const AstParam *p = opt->optimizer.decl->model.params;
         while (p && p->name.text != arg->name) p = p->next, i++;
         if (!p || !arg->name) {
-            diag_report(e->diags, D_UNKNOWN_ARG, arg->span, what,
+            diag_report(e->diags, D_UNKNOWN_ARG, arg->name ? arg->name_span : arg->span, what,
                         arg->name ? arg->name : el_source(e, arg->span));
             return false;
         }

@@ -1,6 +1,8 @@
 /* Scopes and the names in them. A lookup goes outwards through the scopes of the function, then to the fields
  * of the method's model, then to the globals of the module, then to the builtins. */
 #include "frontend/elaborate.h"
+#include "frontend/library.h"
+#include <string.h>
 
 Scope *scope_push(Elab *e) {
     Scope *scope = ARENA_NEW(e->arena, Scope);
@@ -99,10 +101,19 @@ const char *scope_suggest(Elab *e, const char *name) {
     return local || global ? suggest(name, both, 2) : NULL;
 }
 
+static bool is_library_module(const char *name) {
+    for (uint32_t i = 0; i < library_module_count; i++)
+        if (strcmp(library_modules[i].name, name) == 0) return true;
+    return false;
+}
+
 static const Val *unknown_name(Elab *e, AstName name) {
     Diagnostic *d = diag_report(e->diags, D_UNKNOWN_NAME, name.span, name.text);
     const char *near = scope_suggest(e, name.text);
-    if (near) diag_help(d, "did you mean `%s`?", near);
+    if (is_library_module(name.text))
+        diag_help(d, "write `import %s` at the top of the file", name.text);
+    else if (near)
+        diag_help(d, "did you mean `%s`?", near);
     return e->poison;
 }
 

@@ -215,9 +215,33 @@ static const Ty *too_many_axes(Elab *e, Span span) {
     return ty_new(e, (Ty){.kind = TY_POISON});
 }
 
+/* The models and optimizers that a type could name. */
+static void add_decl_names(Elab *e, const Unit *unit, NameList *names) {
+    for (const AstDecl *d = unit ? unit->file->decls : NULL; d; d = d->next)
+        if ((d->kind == AST_MODEL || d->kind == AST_OPTIMIZER) && d->name.text)
+            vec_push(e->arena, names, d->name.text);
+}
+
+static const Ty *unknown_type(Elab *e, const AstType *type, Scope *scope) {
+    static const char *const builtin[] = {"float", "int", "bool",    "string",   "range", "f64",
+                                          "f32",   "f16", "bf16",    "i64",      "i32",   "i16",
+                                          "i8",    "u8",  "dataset", "gradient", "shape"};
+    NameList names = {0};
+    for (uint32_t i = 0; i < sizeof builtin / sizeof *builtin; i++) vec_push(e->arena, &names, builtin[i]);
+    while (scope->parent) scope = scope->parent;
+    add_decl_names(e, scope->unit, &names);
+    Diagnostic *d = diag_report(e->diags, D_UNKNOWN_TYPE, type->name.span, type->name.text);
+    const char *near = suggest(type->name.text, names.at, names.count);
+    if (near) diag_help(d, "did you mean `%s`?", near);
+    return ty_new(e, (Ty){.kind = TY_POISON});
+}
+
 static const Ty *resolve_tensor(Elab *e, Resolving *r, const AstType *type) {
     DType dtype;
-    if (!dtype_of_name(e, type->name.text, &dtype)) dtype = e->options->float_type;
+    if (!dtype_of_name(e, type->name.text, &dtype)) {
+        r->failed = true;
+        return r->quiet ? NULL : unknown_type(e, type, r->scope);
+    }
     const Dim *dims[MAX_RANK];
     uint32_t rank = 0;
     for (const AstIndex *d = type->dims; d; d = d->next) {
@@ -261,17 +285,6 @@ static const Ty *resolve_parts(Elab *e, Resolving *r, const AstType *type) {
     return ty_new(e, ty);
 }
 
-static const Ty *unknown_type(Elab *e, const AstType *type) {
-    static const char *const names[] = {"float", "int", "bool",    "string",   "range", "f64",
-                                        "f32",   "f16", "bf16",    "i64",      "i32",   "i16",
-                                        "i8",    "u8",  "dataset", "gradient", "shape"};
-    Diagnostic *d = diag_report(e->diags, D_UNKNOWN_TYPE, type->name.span, type->name.text);
-    const char *near = suggest(type->name.text, names, sizeof names / sizeof *names);
-    if (!near) near = scope_suggest(e, type->name.text);
-    if (near) diag_help(d, "did you mean `%s`?", near);
-    return ty_new(e, (Ty){.kind = TY_POISON});
-}
-
 static const Val *named_decl(Elab *e, const AstType *type, Scope *scope) {
     Found found;
     AstName first = type->module.text ? type->module : type->name;
@@ -303,7 +316,7 @@ static const Ty *resolve_named(Elab *e, const AstType *type, Scope *scope) {
         if (strcmp(name, "shape") == 0) return ty_new(e, (Ty){.kind = TY_TUPLE});
     }
     const Val *v = named_decl(e, type, scope);
-    if (!v) return unknown_type(e, type);
+    if (!v) return unknown_type(e, type, scope);
     if (v->kind == VAL_POISON) return ty_new(e, (Ty){.kind = TY_POISON});
     bool model = v->decl.decl->kind == AST_MODEL;
     return ty_new(e,
