@@ -105,9 +105,19 @@ static void sweep_outwards(Autodiff *ad, Builder *b, Adjoints *adjoints) {
         sweep(ad, b, inner->prev, NULL, adjoints);
 }
 
+static bool is_x(const Autodiff *ad, const Value *value) {
+    for (uint32_t k = 1; k < ad->grad->operand_count; k++)
+        if (ad->grad->operands[k] == value) return true;
+    return false;
+}
+
+/* A carried value that is itself differentiated by is taken as it is in this iteration; any other has a
+ * history that matters. */
 static void check_earlier(Autodiff *ad, const Adjoints *adjoints) {
-    for (uint32_t k = 0; k < ad->earlier.count && !ad->failed; k++)
-        if (adjoint_get(adjoints, ad->earlier.at[k])) report_earlier(ad, ad->earlier.at[k]);
+    for (uint32_t k = 0; k < ad->earlier.count && !ad->failed; k++) {
+        const Value *carried = ad->earlier.at[k];
+        if (adjoint_get(adjoints, carried) && !is_x(ad, carried)) report_earlier(ad, carried);
+    }
 }
 
 static void differentiate(Autodiff *ad, Node *grad) {

@@ -513,6 +513,40 @@ static Value *by_history(Case *c, Value **x) {
     return next;
 }
 
+/* A loop that shuffles the dataset whose length it reads. */
+static Value *by_dataset(Case *c, Value **x) {
+    Builder *b = &c->b;
+    *x = scalar(c, 0, 1);
+    const Type *column = type_scalar(b->graph->ir, DTYPE_u8);
+    Attr attrs[] = {attr_str(ATTR_format, intern(ir_strings(b->graph->ir), "idx")),
+                    attr_types(ATTR_types, 1, &column)};
+    Value *init[] = {build_node(b, OP_data_open, 0, NULL, 2, attrs)->results[0], *x};
+    b->loc = (Loc){"a.nn", 3, 9};
+    Node *loop = build_for(b, build_int(b, 0), build_int(b, 4), 2, init);
+    Builder in = body_of(b, loop, 0);
+    Value *data = param(&in, 1), *seed = build_int(&in, 1);
+    Value *length = build_node(&in, OP_data_len, 1, &data, 0, NULL)->results[0];
+    Value *shuffled =
+        build_node(&in, OP_data_shuffle, 3, (Value *[]){data, seed, length}, 0, NULL)->results[0];
+    Value *next[] = {shuffled, mul(&in, param(&in, 2), build_cast(&in, length, DTYPE_f64))};
+    build_yield(&in, 2, next);
+    return loop->results[1];
+}
+
+static Value *by_file(Case *c, Value **x) {
+    Builder *b = &c->b;
+    *x = scalar(c, 0, 1);
+    Node *loop = build_for(b, build_int(b, 0), build_int(b, 4), 1, x);
+    Builder in = body_of(b, loop, 0);
+    const char *name = intern(ir_strings(b->graph->ir), "w");
+    Attr attrs[] = {attr_strs(ATTR_names, 1, &name), attr_types(ATTR_types, 1, &(*x)->type)};
+    Value *path = build_text(&in, "weights");
+    in.loc = (Loc){"a.nn", 3, 9};
+    Value *next = mul(&in, param(&in, 1), build_node(&in, OP_load, 1, &path, 2, attrs)->results[0]);
+    build_yield(&in, 1, &next);
+    return loop->results[0];
+}
+
 static void expect(BuildRefused *build, const char *code, const char *words) {
     Arena *arena = arena_new();
     char *text;
@@ -524,9 +558,11 @@ static void expect(BuildRefused *build, const char *code, const char *words) {
     arena_free(arena);
 }
 
-Test(autodiff, says_where_the_chain_broke) {
+Test(autodiff, says_what_has_no_derivative_and_where) {
     expect(by_cast, "E0501", "a conversion to i64 has no derivative");
     expect(by_argmax, "E0501", "no gradient flows through `argmax`");
     expect(unrelated, "E0501", "nothing that it is computed from depends on it");
+    expect(by_dataset, "E0504", "the loop changes it here");
+    expect(by_file, "E0503", "the file may hold something else when the gradient is computed");
     expect(by_history, "E0502", "is carried from one iteration to the next here");
 }
