@@ -50,7 +50,7 @@ void tensor_copy_strided(const Tensor *in, int64_t offset, const int64_t *stride
 bool index_next(uint32_t rank, const int64_t *dims, int64_t *index);
 
 /* --- dtypes */
-int64_t wrap(DType dtype, uint64_t value);  /* the value mod 2^width in the dtype's range; bools: != 0 */
+int64_t wrap(DType dtype, uint64_t value); /* the value mod 2^width in the dtype's range; bools: != 0 */
 double unit_roundoff(DType dtype);
 double accumulator_roundoff(DType dtype); /* of what sums of `dtype` are accumulated in */
 double largest_finite(DType dtype);
