@@ -258,26 +258,36 @@ const Val *builtin_full(Elab *e, BuiltinCall *c) {
     return type ? val_of(e, build_like(&b, x, type)) : e->poison;
 }
 
+/* 0, 1, … of a length. */
+static Value *counted(Elab *e, BuiltinCall *c, const Dim *n) {
+    Builder b = el_builder(e, c->span);
+    return build_iota(&b, type_tensor(e->ir, DTYPE_i64, 1, &n), 0);
+}
+
 const Val *builtin_range(Elab *e, BuiltinCall *c) {
-    const Dim *lo = dim_const(e->ir, 0), *hi = dim_of(e, c->slot[0], c->span_of[0]);
-    if (c->slot[1]) {
-        lo = hi;
-        hi = dim_of(e, c->slot[1], c->span_of[1]);
-    }
-    const Dim *n = lo && hi ? dim_sub(e->ir, hi, lo) : NULL;
     int64_t constant;
+    if (!c->slot[1]) {
+        const Dim *n = dim_of(e, c->slot[0], c->span_of[0]);
+        if (!n) return e->poison;
+        if (dim_is_const(n, &constant) && constant < 0) n = dim_const(e->ir, 0);
+        return val_of(e, counted(e, c, n));
+    }
+    for (uint32_t i = 0; i < 2; i++)
+        if (!val_is_int(c->slot[i])) return refuse_argument(e, c, i, "int");
+    const Val *length = op_binary(e, AST_SUB, c->slot[1], c->span_of[1], c->slot[0], c->span_of[0], c->span);
+    const Dim *n = dim_of(e, length, c->span);
     if (!n) return e->poison;
     if (dim_is_const(n, &constant) && constant < 0) n = dim_const(e->ir, 0);
     if (!dim_is_const(n, &constant) && !dim_at_least(n, 0)) {
         Builder b = el_builder(e, c->span);
-        Value *args[2] = {build_size(&b, lo), build_size(&b, hi)};
+        Value *args[2] = {val_value(e, c->slot[0], c->span), val_value(e, c->slot[1], c->span)};
         runtime_check(e, build_binary(&b, OP_le, args[0], args[1]), "the range {}..{} runs backwards", 2,
                       args, c->span);
     }
+    Value *iota = counted(e, c, n);
     Builder b = el_builder(e, c->span);
-    Value *iota = build_iota(&b, type_tensor(e->ir, DTYPE_i64, 1, &n), 0);
-    if (dim_is(lo, 0)) return val_of(e, iota);
-    return val_of(e, build_binary(&b, OP_add, iota, build_like(&b, build_size(&b, lo), iota->type)));
+    Value *low = build_cast(&b, val_value(e, c->slot[0], c->span_of[0]), DTYPE_i64);
+    return val_of(e, build_binary(&b, OP_add, iota, build_like(&b, low, iota->type)));
 }
 
 /* bool[…, classes]: true at the class's place. */

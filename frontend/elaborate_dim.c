@@ -9,16 +9,41 @@ static const Dim *known_symbol(Elab *e, const Value *value) {
     return NULL;
 }
 
-static const Dim *symbol_for(Elab *e, Value *value, Span span) {
-    const Dim *dim = known_symbol(e, value);
-    if (dim) return dim;
+static const Dim *new_symbol(Elab *e, Value *value, Span span) {
     Builder b = el_builder(e, span);
-    const char *name = value->name ? value->name : "n";
-    dim = build_symbol(&b, build_cast(&b, value, DTYPE_i64), name);
+    const Dim *dim = build_symbol(&b, build_cast(&b, value, DTYPE_i64), value->name ? value->name : "n");
     SymbolUse *use = ARENA_NEW(e->arena, SymbolUse);
     *use = (SymbolUse){map_get(e->symbols, value), e->block, dim};
     map_put(e->symbols, value, use);
     return dim;
+}
+
+/* How deep arithmetic is looked through: `2 * n` is twice the symbol of n wherever it is computed. */
+enum { MAX_ARITHMETIC = 6 };
+
+static const Dim *symbol_for(Elab *e, Value *value, Span span, int depth) {
+    value = value_resolve(value);
+    const Dim *dim = known_symbol(e, value);
+    const Node *node = value->node;
+    if (dim) return dim;
+    if (!node || value->type->dtype != DTYPE_i64 || depth == MAX_ARITHMETIC)
+        return new_symbol(e, value, span);
+    if (node->op == OP_const) return dim_const(e->ir, node_int(node, ATTR_ivalue));
+    if (node->op == OP_size) return node_dim(node, ATTR_dim);
+    /* A difference of two unknowns may well be a size where neither is one. */
+    bool constant =
+        node->operand_count == 2 && node->operands[1]->node && node->operands[1]->node->op == OP_const;
+    bool through = node->op == OP_add || node->op == OP_mul ||
+                   (constant && (node->op == OP_sub || node->op == OP_floordiv));
+    if (!through) return new_symbol(e, value, span);
+    const Dim *a = symbol_for(e, node->operands[0], span, depth + 1),
+              *b = symbol_for(e, node->operands[1], span, depth + 1);
+    dim = node->op == OP_add   ? dim_add(e->ir, a, b)
+          : node->op == OP_mul ? dim_mul(e->ir, a, b)
+          : node->op == OP_sub ? dim_sub(e->ir, a, b)
+          : dim_is(b, 0)       ? NULL
+                               : dim_floordiv(e->ir, a, b);
+    return dim ? dim : new_symbol(e, value, span);
 }
 
 const Dim *dim_of(Elab *e, const Val *v, Span span) {
@@ -32,7 +57,7 @@ const Dim *dim_of(Elab *e, const Val *v, Span span) {
     if (v->kind == VAL_NUMBER) return dim_const(e->ir, v->number.integer);
     if (v->tensor.dim) return v->tensor.dim;
     if (v->tensor.known) return dim_const(e->ir, (int64_t)v->tensor.number);
-    return symbol_for(e, v->tensor.value, span);
+    return symbol_for(e, v->tensor.value, span, 0);
 }
 
 static const Dim *binary_dim(Elab *e, const AstExpr *expr, Scope *scope) {
