@@ -26,7 +26,7 @@ typedef struct {
     bool exact;    /* never used for less than its bound; so nothing has to be masked or repeated */
 } Variant;
 
-enum { MAX_VARIANTS = 6 };
+enum { MAX_VARIANTS = 6, PACK_STEPS = 8 };
 
 typedef struct {
     Variant at[MAX_VARIANTS]; /* by rising bound */
@@ -49,6 +49,8 @@ typedef struct {
     Size block_column, block_end;                      /* this block of columns */
     LLVMValueRef row, row_count, column, column_count; /* this tile: its place, and how much of it exists */
     const Variant *row_variant, *column_variant;
+    LLVMValueRef pack_from; /* steps of k being packed, of a single k axis */
+    Size pack_count;
     LLVMValueRef tile_a[CONTRACT_MAX_ROWS]; /* first element of each row of A in this block of k */
 } Where;
 
@@ -336,7 +338,16 @@ static void pack_rows(Emit *e, void *user) {
                   .k_count = p->k.count,
                   .rows = at->row_variant->tile,
                   .k = at->k};
+    TileAxis part = at->k[0];
     for (uint32_t r = 0; r < pack.rows; r++) pack.row[r] = row_pointer(e, at, r);
+    if (p->k.count == 1) {
+        LLVMValueRef place = multiply(e, at->pack_from, emit_i64(e, pack.rows));
+        LLVMValueRef offset = multiply(e, at->pack_from, part.a.value);
+        pack.target = vector_at(e, p->element, pack.target, place);
+        for (uint32_t r = 0; r < pack.rows; r++) pack.row[r] = vector_at(e, p->memory, pack.row[r], offset);
+        part.extent = at->pack_count;
+        pack.k = &part;
+    }
     pack.contiguous =
         at->row_variant->exact && (rows->count == 0 || (rows->count == 1 && size_is(rows->at[0].a, 1)));
     pack_a(e, &pack);
@@ -383,6 +394,23 @@ static void each_row_tile(Emit *e, Where *at, LoopBody *body) {
     emit_loop(e, at->row_from.value, at->row_to.value, at->p->plan.rows, "rows", body, at);
 }
 
+static void pack_some_steps(Emit *e, LLVMValueRef from, void *user) {
+    Where *at = user;
+    Size left = size_sub(e, at->k[0].extent, size_run_time(from));
+    at->pack_from = from;
+    at->pack_count = size_min(e, left, size_known(e, PACK_STEPS));
+    each_row_tile(e, at, pack_row_body);
+}
+
+/* A few steps of k at a time for all rows: neighbouring tiles share the lines of A, which must not be gone
+ * before they are used. */
+static void pack_all_rows(Emit *e, Where *at) {
+    if (at->p->k.count == 1)
+        emit_loop(e, emit_i64(e, 0), at->k[0].extent.value, PACK_STEPS, "steps", pack_some_steps, at);
+    else
+        each_row_tile(e, at, pack_row_body);
+}
+
 /* --- blocks */
 static void pack_block(Emit *e, Where *at) {
     const Product *p = at->p;
@@ -421,7 +449,7 @@ static void depth_body(Emit *e, LLVMValueRef from, void *user) {
         at->a_block = multiply(e, from, k->at[0].a.value);
         at->b_block = multiply(e, from, k->at[0].b.value);
     }
-    if (at->packed_a) each_row_tile(e, at, pack_row_body);
+    if (at->packed_a) pack_all_rows(e, at);
     if (block)
         emit_loop(e, at->column_from.value, at->column_to.value, block, "block", column_body, at);
     else

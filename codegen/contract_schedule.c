@@ -98,7 +98,13 @@ static double touch_cost(const Target *target, const ContractShape *shape, const
     double block = shape->depth > PACKED_DEPTH ? a / depth * (double)PACKED_DEPTH : a;
     double panels = (double)assumed(shape->columns) / (plan->vectors * plan->lanes);
     bool stays = block * shape->bytes < target->l2_bytes / 2;
-    return 0.3 * (b + (stays || panels < 1 ? a : a * panels));
+    /* Short pieces of rows keep prefetchers from running ahead. */
+    double piece = (double)assumed(shape->columns) * shape->memory_bytes;
+    if (shape->b_column == 1 && shape->b_depth > shape->columns) b *= 1 + 512 / piece;
+    double near = 0.3, far = 1;
+    double a_cost =
+        (a * shape->bytes > target->l2_bytes / 2 ? far : near) * (stays || panels < 1 ? a : a * panels);
+    return a_cost + (b * shape->bytes > target->l2_bytes / 2 ? far : near) * b;
 }
 
 /* Half cycles by which an epilogue is slower whose lanes aren't neighbours in memory. */
@@ -183,7 +189,7 @@ static ContractShape part_of(const ContractShape *shape, int64_t row_pieces, int
 /* Time with 1, 2, 4, … threads that take chunks in turn, each counted by what it would be at best. */
 static double time_of(double chunk, int64_t chunks) {
     double time = 0;
-    for (int64_t threads = 1; threads <= MAX_PIECES; threads *= 2)
+    for (int64_t threads = 1; threads <= MAX_PIECES / 2; threads *= 2)
         time += chunk * (double)(div_up(chunks, threads) * threads);
     return time;
 }
