@@ -5,6 +5,7 @@
  * tensor computations have no home and stay as they are.
  *
  *   fuse.c         the pass: collects a block, runs the steps
+ *   fuse_contract.c   before all: contractions take over the order of axes that they are read in
  *   fuse_join.c    step 1, forwards: reductions, contractions and scatters open groups; what consumes them
  * joins fuse_inline.c  step 2, backwards: every other node goes into its consumers, or opens a loop
  *   fuse_graph.c   who uses and needs whom; no group may need itself
@@ -95,6 +96,7 @@ bool fuse_store_is_cyclic(Fuse *f, FuseNode *n, Group *group);
 uint32_t fuse_cost(Op op);
 
 /* --- the steps */
+void fuse_reorder_contracts(PassContext *context, Graph *graph);
 void fuse_join(Fuse *f);
 void fuse_inline(Fuse *f);
 void fuse_build(Fuse *f);
