@@ -2,7 +2,6 @@
  *
  * for each product of the chunk:
  *     for each block of k:
- *         pack the rows of A, if the schedule says so
  *         for each block of columns:
  *             pack the block of B, if the schedule says so
  *             for each tile of rows, for each panel of columns:
@@ -26,7 +25,7 @@ typedef struct {
     bool exact;    /* never used for less than its bound; so nothing has to be masked or repeated */
 } Variant;
 
-enum { MAX_VARIANTS = 6, PACK_STEPS = 8 };
+enum { MAX_VARIANTS = 6 };
 
 typedef struct {
     Variant at[MAX_VARIANTS]; /* by rising bound */
@@ -40,7 +39,7 @@ typedef struct {
     LLVMValueRef index[PRODUCT_MAX_AXES];
     Size row_from, row_to, column_from, column_to;     /* of the chunk */
     LLVMValueRef a, b;                                 /* of this product, at k = 0 */
-    LLVMValueRef packed_a, packed_b;                   /* scratch, or NULL */
+    LLVMValueRef packed_b;                             /* scratch, or NULL */
     LLVMValueRef sums;                                 /* buffer of accumulators */
     Size sums_stride;                                  /* its elements a row */
     bool blocked;                                      /* is k in blocks? */
@@ -49,8 +48,6 @@ typedef struct {
     Size block_column, block_end;                      /* this block of columns */
     LLVMValueRef row, row_count, column, column_count; /* this tile: its place, and how much of it exists */
     const Variant *row_variant, *column_variant;
-    LLVMValueRef pack_from; /* steps of k being packed, of a single k axis */
-    Size pack_count;
     LLVMValueRef tile_a[CONTRACT_MAX_ROWS]; /* first element of each row of A in this block of k */
 } Where;
 
@@ -141,14 +138,14 @@ static void emit_epilogue(Emit *e, Epilogue *epilogue, LLVMValueRef row_count) {
 }
 
 /* --- one tile */
-static LLVMTypeRef a_type(const Where *at) { return at->packed_a ? at->p->element : at->p->memory; }
 static LLVMTypeRef b_type(const Where *at) { return at->packed_b ? at->p->element : at->p->memory; }
 
-/* Strides of the packed block along k: of the innermost axis `unit`, of the others what lies inside them. */
-static void packed_strides(Emit *e, const Where *at, Tile *tile, bool of_b, int64_t unit) {
-    Size stride = size_known(e, unit);
+/* Strides of the packed block along k: of the innermost axis a panel's width, of the others what lies inside
+ * them. */
+static void packed_strides(Emit *e, const Where *at, Tile *tile) {
+    Size stride = size_known(e, panel_width(at->p));
     for (uint32_t i = tile->k_count; i-- > 0;) {
-        *(of_b ? &tile->k[i].b : &tile->k[i].a) = stride;
+        tile->k[i].b = stride;
         stride = size_mul(e, stride, at->k[i].extent);
     }
 }
@@ -201,14 +198,13 @@ static void multiply_tile(Emit *e, void *user) {
                  .vectors = at->column_variant->tile,
                  .lanes = lanes,
                  .element = p->element,
-                 .a_memory = a_type(at),
+                 .a_memory = p->memory,
                  .b_memory = b_type(at),
                  .b = tile_b(e, at),
                  .k_count = p->k.count};
     memcpy(tile.k, at->k, sizeof tile.k);
     memcpy(tile.a, at->tile_a, sizeof tile.a);
-    if (at->packed_a) packed_strides(e, at, &tile, false, tile.rows);
-    if (at->packed_b) packed_strides(e, at, &tile, true, panel_width(p));
+    if (at->packed_b) packed_strides(e, at, &tile);
     set_masks(e, at, &tile);
     for (uint32_t i = 0; i < tile.rows * tile.vectors; i++)
         tile.sum[i] = at->blocked ? vector_load(e, p->element,
@@ -322,41 +318,8 @@ static LLVMValueRef row_pointer(Emit *e, const Where *at, uint32_t r) {
     return vector_at(e, p->memory, at->a, add(e, product_offset(e, &p->rows, false, row), at->a_block));
 }
 
-/* Where this tile's rows are packed: tiles follow each other. */
-static LLVMValueRef packed_rows(Emit *e, const Where *at) {
-    LLVMValueRef place = multiply(e, sub(e, at->row, at->row_from.value), block_depth(e, at).value);
-    return vector_at(e, at->p->element, at->packed_a, place);
-}
-
-static void pack_rows(Emit *e, void *user) {
-    Where *at = user;
-    const Product *p = at->p;
-    const ProductAxes *rows = &p->rows;
-    PackA pack = {.memory = p->memory,
-                  .element = p->element,
-                  .target = packed_rows(e, at),
-                  .k_count = p->k.count,
-                  .rows = at->row_variant->tile,
-                  .k = at->k};
-    TileAxis part = at->k[0];
-    for (uint32_t r = 0; r < pack.rows; r++) pack.row[r] = row_pointer(e, at, r);
-    if (p->k.count == 1) {
-        LLVMValueRef place = multiply(e, at->pack_from, emit_i64(e, pack.rows));
-        LLVMValueRef offset = multiply(e, at->pack_from, part.a.value);
-        pack.target = vector_at(e, p->element, pack.target, place);
-        for (uint32_t r = 0; r < pack.rows; r++) pack.row[r] = vector_at(e, p->memory, pack.row[r], offset);
-        part.extent = at->pack_count;
-        pack.k = &part;
-    }
-    pack.contiguous =
-        at->row_variant->exact && (rows->count == 0 || (rows->count == 1 && size_is(rows->at[0].a, 1)));
-    pack_a(e, &pack);
-}
-
 static void load_rows(Emit *e, Where *at) {
-    for (uint32_t r = 0; r < at->row_variant->tile; r++)
-        at->tile_a[r] = at->packed_a ? vector_at(e, at->p->element, packed_rows(e, at), emit_i64(e, r))
-                                     : row_pointer(e, at, r);
+    for (uint32_t r = 0; r < at->row_variant->tile; r++) at->tile_a[r] = row_pointer(e, at, r);
 }
 
 static void panel_body(Emit *e, LLVMValueRef column, void *user) {
@@ -381,34 +344,11 @@ static void tile_row(Emit *e, void *user) {
     emit_loop(e, at->block_column.value, at->block_end.value, panel_width(at->p), "panel", panel_body, at);
 }
 
-static void at_row(Emit *e, LLVMValueRef row, Where *at, VariantBody *body) {
+static void row_body(Emit *e, LLVMValueRef row, void *user) {
+    Where *at = user;
     at->row = row;
     at->row_count = minimum(e, sub(e, at->row_to.value, row), emit_i64(e, at->p->plan.rows));
-    each_variant(e, &at->row_variants, at->row_count, &at->row_variant, body, at);
-}
-
-static void row_body(Emit *e, LLVMValueRef row, void *user) { at_row(e, row, user, tile_row); }
-static void pack_row_body(Emit *e, LLVMValueRef row, void *user) { at_row(e, row, user, pack_rows); }
-
-static void each_row_tile(Emit *e, Where *at, LoopBody *body) {
-    emit_loop(e, at->row_from.value, at->row_to.value, at->p->plan.rows, "rows", body, at);
-}
-
-static void pack_some_steps(Emit *e, LLVMValueRef from, void *user) {
-    Where *at = user;
-    Size left = size_sub(e, at->k[0].extent, size_run_time(from));
-    at->pack_from = from;
-    at->pack_count = size_min(e, left, size_known(e, PACK_STEPS));
-    each_row_tile(e, at, pack_row_body);
-}
-
-/* A few steps of k at a time for all rows: neighbouring tiles share the lines of A, which must not be gone
- * before they are used. */
-static void pack_all_rows(Emit *e, Where *at) {
-    if (at->p->k.count == 1)
-        emit_loop(e, emit_i64(e, 0), at->k[0].extent.value, PACK_STEPS, "steps", pack_some_steps, at);
-    else
-        each_row_tile(e, at, pack_row_body);
+    each_variant(e, &at->row_variants, at->row_count, &at->row_variant, tile_row, at);
 }
 
 /* --- blocks */
@@ -436,7 +376,7 @@ static void column_body(Emit *e, LLVMValueRef column, void *user) {
     if (block)
         at->block_end = size_min(e, size_add(e, at->block_column, size_known(e, block)), at->column_to);
     if (at->packed_b) pack_block(e, at);
-    each_row_tile(e, at, row_body);
+    emit_loop(e, at->row_from.value, at->row_to.value, at->p->plan.rows, "rows", row_body, at);
 }
 
 /* One block of k, from `from` steps of the outermost k axis on. */
@@ -449,7 +389,6 @@ static void depth_body(Emit *e, LLVMValueRef from, void *user) {
         at->a_block = multiply(e, from, k->at[0].a.value);
         at->b_block = multiply(e, from, k->at[0].b.value);
     }
-    if (at->packed_a) pack_all_rows(e, at);
     if (block)
         emit_loop(e, at->column_from.value, at->column_to.value, block, "block", column_body, at);
     else
@@ -531,27 +470,22 @@ static Size aligned(Emit *e, const Product *p, Size elements) {
 
 static void take_memory(Emit *e, Where *at) {
     const Product *p = at->p;
-    Size none = size_known(e, 0), a = none, b = none, sums = none;
-    Size rows = size_round_up(e, chunk_rows(e, p), p->plan.rows);
-    if (p->plan.pack_a) a = aligned(e, p, size_mul(e, depth_together(e, p), rows));
+    Size b = size_known(e, 0), sums = b,
+         bytes = size_known(e, (int64_t)LLVMABISizeOfType(e->layout, p->element));
     if (p->plan.pack_b) b = aligned(e, p, size_mul(e, depth_together(e, p), columns_together(e, p)));
-    if (at->blocked) sums = size_mul(e, rows, chunk_columns(e, p));
-    at->sums_stride = at->blocked ? chunk_columns(e, p) : size_known(e, panel_width(p));
-    if (!at->blocked)
-        at->sums = emit_alloca(
-            e,
-            LLVMArrayType2(emit_lanes(p->element, p->plan.lanes), (uint64_t)p->plan.rows * p->plan.vectors),
-            "sums");
-    Size elements = size_add(e, size_add(e, a, b), sums);
-    if (size_is(elements, 0)) return;
-    Size bytes = size_mul(e, elements, size_known(e, (int64_t)LLVMABISizeOfType(e->layout, p->element)));
-    LLVMTypeRef type;
-    LLVMValueRef function = emit_runtime(e, "nn_scratch", &type);
-    LLVMValueRef arguments[] = {e->rt, bytes.value};
-    LLVMValueRef scratch = LLVMBuildCall2(e->builder, type, function, arguments, 2, "scratch");
-    if (p->plan.pack_a) at->packed_a = scratch;
-    if (p->plan.pack_b) at->packed_b = vector_at(e, p->element, scratch, a.value);
-    if (at->blocked) at->sums = vector_at(e, p->element, scratch, size_add(e, a, b).value);
+    if (at->blocked) {
+        at->sums_stride = chunk_columns(e, p);
+        sums = size_mul(e, chunk_rows(e, p), at->sums_stride);
+    } else {
+        LLVMTypeRef vector = emit_lanes(p->element, p->plan.lanes);
+        at->sums_stride = size_known(e, panel_width(p));
+        at->sums = emit_alloca(e, LLVMArrayType2(vector, (uint64_t)p->plan.rows * p->plan.vectors), "sums");
+    }
+    if (!p->plan.pack_b && !at->blocked) return;
+    LLVMValueRef arguments[] = {e->rt, size_mul(e, size_add(e, b, sums), bytes).value};
+    LLVMValueRef scratch = emit_runtime_call(e, "nn_scratch", 2, arguments);
+    if (p->plan.pack_b) at->packed_b = scratch;
+    if (at->blocked) at->sums = vector_at(e, p->element, scratch, b.value);
 }
 
 /* --- chunks */

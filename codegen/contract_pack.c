@@ -1,4 +1,4 @@
-/* Packing of operands for the micro-kernel. */
+/* Packing of B for the micro-kernel. */
 #include "codegen/contract_pack.h"
 #include "codegen/vector.h"
 #include <assert.h>
@@ -11,7 +11,6 @@ typedef void KBody(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset)
 struct KWalk {
     const TileAxis *k;
     uint32_t k_count;
-    bool of_b;
     KBody *body;
     const void *user;
     /* the state of the walk */
@@ -25,8 +24,8 @@ static void walk_step(Emit *e, LLVMValueRef i, void *user) {
     KWalk *outer = user;
     KWalk inner = *outer;
     const TileAxis *axis = &outer->k[outer->level];
-    LLVMValueRef stride = outer->of_b ? axis->b.value : axis->a.value;
-    inner.offset = LLVMBuildNSWAdd(e->builder, outer->offset, LLVMBuildNSWMul(e->builder, i, stride, ""), "");
+    inner.offset =
+        LLVMBuildNSWAdd(e->builder, outer->offset, LLVMBuildNSWMul(e->builder, i, axis->b.value, ""), "");
     LLVMValueRef scaled = LLVMBuildNSWMul(e->builder, outer->flat, axis->extent.value, "");
     inner.flat = LLVMBuildNSWAdd(e->builder, scaled, i, "");
     inner.level++;
@@ -44,10 +43,9 @@ static void walk_level(Emit *e, KWalk *walk) {
     walk->body(e, walk, flat, walk->offset);
 }
 
-static void walk_k(Emit *e, const TileAxis *k, uint32_t count, bool of_b, KBody *body, const void *user) {
+static void walk_k(Emit *e, const TileAxis *k, uint32_t count, KBody *body, const void *user) {
     LLVMValueRef zero = emit_i64(e, 0);
-    KWalk walk = {
-        .k = k, .k_count = count, .of_b = of_b, .body = body, .user = user, .flat = zero, .offset = zero};
+    KWalk walk = {.k = k, .k_count = count, .body = body, .user = user, .flat = zero, .offset = zero};
     walk_level(e, &walk);
 }
 
@@ -67,9 +65,11 @@ static LLVMValueRef add(Emit *e, LLVMValueRef a, LLVMValueRef b) {
 /* --- B: one group of vectors, side by side */
 typedef struct {
     const PackB *pack;
-    LLVMValueRef source, target;    /* the group's first column, at k = 0 */
-    uint32_t vectors;               /* of a contiguous group */
-    LLVMValueRef mask;              /* of a contiguous group of one vector: columns that exist, or NULL */
+    LLVMValueRef source, target; /* the group's first column, at k = 0 */
+    uint32_t vectors;            /* of a contiguous group */
+    LLVMValueRef columns,
+        depth;         /* if not NULL: copy panels up to this column, each so many steps of k long */
+    LLVMValueRef mask; /* of a contiguous group of one vector: columns that exist, or NULL */
     LLVMValueRef column[MAX_LANES]; /* otherwise: the offset of each lane's column */
     LLVMValueRef flat, offset;      /* the place in k */
 } Group;
@@ -79,23 +79,46 @@ static LLVMValueRef target_at(Emit *e, const Group *g, LLVMValueRef flat) {
     return vector_at(e, g->pack->element, g->target, row);
 }
 
-static void copy_step(Emit *e, LLVMValueRef i, void *user) {
-    const Group *g = user;
+/* A row of a contiguous group. */
+typedef struct {
+    const Group *group;
+    LLVMValueRef from, to;
+} CopyRow;
+
+static void copy_vectors(Emit *e, const CopyRow *row) {
+    const Group *g = row->group;
     const PackB *pack = g->pack;
-    TileAxis axis = innermost(e, pack->k, pack->k_count);
-    LLVMValueRef from =
-        vector_at(e, pack->memory, g->source, add(e, g->offset, multiply(e, i, axis.b.value)));
-    LLVMValueRef to = target_at(e, g, add(e, g->flat, i));
     for (uint32_t v = 0; v < g->vectors; v++) {
         LLVMValueRef place = emit_i64(e, (int64_t)v * pack->lanes);
-        LLVMValueRef at = vector_at(e, pack->memory, from, place), value;
+        LLVMValueRef at = vector_at(e, pack->memory, row->from, place), value;
         if (g->mask)
             value = vector_load_masked(e, pack->memory, at, g->mask);
         else
             value = vector_load(e, pack->memory, at, pack->lanes);
         value = tile_convert(e, pack->element, value);
-        vector_store(e, value, vector_at(e, pack->element, to, place));
+        vector_store(e, value, vector_at(e, pack->element, row->to, place));
     }
+}
+
+static void copy_panel(Emit *e, LLVMValueRef column, void *user) {
+    CopyRow row = *(const CopyRow *)user;
+    const Group *g = row.group;
+    row.from = vector_at(e, g->pack->memory, row.from, column);
+    row.to = vector_at(e, g->pack->element, row.to, multiply(e, column, g->depth));
+    copy_vectors(e, &row);
+}
+
+/* Along the row through all panels: memory is read in order. */
+static void copy_step(Emit *e, LLVMValueRef i, void *user) {
+    const Group *g = user;
+    const PackB *pack = g->pack;
+    TileAxis axis = innermost(e, pack->k, pack->k_count);
+    LLVMValueRef offset = add(e, g->offset, multiply(e, i, axis.b.value));
+    CopyRow row = {g, vector_at(e, pack->memory, g->source, offset), target_at(e, g, add(e, g->flat, i))};
+    if (g->columns)
+        emit_loop(e, emit_i64(e, 0), g->columns, pack->width, "panel", copy_panel, &row);
+    else
+        copy_vectors(e, &row);
 }
 
 static void copy_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset) {
@@ -229,22 +252,27 @@ static void strided_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef o
 }
 
 /* --- B: all groups */
-static void pack_group(Emit *e, const PackB *pack, LLVMValueRef column, uint32_t vectors, bool partial) {
-    Size k_total = size_known(e, 1);
-    for (uint32_t i = 0; i < pack->k_count; i++) k_total = size_mul(e, k_total, pack->k[i].extent);
+static Size total_depth(Emit *e, const PackB *pack) {
+    Size depth = size_known(e, 1);
+    for (uint32_t i = 0; i < pack->k_count; i++) depth = size_mul(e, depth, pack->k[i].extent);
+    return depth;
+}
+
+/* One vector's columns. */
+static void pack_group(Emit *e, const PackB *pack, LLVMValueRef column, bool partial) {
     LLVMValueRef width = emit_i64(e, pack->width);
     LLVMValueRef within = LLVMBuildURem(e->builder, column, width, "");
     LLVMValueRef panel = LLVMBuildNSWSub(e->builder, column, within, "");
-    LLVMValueRef place = add(e, multiply(e, panel, k_total.value), within);
+    LLVMValueRef place = add(e, multiply(e, panel, total_depth(e, pack).value), within);
     Group g = {.pack = pack,
                .source = pack->source,
-               .vectors = vectors,
+               .vectors = 1,
                .target = vector_at(e, pack->element, pack->target, place)};
     if (size_is(pack->column_stride, 1)) {
         LLVMValueRef left = LLVMBuildNSWSub(e->builder, pack->columns.value, column, "");
         if (partial && pack->lanes > 1) g.mask = vector_first_lanes(e, left, pack->lanes);
         g.source = vector_at(e, pack->memory, pack->source, column);
-        walk_k(e, pack->k, pack->k_count, true, copy_body, &g);
+        walk_k(e, pack->k, pack->k_count, copy_body, &g);
         return;
     }
     /* Lanes beyond the last column read the last one again: what they hold is never used. */
@@ -254,56 +282,32 @@ static void pack_group(Emit *e, const PackB *pack, LLVMValueRef column, uint32_t
         if (partial) at = size_min(e, at, last);
         g.column[lane] = multiply(e, at.value, pack->column_stride.value);
     }
-    walk_k(e, pack->k, pack->k_count, true, strided_body, &g);
+    walk_k(e, pack->k, pack->k_count, strided_body, &g);
 }
 
-static void whole_panel(Emit *e, LLVMValueRef column, void *user) {
-    const PackB *pack = user;
-    pack_group(e, pack, column, pack->width / pack->lanes, false);
+static void whole_panels(Emit *e, const PackB *pack, Size columns) {
+    Group g = {.pack = pack,
+               .source = pack->source,
+               .target = pack->target,
+               .vectors = pack->width / pack->lanes,
+               .columns = columns.value,
+               .depth = total_depth(e, pack).value};
+    if (!size_is(columns, 0)) walk_k(e, pack->k, pack->k_count, copy_body, &g);
 }
 
-static void whole_vector(Emit *e, LLVMValueRef column, void *user) { pack_group(e, user, column, 1, false); }
+static void whole_vector(Emit *e, LLVMValueRef column, void *user) { pack_group(e, user, column, false); }
 
-static void partial_vector(Emit *e, LLVMValueRef column, void *user) { pack_group(e, user, column, 1, true); }
+static void partial_vector(Emit *e, LLVMValueRef column, void *user) { pack_group(e, user, column, true); }
 
 void pack_b(Emit *e, PackB *pack) {
     assert(pack->lanes <= MAX_LANES);
     LLVMValueRef from = emit_i64(e, 0);
     if (size_is(pack->column_stride, 1)) {
         Size panels = size_mul(e, size_div(e, pack->columns, pack->width), size_known(e, pack->width));
-        emit_loop(e, from, panels.value, pack->width, "panel", whole_panel, pack);
+        whole_panels(e, pack, panels);
         from = panels.value;
     }
     Size vectors = size_mul(e, size_div(e, pack->columns, pack->lanes), size_known(e, pack->lanes));
     emit_loop(e, from, vectors.value, pack->lanes, "group", whole_vector, pack);
     emit_loop(e, vectors.value, pack->columns.value, pack->lanes, "group", partial_vector, pack);
 }
-
-/* --- A */
-typedef struct {
-    const PackA *pack;
-    LLVMValueRef flat, offset;
-} Rows;
-
-static void rows_step(Emit *e, LLVMValueRef i, void *user) {
-    const Rows *rows = user;
-    const PackA *pack = rows->pack;
-    TileAxis axis = innermost(e, pack->k, pack->k_count);
-    LLVMValueRef offset = add(e, rows->offset, multiply(e, i, axis.a.value));
-    LLVMValueRef place = multiply(e, add(e, rows->flat, i), emit_i64(e, pack->rows));
-    LLVMValueRef to = vector_at(e, pack->element, pack->target, place);
-    uint32_t lanes = pack->contiguous ? pack->rows : 1;
-    for (uint32_t r = 0; r < pack->rows; r += lanes) {
-        LLVMValueRef from = vector_at(e, pack->memory, pack->row[r], offset);
-        LLVMValueRef value = tile_load(e, pack->memory, pack->element, from, lanes);
-        vector_store(e, value, vector_at(e, pack->element, to, emit_i64(e, r)));
-    }
-}
-
-static void rows_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset) {
-    Rows rows = {.pack = walk->user, .flat = flat, .offset = offset};
-    TileAxis axis = innermost(e, walk->k, walk->k_count);
-    emit_loop(e, emit_i64(e, 0), axis.extent.value, 1, "rows", rows_step, &rows);
-}
-
-void pack_a(Emit *e, const PackA *pack) { walk_k(e, pack->k, pack->k_count, false, rows_body, pack); }

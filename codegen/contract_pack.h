@@ -1,4 +1,4 @@
-/* Packing: copies blocks of A and B into the order in which the micro-kernel reads them, converted to the
+/* Packing: copies blocks of B into the order in which the micro-kernel reads them, converted to the
  * accumulator's type. */
 #ifndef CODEGEN_CONTRACT_PACK_H
 #define CODEGEN_CONTRACT_PACK_H
@@ -17,17 +17,5 @@ typedef struct {
 } PackB;
 
 void pack_b(Emit *e, PackB *pack);
-
-/* Rows of A as [K][rows]. */
-typedef struct {
-    LLVMTypeRef memory, element;
-    LLVMValueRef row[CONTRACT_MAX_ROWS]; /* each row's first element */
-    bool contiguous;                     /* rows are neighbours in memory */
-    LLVMValueRef target;
-    uint32_t k_count, rows;
-    const TileAxis *k; /* its strides a */
-} PackA;
-
-void pack_a(Emit *e, const PackA *pack);
 
 #endif

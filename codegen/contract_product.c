@@ -103,7 +103,6 @@ static int64_t inner_depth(const ProductAxes *k) {
 
 static ContractShape shape_of(Emit *e, const Product *p) {
     Size zero = size_known(e, 0);
-    const ProductAxis *row = p->rows.count ? &p->rows.at[p->rows.count - 1] : NULL;
     const ProductAxis *k = p->k.count ? &p->k.at[p->k.count - 1] : NULL;
     return (ContractShape){
         .outer = known_or(p->outer_count),
@@ -111,7 +110,6 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .columns = known_or(p->column.extent),
         .depth = known_or(p->depth),
         .depth_inner = inner_depth(&p->k),
-        .a_row = known_or(row ? row->a : zero),
         .a_depth = known_or(k ? k->a : zero),
         .b_column = p->column.extent.known && p->column.extent.constant == 1 ? 1 : known_or(p->column.b),
         .b_depth = known_or(k ? k->b : zero),

@@ -9,6 +9,7 @@ enum {
     MAX_PIECES = 16,         /* that rows, columns, or both together are cut into */
     TILE_OVERHEAD = 60,      /* half cycles to start and store a tile */
     PACKED_DEPTH = 384,      /* steps of k that a packed block holds */
+    COPIED_COLUMNS = 256,    /* that are packed together */
     DIRECT_DEPTH = 1024,     /* the same where B is read where it lies */
     PAGE = 4096,             /* strides that are multiples of it collide in the caches */
 };
@@ -71,23 +72,12 @@ static bool should_pack_b(const ContractShape *shape) {
            collides(shape->b_depth, shape->memory_bytes);
 }
 
-static bool should_pack_a(const ContractShape *shape) {
-    if (shape->a_depth == 1 || shape->a_depth == 0) return false;
-    return assumed(shape->columns) >= 128 && assumed(shape->depth) > 32 &&
-           shape->a_depth >= PAGE / 4 / shape->memory_bytes;
-}
-
 /* Half cycles to pack all of B: copied where columns are contiguous, transposed by shuffles where k is, else
  * gathered. */
 static double pack_b_cost(const ContractShape *shape) {
     double elements = (double)assumed(shape->columns) * (double)assumed(shape->depth);
     if (shape->b_column == 1) return 0.25 * elements;
     return (shape->b_depth == 1 && shape->bytes >= 4 ? 0.6 : 3.0) * elements;
-}
-
-static double pack_a_cost(const ContractShape *shape) {
-    double elements = (double)assumed(shape->rows) * (double)assumed(shape->depth);
-    return (shape->a_row == 1 ? 0.6 : 2.0) * elements;
 }
 
 /* Half cycles to bring the operands near: both once, A again for each panel if the second level doesn't hold
@@ -146,10 +136,9 @@ static double cost_of(const Target *target, const ContractShape *shape, Contract
     if (choose_dot(target, shape, plan))
         return cost + dot_cost(shape, plan) + touch_cost(target, shape, plan);
     plan->lanes = choose_lanes(target, shape);
-    plan->pack_b = should_pack_b(shape), plan->pack_a = should_pack_a(shape);
+    plan->pack_b = should_pack_b(shape);
     cost += choose_tile(target, shape, plan) + touch_cost(target, shape, plan);
     if (plan->pack_b) cost += pack_b_cost(shape);
-    if (plan->pack_a) cost += pack_a_cost(shape);
     return cost;
 }
 
@@ -175,6 +164,8 @@ static void choose_blocks(const Target *target, const ContractShape *shape, Cont
     /* A packed panel is used while it is near; so is one of a B that the second level doesn't hold. */
     bool large = (double)depth * (double)assumed(shape->columns) * shape->bytes > target->l2_bytes / 2;
     if (plan->pack_b || large) plan->column_block = panel;
+    /* A B with contiguous rows is packed from longer pieces of these. */
+    if (plan->pack_b && shape->b_column == 1) plan->column_block = max64(COPIED_COLUMNS / panel, 1) * panel;
 }
 
 /* --- chunks */
@@ -243,9 +234,8 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
 
 void contract_schedule_print(FILE *out, const ContractSchedule *plan) {
     if (plan->dot_lanes) fprintf(out, "dot products by %u, ", plan->dot_lanes);
-    fprintf(out, "tile %ux%ux%u%s%s, depth block %" PRId64 ", column block %" PRId64, plan->rows,
-            plan->vectors, plan->lanes, plan->pack_a ? ", pack A" : "", plan->pack_b ? ", pack B" : "",
-            plan->depth_block, plan->column_block);
+    fprintf(out, "tile %ux%ux%u%s, depth block %" PRId64 ", column block %" PRId64, plan->rows, plan->vectors,
+            plan->lanes, plan->pack_b ? ", pack B" : "", plan->depth_block, plan->column_block);
     fprintf(out, ", chunks of %" PRId64 " products, %" PRId64 " rows, %" PRId64 " columns\n",
             plan->chunk_outer, plan->chunk_rows, plan->chunk_columns);
 }
