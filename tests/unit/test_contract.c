@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* Elements that an operand needs: 1 + the greatest offset. */
 static int64_t span(const ProductCase *c, int operand) {
@@ -96,6 +98,23 @@ static void describe(const ProductCase *c, char *text, size_t size) {
     }
 }
 
+/* Memory that ends where a page ends that can't be read: a load beyond an operand stops the test. */
+typedef struct {
+    char *base;
+    size_t size;
+} Guarded;
+
+static void *guarded(Guarded *memory, size_t bytes) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), used = (bytes + page - 1) / page * page;
+    memory->size = used + page;
+    memory->base = mmap(NULL, memory->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cr_assert(memory->base != MAP_FAILED);
+    cr_assert(mprotect(memory->base + used, page, PROT_NONE) == 0);
+    return memory->base + used - bytes;
+}
+
+static void unguard(Guarded *memory) { munmap(memory->base, memory->size); }
+
 /* The compiled kernel for this case's sizes: exact, stored once each, whatever the order of chunks. */
 static void run_case(Jit *jit, const ProductCase *c) {
     char text[512];
@@ -103,9 +122,9 @@ static void run_case(Jit *jit, const ProductCase *c) {
     int64_t spans[3] = {span(c, 0), span(c, 1), span(c, 2)};
     int64_t sizes[4 * CASE_MAX_AXES + 1];
     describe(c, text, sizeof text);
-    /* Operands end where their allocation ends, so that the sanitizers and valgrind see reads beyond it. */
-    void *a = malloc((size_t)spans[0] * dtype_bytes(c->dtype)),
-         *b = malloc((size_t)spans[1] * dtype_bytes(c->dtype));
+    Guarded memory[2];
+    void *a = guarded(&memory[0], (size_t)spans[0] * dtype_bytes(c->dtype));
+    void *b = guarded(&memory[1], (size_t)spans[1] * dtype_bytes(c->dtype));
     uint64_t *result = calloc((size_t)spans[2], sizeof *result);
     int64_t *x = random_operand(c, a, spans[0], &random), *y = random_operand(c, b, spans[1], &random);
     int64_t *expected = calloc((size_t)spans[2], sizeof *expected);
@@ -123,7 +142,8 @@ static void run_case(Jit *jit, const ProductCase *c) {
         cr_assert(want == got, "%s: element %" PRId64 " is %" PRId64 ", expected %" PRId64, text, i, got,
                   want);
     }
-    free(a), free(b), free(result), free(x), free(y), free(expected), free(area.memory);
+    unguard(&memory[0]), unguard(&memory[1]), free(result), free(x), free(y), free(expected),
+        free(area.memory);
 }
 
 static void check_on(const ProductCase *c, int optimize, const char *cpu) {
@@ -152,7 +172,8 @@ static void check_sizes(DType dtype, bool a_transposed, bool b_transposed, const
     }
     /* What is contiguous is known to be. */
     ProductCase probe = product_case(dtype, 1, 7, 7, 7, a_transposed, b_transposed);
-    for (uint32_t i = 0; i < 4; i++) c.axis[i].a = probe.axis[i].a, c.axis[i].b = probe.axis[i].b, c.axis[i].c = probe.axis[i].c;
+    for (uint32_t i = 0; i < 4; i++)
+        c.axis[i].a = probe.axis[i].a, c.axis[i].b = probe.axis[i].b, c.axis[i].c = probe.axis[i].c;
     for (uint32_t i = 0; i < 4; i++) c.axis[i].strides = c.axis[i].a != 1 && c.axis[i].b != 1;
     c.axis[3].strides = true;
     c.run_time_results = true;
