@@ -50,8 +50,9 @@ struct Group {
 struct FuseNode {
     Node *node;
     uint32_t position; /* in the block */
-    bool tensor;       /* goes into a kernel */
-    bool external;     /* its result is read by something that is no kernel */
+    bool dead;
+    bool tensor;   /* goes into a kernel */
+    bool external; /* its result is read by something that is no kernel */
     FuseNodes users, needs;
     Groups homes;
     Group *yielder;

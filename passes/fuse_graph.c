@@ -76,6 +76,32 @@ static FuseNode *collect_node(Fuse *f, Node *node) {
     return n;
 }
 
+static void forget_user(FuseNode *used, const FuseNode *user) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < used->users.count; i++)
+        if (used->users.at[i] != user) used->users.at[kept++] = used->users.at[i];
+    used->users.count = kept;
+}
+
+/* What nobody reads must not be the reason for a group. */
+static void drop_dead(Fuse *f) {
+    FuseNodes live = {0};
+    for (uint32_t i = f->nodes.count; i-- > 0;) {
+        FuseNode *n = f->nodes.at[i];
+        if (!n->tensor || n->external || n->users.count > 0) continue;
+        for (uint32_t k = 0; k < n->needs.count; k++) forget_user(n->needs.at[k], n);
+        node_remove(n->node);
+        n->node->scratch = NULL;
+        n->dead = true;
+    }
+    for (uint32_t i = 0; i < f->nodes.count; i++) {
+        if (f->nodes.at[i]->dead) continue;
+        f->nodes.at[i]->position = live.count;
+        vec_push(f->arena, &live, f->nodes.at[i]);
+    }
+    f->nodes = live;
+}
+
 void fuse_collect(Fuse *f, Block *block) {
     f->block = block;
     f->symbols = map_new(f->arena);
@@ -90,6 +116,7 @@ void fuse_collect(Fuse *f, Block *block) {
         link_use(f, n, effect);
         effect = n;
     }
+    drop_dead(f);
 }
 
 Group *fuse_root(Group *group) {

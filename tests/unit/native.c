@@ -136,11 +136,10 @@ static void rt_load(void *rt, const void *loc, const char *path, int32_t count, 
             write_element(&tensors[i], k, (uint64_t)i << 32 | (uint64_t)k, run->special);
 }
 
-static bool same_float(double got, double want, double error, bool bf16) {
-    if (isnan(want)) return isnan(got);
+static bool same_float(double got, double want, double error) {
     if (isnan(error) || isinf(error)) return true;
+    if (isnan(want)) return isnan(got);
     if (got == want) return true;
-    (void)bf16;
     if (isinf(want) || isinf(got) || isnan(got)) return false;
     return fabs(got - want) <= error;
 }
@@ -148,7 +147,7 @@ static bool same_float(double got, double want, double error, bool bf16) {
 static void compare(Run *run, const RtTensor *got, const Tensor *want, int32_t number) {
     for (int64_t k = 0; k < want->count && !run->wrong; k++) {
         double error = want->error ? want->error[k] : 0;
-        if (want->f && !same_float(read_element(got, k), want->f[k], error, got->dtype == DTYPE_bf16))
+        if (want->f && !same_float(read_element(got, k), want->f[k], error))
             run->wrong = arena_printf(run->arena, "output %d element %lld: %.17g, not %.17g (± %g)", number,
                                       (long long)k, read_element(got, k), want->f[k], error);
         if (want->i && read_integer(got, k) != want->i[k] &&
