@@ -21,32 +21,24 @@ static void variables(Elab *e, Bindings *out) {
 }
 
 /* --- branches */
-typedef struct {
-    const Val *value;
-    bool maybe_unset;
-} Saved;
 
 struct Branch {
     Node *node;
     Block *outer;
     Bindings bindings;
-    Saved *before, *after; /* after: of the first branch */
+    const Val **before, **after; /* after: of the first branch */
     VEC(Value *) yields[2];
     Span span;
 };
 
-static Saved *save(Elab *e, const Bindings *bindings) {
-    Saved *saved = ARENA_ARRAY(e->arena, Saved, bindings->count);
-    for (uint32_t i = 0; i < bindings->count; i++)
-        saved[i] = (Saved){bindings->at[i]->value, bindings->at[i]->maybe_unset};
+static const Val **save(Elab *e, const Bindings *bindings) {
+    const Val **saved = ARENA_ARRAY(e->arena, const Val *, bindings->count);
+    for (uint32_t i = 0; i < bindings->count; i++) saved[i] = bindings->at[i]->value;
     return saved;
 }
 
-static void restore(const Bindings *bindings, const Saved *saved) {
-    for (uint32_t i = 0; i < bindings->count; i++) {
-        bindings->at[i]->value = saved[i].value;
-        bindings->at[i]->maybe_unset = saved[i].maybe_unset;
-    }
+static void restore(const Bindings *bindings, const Val *const *saved) {
+    for (uint32_t i = 0; i < bindings->count; i++) bindings->at[i]->value = saved[i];
 }
 
 Branch *branch_new(Elab *e, Value *condition, Span span) {
@@ -172,21 +164,17 @@ static const Val *filler(Elab *e, Branch *branch, int which, const Val *like) {
     return zero;
 }
 
-static void merge_binding(Elab *e, Branch *branch, Binding *b, Saved x, Saved y) {
-    b->maybe_unset = x.maybe_unset || y.maybe_unset || !x.value != !y.value;
-    if (!x.value && !y.value) {
-        b->value = NULL;
-        return;
-    }
-    const Val *a = x.value ? x.value : filler(e, branch, 0, y.value);
-    const Val *c = y.value ? y.value : filler(e, branch, 1, x.value);
-    const Val *merged = merge(e, branch, a, c);
+/* Only what a function returns can be there on one way and not on the other. */
+static void merge_binding(Elab *e, Branch *branch, Binding *b, const Val *x, const Val *y) {
+    b->value = NULL;
+    if (!x && !y) return;
+    const Val *merged = merge(e, branch, x ? x : filler(e, branch, 0, y), y ? y : filler(e, branch, 1, x));
     b->value = merged ? merged : e->poison;
 }
 
 const Val *branch_join(Elab *e, Branch *branch, const Val *then, const Val *otherwise, Span then_span,
                        Span else_span) {
-    Saved *second = save(e, &branch->bindings);
+    const Val **second = save(e, &branch->bindings);
     if (branch->after == branch->before && e->block == branch->node->blocks[0]) {
         branch->after = second; /* only the first was entered */
         second = branch->before;
@@ -231,7 +219,7 @@ typedef struct {
     Node *node;
     Block *outer, *body;
     Bindings bindings;
-    Saved *before;
+    const Val **before;
     uint32_t *leaves; /* of each binding */
     ValList initial;  /* all leaves */
     VEC(Value *) inits, params;
@@ -278,8 +266,8 @@ static void loop_enter(Elab *e, Loop *loop, Op op, Value *lo, Value *hi, const A
     choose_carried(e, loop, syntax);
     ValList *lists = ARENA_ARRAY(e->arena, ValList, loop->bindings.count);
     for (uint32_t i = 0; i < loop->bindings.count; i++) {
-        if (!loop->before[i].value) continue;
-        val_leaves(e, loop->before[i].value, &lists[i]);
+        if (!loop->before[i]) continue;
+        val_leaves(e, loop->before[i], &lists[i]);
         loop->leaves[i] = lists[i].count;
         for (uint32_t k = 0; k < lists[i].count; k++)
             vec_push(e->arena, &loop->inits, leaf_value(e, lists[i].at[k], loop->span));
@@ -298,8 +286,7 @@ static void loop_enter(Elab *e, Loop *loop, Op op, Value *lo, Value *hi, const A
     e->block = loop->body;
     Walk walk = {.loop = loop};
     for (uint32_t i = 0; i < loop->bindings.count; i++)
-        if (loop->before[i].value)
-            loop->bindings.at[i]->value = val_map(e, loop->before[i].value, enter_leaf, &walk);
+        if (loop->before[i]) loop->bindings.at[i]->value = val_map(e, loop->before[i], enter_leaf, &walk);
 }
 
 /* Which leaves did the body change? Fills `next` with what it leaves in them. */
@@ -366,9 +353,7 @@ static void loop_leave(Elab *e, Loop *loop) {
     for (uint32_t i = 0; i < loop->bindings.count; i++) {
         Binding *binding = loop->bindings.at[i];
         bool poisoned = binding->value && val_poisoned(binding->value);
-        binding->maybe_unset = loop->before[i].maybe_unset;
-        binding->value =
-            loop->before[i].value ? val_map(e, loop->before[i].value, replace_leaf, &walk) : NULL;
+        binding->value = loop->before[i] ? val_map(e, loop->before[i], replace_leaf, &walk) : NULL;
         if (poisoned) binding->value = e->poison;
     }
 }

@@ -117,19 +117,11 @@ static const Val *unknown_name(Elab *e, AstName name) {
     return e->poison;
 }
 
-static const Val *unset_name(Elab *e, AstName name, const Binding *b) {
-    Diagnostic *d = diag_report(e->diags, D_UNSET, name.span, name.text);
-    diag_label(d, b->span, "declared here without a value");
-    if (b->maybe_unset) diag_note(d, "it is set on some ways to this place, but not on all");
-    return e->poison;
-}
-
 const Val *scope_read(Elab *e, AstName name) {
     Found found;
     if (!scope_find(e, e->scope, name.text, &found)) return unknown_name(e, name);
     if (found.self) return found.self->value->model.fields[found.field];
     if (!found.binding) return found.global;
-    if (!found.binding->value || found.binding->maybe_unset) return unset_name(e, name, found.binding);
     return found.binding->value;
 }
 

@@ -44,23 +44,8 @@ void bind_pattern(Elab *e, const AstPattern *pattern, const Val *v, bool is_muta
     val_name(e, v, pattern->name.text);
 }
 
-static void declare_unset(Elab *e, const AstStmt *stmt) {
-    const AstPattern *pattern = stmt->let.pattern;
-    if (!pattern->type || !pattern->name.text) {
-        diag_report(e->diags, D_NO_INIT, pattern->span,
-                    pattern->name.text ? pattern->name.text : "the pattern");
-        return;
-    }
-    Binding *b = scope_declare(e, pattern->name, NULL, true);
-    b->type = ty_resolve(e, pattern->type, e->scope, false);
-}
-
 static void let_stmt(Elab *e, const AstStmt *stmt) {
     const AstPattern *pattern = stmt->let.pattern;
-    if (!stmt->let.value) {
-        declare_unset(e, stmt);
-        return;
-    }
     const Ty *expected = pattern->type ? ty_resolve(e, pattern->type, e->scope, true) : NULL;
     const Val *v = el_value(e, stmt->let.value, expected);
     bind_pattern(e, pattern, v, stmt->kind == AST_VAR, stmt->let.value->span);
@@ -96,7 +81,7 @@ static const Ty *target_type(Elab *e, const Target *place) {
     for (uint32_t i = 0; i < place->count; i++)
         if (place->steps[i].kind == STEP_SELECT) return NULL;
     if (place->count == 0 && place->root->type) return place->root->type;
-    return place->root->value && !place->root->maybe_unset ? ty_of(e, target_read(e, place)) : NULL;
+    return ty_of(e, target_read(e, place));
 }
 
 static void assign_stmt(Elab *e, const AstStmt *stmt) {
@@ -224,7 +209,6 @@ static void return_stmt(Elab *e, const AstStmt *stmt) {
         diag_report(e->diags, D_NO_RETURN, stmt->span, frame->decl->name.text, ty_text(e, frame->result));
         frame->value->value = e->poison;
     }
-    frame->value->maybe_unset = false;
     frame->returned->value = val_bool(e, true);
 }
 
