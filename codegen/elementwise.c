@@ -1,5 +1,6 @@
 /* Elementwise operations on registers: one function an operation, for a scalar or a vector of any element
- * type. */
+ * type. No fast-math flag anywhere: multiply and add are fused only where the generator says so (products), so
+ * every level of optimisation gives the same bits. */
 #include "codegen/elementwise.h"
 #include "codegen/math.h"
 #include <assert.h>
@@ -75,18 +76,11 @@ static LLVMValueRef int_like(Emit *e, LLVMTypeRef type, int64_t value) {
                       vector ? LLVMGetVectorSize(type) : 1);
 }
 
-/* Products may be fused with sums: one rounding instead of two. */
-static LLVMValueRef contracted(LLVMValueRef value) {
-    if (LLVMIsAInstruction(value) && LLVMCanValueUseFastMathFlags(value))
-        LLVMSetFastMathFlags(value, LLVMFastMathAllowContract);
-    return value;
-}
-
 LLVMValueRef emit_combine(Emit *e, Op op, DType dtype, LLVMValueRef x, LLVMValueRef y) {
     LLVMBuilderRef b = e->builder;
     bool real = dtype_is_float(dtype), is_int = dtype_class(dtype) == CLASS_INT;
-    if (op == OP_add) return real ? contracted(LLVMBuildFAdd(b, x, y, "")) : LLVMBuildAdd(b, x, y, "");
-    if (op == OP_mul) return real ? contracted(LLVMBuildFMul(b, x, y, "")) : LLVMBuildMul(b, x, y, "");
+    if (op == OP_add) return real ? LLVMBuildFAdd(b, x, y, "") : LLVMBuildAdd(b, x, y, "");
+    if (op == OP_mul) return real ? LLVMBuildFMul(b, x, y, "") : LLVMBuildMul(b, x, y, "");
     if (op == OP_max) return intrinsic2(e, real ? "llvm.maximum" : is_int ? "llvm.smax" : "llvm.umax", x, y);
     if (op == OP_min) return intrinsic2(e, real ? "llvm.minimum" : is_int ? "llvm.smin" : "llvm.umin", x, y);
     if (op == OP_or) return LLVMBuildOr(b, x, y, "");
@@ -219,7 +213,7 @@ static LLVMValueRef op_or(const Elementwise *o) { return LLVMBuildOr(o->b, o->in
 static LLVMValueRef op_div(const Elementwise *o) { return LLVMBuildFDiv(o->b, o->in[0], o->in[1], ""); }
 
 static LLVMValueRef op_sub(const Elementwise *o) {
-    return is_float(o) ? contracted(LLVMBuildFSub(o->b, o->in[0], o->in[1], ""))
+    return is_float(o) ? LLVMBuildFSub(o->b, o->in[0], o->in[1], "")
                        : LLVMBuildSub(o->b, o->in[0], o->in[1], "");
 }
 
@@ -286,8 +280,8 @@ static LLVMValueRef op_floordiv(const Elementwise *o) {
 
 static LLVMValueRef op_mod(const Elementwise *o) {
     if (!is_float(o)) return int_mod(o);
-    LLVMValueRef whole = contracted(LLVMBuildFMul(o->b, float_floordiv(o), o->in[1], ""));
-    return contracted(LLVMBuildFSub(o->b, o->in[0], whole, ""));
+    LLVMValueRef whole = LLVMBuildFMul(o->b, float_floordiv(o), o->in[1], "");
+    return LLVMBuildFSub(o->b, o->in[0], whole, "");
 }
 
 /* --- integer powers by squaring, a bit of the exponent a turn */

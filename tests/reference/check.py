@@ -80,6 +80,21 @@ def tests(build, tools):
         for step, (a, b) in enumerate(zip(got, expected)):
             require(f"loss of step {step + 1}", abs(a - b) / abs(b), tolerance)
 
+    def levels():
+        """The same losses, to the last bit, at every level of optimisation."""
+        curves = set()
+        with tempfile.TemporaryDirectory() as work:
+            for level in range(4):
+                program = f"{work}/mlp{level}"
+                tools.must([tools.nnc(build), "build", f"-O{level}", str(here / "mlp.nn"), "-o", program])
+                out, _ = tools.must([program, f"--images={here}/mlp-images.gz", f"--labels={here}/mlp-labels.gz",
+                                     f"--input={here}/mlp-in.safetensors", "--epochs=2"])
+                curves.add(out)
+        if len(curves) != 1:
+            raise tools.Failure("losses differ between levels of optimisation")
+    if build == "release":
+        yield f"reference/levels {build}", levels
+
     for test, f32, f64 in ((layers, 1e-5, 1e-10), (optimizers, 1e-4, 1e-10), (mlp, 1e-3, 1e-9)):
         yield f"reference/{test.__name__} f32 {build}", lambda test=test, f32=f32: test("f32", f32)
         yield f"reference/{test.__name__} f64 {build}", lambda test=test, f64=f64: test("f64", f64)
