@@ -2,8 +2,30 @@
 #include "frontend/elaborate_builtin.h"
 
 /* --- views */
-/* The place of the one `-1` among the sizes of a reshape, which is worked out from the rest. */
-static bool infer_size(Elab *e, BuiltinCall *c, const Type *type, uint32_t rank, const Dim **dims) {
+/* Could two sizes that can't be proved equal be equal, depending on whether a division comes out even? */
+static bool hangs_on_division(Elab *e, const Dim *a, const Dim *b) {
+    const Dim *difference = dim_sub(e->ir, a, b);
+    const DimTerm *terms;
+    uint32_t count = difference ? dim_terms(difference, &terms) : 0;
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < terms[i].count; k++)
+            if (!terms[i].atoms[k].symbol) return true;
+    return false;
+}
+
+static bool refuse_reshape(Elab *e, BuiltinCall *c, const Type *type, uint32_t rank, const Dim **dims,
+                           const Dim *made) {
+    Diagnostic *d =
+        diag_report(e->diags, D_RESHAPE, c->span, type_text_nn(e, type), shape_text(e, rank, dims));
+    diag_note(d, "%s has %s elements, and the new shape %s", type_text_nn(e, type),
+              dim_text(e->ir, type_elements(e->ir, type)), dim_text(e->ir, made));
+    return false;
+}
+
+/* Works the one `-1` among the sizes of a reshape out from the rest. `made`: how many elements the new shape
+ * has. */
+static bool infer_size(Elab *e, BuiltinCall *c, const Type *type, uint32_t rank, const Dim **dims,
+                       const Dim **made) {
     const Dim *known = dim_const(e->ir, 1), *total = type_elements(e->ir, type);
     uint32_t open = rank;
     for (uint32_t i = 0; i < rank; i++) {
@@ -12,37 +34,42 @@ static bool infer_size(Elab *e, BuiltinCall *c, const Type *type, uint32_t rank,
         else
             known = known ? dim_mul(e->ir, known, dims[i]) : NULL;
     }
+    if (known && total && open < rank && !dim_is(known, 0)) {
+        const Dim *size = dim_floordiv(e->ir, total, known), *all = size ? dim_mul(e->ir, size, known) : NULL;
+        if (all && !(dim_is_const(all, NULL) && dim_is_const(total, NULL) && all != total)) {
+            dims[open] = size;
+            known = all;
+        }
+    }
     if (!known || !total) {
         diag_report(e->diags, D_OVERFLOW, c->span);
         return false;
     }
-    if (open < rank && !dim_is(known, 0)) {
-        const Dim *d = dim_floordiv(e->ir, total, known);
-        if (d && dim_mul(e->ir, d, known) == total) dims[open] = d;
-    }
-    bool ok = true;
+    *made = known;
+    bool ok = known == total || hangs_on_division(e, known, total);
     for (uint32_t i = 0; i < rank; i++) ok &= !dim_is(dims[i], -1);
-    if (ok && open == rank && known != total) {
-        int64_t x, y;
-        ok = !(dim_is_const(known, &x) && dim_is_const(total, &y));
-        if (ok) { /* not provably different: compared when it runs, and seen as the same from then on */
-            ok = false;
-        }
-    }
-    if (ok) return true;
-    Diagnostic *d =
-        diag_report(e->diags, D_RESHAPE, c->span, type_text_nn(e, type), shape_text(e, rank, dims));
-    diag_note(d, "%s has %s elements, and the new shape %s", type_text_nn(e, type), dim_text(e->ir, total),
-              dim_text(e->ir, known));
-    return false;
+    return ok || refuse_reshape(e, c, type, rank, dims, known);
+}
+
+/* x as one axis of `made` elements, which it is found to have when it runs. */
+static Value *require_elements(Elab *e, Value *x, const Dim *made, Span span) {
+    Builder b = el_builder(e, span);
+    const Dim *total = type_elements(e->ir, x->type), *start = dim_const(e->ir, 0);
+    int64_t step = 1;
+    Value *counts[2] = {build_size(&b, total), build_size(&b, made)};
+    runtime_check(e, build_binary(&b, OP_eq, counts[0], counts[1]),
+                  "a tensor of {} elements can't be reshaped to {}", 2, counts, span);
+    return build_slice(&b, build_reshape(&b, x, 1, &total), &start, &made, &step);
 }
 
 const Val *builtin_reshape(Elab *e, BuiltinCall *c) {
     Value *x = tensor_argument(e, c, 0);
-    const Dim *dims[MAX_RANK];
+    const Dim *dims[MAX_RANK], *made;
     uint32_t rank;
-    if (!x || !sizes_argument(e, c, &rank, dims) || !infer_size(e, c, x->type, rank, dims)) return e->poison;
+    if (!x || !sizes_argument(e, c, &rank, dims) || !infer_size(e, c, x->type, rank, dims, &made))
+        return e->poison;
     Builder b = el_builder(e, c->span);
+    if (made != type_elements(e->ir, x->type)) x = require_elements(e, x, made, c->span);
     return val_of(e, build_reshape(&b, x, rank, dims));
 }
 

@@ -45,19 +45,6 @@ static bool require_order(Elab *e, const Dim *a, const Dim *b, Span span, const 
     return true;
 }
 
-static bool index_in_range(Elab *e, const Dim *at, const Dim *size, Span span) {
-    int64_t i, n;
-    if (dim_is_const(at, &i) && dim_is_const(size, &n)) {
-        if (i >= 0 && i < n) return true;
-        diag_report(e->diags, D_INDEX_RANGE, span, el_source(e, span), dim_text(e->ir, size));
-        return false;
-    }
-    const Dim *one = dim_const(e->ir, 1);
-    return require_order(e, dim_const(e->ir, 0), at, span, "index {1} is before the first of the axis") &&
-           require_order(e, dim_add(e->ir, at, one), size, span,
-                         "index is out of range: position {} is needed, and the axis has {}");
-}
-
 static void check_index(Elab *e, Value *index, const Dim *size, Span span) {
     Builder b = el_builder(e, span);
     Value *n = build_size(&b, size), *zero = build_int(&b, 0);
@@ -65,6 +52,21 @@ static void check_index(Elab *e, Value *index, const Dim *size, Span span) {
         build_binary(&b, OP_and, build_binary(&b, OP_le, zero, index), build_binary(&b, OP_lt, index, n));
     Value *args[2] = {index, n};
     runtime_check(e, ok, "index {} is out of range: the axis has {}", 2, args, span);
+}
+
+/* The position `at` of an axis of `size` elements, now or when it runs. False after reporting. */
+static bool index_in_range(Elab *e, const Dim *at, const Dim *size, Span span) {
+    int64_t i, n;
+    if (dim_is_const(at, &i) && dim_is_const(size, &n)) {
+        if (i >= 0 && i < n) return true;
+        diag_report(e->diags, D_INDEX_RANGE, span, el_source(e, span), dim_text(e->ir, size));
+        return false;
+    }
+    const Dim *after = dim_sub(e->ir, size, at);
+    if (after && dim_at_least(at, 0) && dim_at_least(after, 1)) return true;
+    Builder b = el_builder(e, span);
+    check_index(e, build_size(&b, at), size, span);
+    return true;
 }
 
 static void check_ids(Elab *e, Value *ids, const Dim *size, Span span) {
