@@ -160,10 +160,9 @@ struct Binding {
     Binding *next;
     const char *name; /* interned; names that start with a space are the elaborator's own */
     Span span;
-    const Val *value; /* NULL = not set yet */
+    const Val *value; /* NULL: only the result of a function that has not returned yet */
     const Ty *type;   /* what may be assigned; NULL = that of the value */
     bool is_mutable;
-    bool maybe_unset; /* set on some paths only */
 };
 
 struct Scope {
@@ -171,6 +170,8 @@ struct Scope {
     Binding *bindings;
     Unit *unit;    /* of a function's outermost scope */
     Binding *self; /* of a method's outermost scope: its model; fields are names */
+    Span called;   /* of a call's outermost scope: where what is called was declared, and what messages say … */
+    const char *called_text; /* … of it; NULL where there is nothing to say */
 };
 
 /* One function being elaborated (inlined, or checked). */
@@ -294,6 +295,8 @@ void el_queue(Elab *e, const AstDecl *decl, Unit *unit, const Val *self);
 /* --- elaborate_unit.c */
 Unit *unit_of(Elab *e, const AstFile *file);
 const Val *unit_lookup(Elab *e, Unit *unit, const char *name); /* NULL if there is no such global */
+/* Reports that the module has no such name; poison. */
+const Val *unit_lacks(Elab *e, const Unit *unit, AstName name);
 void unit_candidates(Elab *e, const Unit *unit, const char *name, const char **best);
 
 /* --- elaborate_scope.c */
@@ -311,6 +314,10 @@ typedef struct {
 } Found;
 bool scope_find(Elab *e, Scope *scope, const char *name, Found *found);
 const Val *scope_read(Elab *e, AstName name);
+/* Reports an assignment to a name that nothing declares. */
+void scope_assign_unknown(Elab *e, AstName name);
+/* An imported module that declares `name`, as the program calls it; or NULL. */
+const char *scope_module_with(Elab *e, const char *name);
 /* The nearest visible name, or NULL. */
 const char *scope_suggest(Elab *e, const char *name);
 void frame_push(Elab *e, Frame *frame);
@@ -405,12 +412,17 @@ const Val *select_write(Elab *e, const Val *v, const Selection *s, const Val *pa
                         Span part_span);
 
 /* --- elaborate_expr.c */
+/* One level deeper, which the caller leaves by `depth--`; false after reporting where that is too deep. */
+bool el_deeper(Elab *e, Span span);
 const Val *el_expr(Elab *e, const AstExpr *expr, const Ty *expected);
 /* For a value that is needed: reports where the expression has none. */
 const Val *el_value(Elab *e, const AstExpr *expr, const Ty *expected);
 const Target *el_target(Elab *e, const AstExpr *expr, bool report); /* NULL where it is no place */
 const Val *target_read(Elab *e, const Target *t);
 void target_write(Elab *e, const Target *t, const Val *v, Span span);
+/* Reports that `object` has no such field, suggesting one of `names`. `expr`: the object as written. */
+const Val *el_no_field(Elab *e, const Val *object, AstName field, const char *const *names, uint32_t count,
+                       const AstExpr *expr);
 const Val *el_field(Elab *e, const Val *object, AstName field, Span span, const AstExpr *object_expr);
 
 /* --- elaborate_string.c */
@@ -426,6 +438,8 @@ const Val *el_call(Elab *e, const AstExpr *expr, const Ty *expected);
 const Val *el_pipe(Elab *e, const AstExpr *expr, const Ty *expected);
 const Val *call_value(Elab *e, const Val *callee, const AstExpr *callee_expr, const Args *args,
                       const Ty *expected, Span span);
+/* Reports a named argument that no parameter takes. */
+void args_unknown(Elab *e, const char *what, const Arg *arg, const char *const *names, uint32_t count);
 /* `slots[i]` = the argument for parameter i, or NULL; false after reporting. */
 bool args_match(Elab *e, const char *what, const AstParam *params, const Args *args, const Arg **slots,
                 Span span);

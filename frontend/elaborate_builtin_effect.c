@@ -19,7 +19,7 @@ static const Val *emit_text(Elab *e, BuiltinCall *c, Op op, const Args *args, Va
 static bool no_names(Elab *e, BuiltinCall *c) {
     for (uint32_t i = 0; i < c->args->count; i++) {
         if (!c->args->at[i].name) continue;
-        diag_report(e->diags, D_UNKNOWN_ARG, c->args->at[i].span, builtin_what(e, c), c->args->at[i].name);
+        args_unknown(e, builtin_what(e, c), &c->args->at[i], NULL, 0);
         return false;
     }
     return true;
@@ -70,7 +70,10 @@ const Val *builtin_report(Elab *e, BuiltinCall *c) {
         if (!name || !scalar) {
             Diagnostic *d = diag_report(e->diags, D_REPORT, arg->span,
                                         name ? val_type_text(e, v) : "a value without a name");
-            diag_help(d, "name it: `report(name=%s)`", el_source(e, arg->span));
+            if (!name)
+                diag_help(d, "name it: `report(name=%s)`", el_source(e, arg->span));
+            else if (v->kind == VAL_TENSOR)
+                diag_help(d, "`mean(…)` or `sum(…)` makes one number of many");
             return e->poison;
         }
         vec_push(e->arena, &names, name);

@@ -79,15 +79,21 @@ static const Dim *binary_dim(Elab *e, const AstExpr *expr, Scope *scope) {
     return NULL;
 }
 
+static const Dim *nested_dim(Elab *e, const AstExpr *expr, Scope *scope) {
+    if (!el_deeper(e, expr->span)) return NULL;
+    const Dim *dim = binary_dim(e, expr, scope);
+    e->depth--;
+    return dim;
+}
+
 const Dim *dim_of_expr(Elab *e, const AstExpr *expr, Scope *scope) {
-    if (e->depth > 900) return NULL;
     if (expr->kind == AST_BINARY) {
         switch (expr->binary.op) {
         case AST_ADD:
         case AST_SUB:
         case AST_MUL:
         case AST_FLOORDIV:
-        case AST_MOD: return binary_dim(e, expr, scope);
+        case AST_MOD: return nested_dim(e, expr, scope);
         case AST_DIV:
         case AST_POW:
         case AST_MATMUL:

@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Nesting that no person writes; keeps the C stack safe. */
-enum { MAX_DEPTH = 400, MAX_ITEMS = 4096 };
+enum { MAX_DEPTH = 1000, MAX_ITEMS = 4096 };
 
 static const Val *unsupported(Elab *e, Span span, const char *what) {
     diag_report(e->diags, D_UNSUPPORTED, span, what);
@@ -208,19 +208,28 @@ static const Val *step_read(Elab *e, const Val *v, const TargetStep *step) {
 
 const Val *target_read(Elab *e, const Target *t) {
     const Val *v = t->root->value;
-    if (!v || t->root->maybe_unset) {
-        if (t->root->name[0] == ' ') return e->poison;
-        AstName name = {t->root->name, t->span};
-        return scope_read(e, name);
-    }
     for (uint32_t i = 0; i < t->count; i++) v = step_read(e, v, &t->steps[i]);
     return v;
+}
+
+/* What a loop carries of an optimizer are its states: its settings are those that it was made with. */
+static bool other_settings(Elab *e, const Val *into, const Val *v, Span span) {
+    if (v->kind != VAL_OPTIMIZER || into->kind != VAL_OPTIMIZER) return false;
+    for (uint32_t i = 0; i < v->optimizer.settings; i++) {
+        if (val_same_leaf(into->optimizer.setting[i], v->optimizer.setting[i])) continue;
+        Diagnostic *d = diag_report(e->diags, D_UNSUPPORTED, span,
+                                    "assigning an optimizer with other settings to a variable");
+        diag_help(d, "a setting changes step by step: `opt.step(net, g, lr=…)`");
+        return true;
+    }
+    return false;
 }
 
 static const Val *step_write(Elab *e, const Val *into, const Target *t, uint32_t at, const Val *v,
                              Span span) {
     if (at == t->count) {
         const Ty *ty = at == 0 && t->root->type ? t->root->type : ty_of(e, into);
+        if (ty_same(ty, ty_of(e, v)) && other_settings(e, into, v, span)) return e->poison;
         return fit_type(e, ty, v, (Fit){"what is assigned", span, t->span, false});
     }
     const TargetStep *step = &t->steps[at];
@@ -249,17 +258,6 @@ void target_write(Elab *e, const Target *t, const Val *v, Span span) {
         if (root->span.source) diag_label(d, root->span, "it is declared here");
         if (root->name[0] != ' ')
             diag_help(d, "`var %s` may change, and so may an `inout` parameter", root->name);
-        return;
-    }
-    if (!root->value || root->maybe_unset) {
-        if (t->count) {
-            target_read(e, t);
-            return;
-        }
-        const Ty *ty = root->type ? root->type : ty_of(e, v);
-        const Val *fitted = fit_type(e, ty, v, (Fit){"what is assigned", span, root->span, false});
-        root->value = val_settled(e, fitted, span);
-        root->maybe_unset = false;
         return;
     }
     const Val *written = step_write(e, root->value, t, 0, v, span);
@@ -469,13 +467,17 @@ static const Val *dispatch(Elab *e, const AstExpr *expr, const Ty *expected) {
                        expr->span);
 }
 
-const Val *el_expr(Elab *e, const AstExpr *expr, const Ty *expected) {
-    if (!el_budget(e, expr->span)) return e->poison;
-    if (e->depth >= MAX_DEPTH) {
-        diag_report(e->diags, D_NESTING, expr->span);
-        return e->poison;
+bool el_deeper(Elab *e, Span span) {
+    if (e->depth < MAX_DEPTH) {
+        e->depth++;
+        return true;
     }
-    e->depth++;
+    diag_report(e->diags, D_NESTED_TOO_DEEPLY, span);
+    return false;
+}
+
+const Val *el_expr(Elab *e, const AstExpr *expr, const Ty *expected) {
+    if (!el_budget(e, expr->span) || !el_deeper(e, expr->span)) return e->poison;
     const Val *v = dispatch(e, expr, expected);
     e->depth--;
     return v;
