@@ -170,7 +170,7 @@ struct Scope {
     Binding *bindings;
     Unit *unit;    /* of a function's outermost scope */
     Binding *self; /* of a method's outermost scope: its model; fields are names */
-    Span called;   /* of a call's outermost scope: where what is called was declared, and what messages say … */
+    Span called; /* of a call's outermost scope: where what is called was declared, and what messages say … */
     const char *called_text; /* … of it; NULL where there is nothing to say */
 };
 

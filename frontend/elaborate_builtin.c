@@ -116,10 +116,7 @@ static bool unknown_argument(Elab *e, const BuiltinCall *c, const Arg *arg) {
     const char *names[MAX_SLOTS];
     uint32_t count = 0;
     while (count < MAX_SLOTS && (names[count] = param_at(e, c->builtin, count))) count++;
-    Diagnostic *d = diag_report(e->diags, D_UNKNOWN_ARG, arg->name ? arg->name_span : arg->span,
-                                builtin_what(e, c), arg->name);
-    const char *near = suggest(arg->name, names, count);
-    if (near) diag_help(d, "did you mean `%s`?", near);
+    args_unknown(e, builtin_what(e, c), arg, names, count);
     return false;
 }
 

@@ -19,7 +19,7 @@ static const Val *emit_text(Elab *e, BuiltinCall *c, Op op, const Args *args, Va
 static bool no_names(Elab *e, BuiltinCall *c) {
     for (uint32_t i = 0; i < c->args->count; i++) {
         if (!c->args->at[i].name) continue;
-        diag_report(e->diags, D_UNKNOWN_ARG, c->args->at[i].span, builtin_what(e, c), c->args->at[i].name);
+        args_unknown(e, builtin_what(e, c), &c->args->at[i], NULL, 0);
         return false;
     }
     return true;

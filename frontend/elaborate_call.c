@@ -2,6 +2,7 @@
  * elaborated in place with the actual values. Either way each parameter's declared type is unified with its
  * argument. */
 #include "frontend/elaborate.h"
+#include "frontend/habits.h"
 #include <string.h>
 
 /* --- matching arguments with parameters */
@@ -17,10 +18,32 @@ static bool is_shape(const AstParam *p) {
            strcmp(p->type->name.text, "shape") == 0;
 }
 
+/* The parameter that this word is another name of; NULL if there is none. */
+static const char *renamed(const char *word, const char *const *names, uint32_t count) {
+    const char *ours = habit_help(HABIT_PARAMETER, word);
+    for (uint32_t i = 0; ours && i < count; i++)
+        if (strcmp(names[i], ours) == 0) return names[i];
+    return NULL;
+}
+
+void args_unknown(Elab *e, const char *what, const Arg *arg, const char *const *names, uint32_t count) {
+    Diagnostic *d = diag_report(e->diags, D_UNKNOWN_ARG, arg->name_span, what, arg->name);
+    const char *ours = renamed(arg->name, names, count), *habit = habit_help(HABIT_ARGUMENT, arg->name);
+    const char *near = suggest(arg->name, names, count), *list = "";
+    if (ours || near)
+        diag_help(d, ours ? "it is called `%s` here" : "did you mean `%s`?", ours ? ours : near);
+    else if (habit)
+        diag_help(d, "%s", habit);
+    if (ours || near || count == 0) return;
+    for (uint32_t i = 0; i < count; i++)
+        list = arena_printf(e->arena, "%s%s`%s`", list, i ? ", " : "", names[i]);
+    diag_note(d, count == 1 ? "its only parameter is %s" : "its parameters are %s", list);
+}
+
 static bool match_named(Elab *e, const char *what, const AstParam *params, const Arg *arg,
                         const Arg **slots) {
     uint32_t i = 0;
-    VEC(const char *) names = {0};
+    NameList names = {0};
     for (const AstParam *p = params; p; p = p->next, i++) {
         vec_push(e->arena, &names, p->name.text);
         if (p->name.text != arg->name) continue;
@@ -32,13 +55,7 @@ static bool match_named(Elab *e, const char *what, const AstParam *params, const
         diag_label(d, slots[i]->span, "given here already");
         return false;
     }
-    Diagnostic *d =
-        diag_report(e->diags, D_UNKNOWN_ARG, arg->name ? arg->name_span : arg->span, what, arg->name);
-    const char *near = suggest(arg->name, names.at, names.count);
-    if (near)
-        diag_help(d, "did you mean `%s`?", near);
-    else if (params)
-        diag_note(d, "its parameters are %s", param_names(e, params));
+    args_unknown(e, what, arg, names.at, names.count);
     return false;
 }
 

@@ -10,7 +10,6 @@ Value *data_len(Elab *e, const Val *d, Span span) {
 
 const Val *data_field(Elab *e, const Val *d, AstName field, Span span, const AstExpr *object) {
     static const char *const names[] = {"len", "shuffle", "batch", "take", "skip"};
-    (void)object;
     if (strcmp(field.text, "len") == 0 && !d->dataset.batch) return val_of(e, data_len(e, d, span));
     if (strcmp(field.text, "len") == 0) {
         /* The number of batches. */
@@ -21,10 +20,7 @@ const Val *data_field(Elab *e, const Val *d, AstName field, Span span, const Ast
                             : build_binary(&b, OP_add, len, build_binary(&b, OP_sub, n, build_int(&b, 1)));
         return val_of(e, build_binary(&b, OP_floordiv, padded, n));
     }
-    Diagnostic *diag = diag_report(e->diags, D_UNKNOWN_FIELD, field.span, val_type_text(e, d), field.text);
-    const char *near = suggest(field.text, names, 5);
-    if (near) diag_help(diag, "did you mean `%s`?", near);
-    return e->poison;
+    return el_no_field(e, d, field, names, sizeof names / sizeof *names, object);
 }
 
 static const Val *with_handle(Elab *e, const Val *d, Value *handle) {
@@ -97,8 +93,11 @@ static const Val *batch(Elab *e, const Val *d, const Args *args, Span span) {
     for (uint32_t i = 1; i < args->count; i++) {
         const Arg *arg = &args->at[i];
         if (!arg->name || strcmp(arg->name, "drop_last") != 0) {
-            diag_report(e->diags, D_UNKNOWN_ARG, arg->name ? arg->name_span : arg->span, "`batch`",
-                        arg->name ? arg->name : el_source(e, arg->span));
+            static const char *const names[] = {"n", "drop_last"};
+            if (arg->name)
+                args_unknown(e, "`batch`", arg, names, 2);
+            else
+                no_more(e, args, i, "`batch`", 1);
             return e->poison;
         }
         const Val *v = el_value(e, arg->expr, NULL);

@@ -1,5 +1,6 @@
 /* Expressions, and the places that can be assigned to. */
 #include "frontend/elaborate.h"
+#include "frontend/habits.h"
 #include <math.h>
 #include <string.h>
 
@@ -12,20 +13,55 @@ static const Val *unsupported(Elab *e, Span span, const char *what) {
 }
 
 /* --- fields */
-static const Val *no_field(Elab *e, const Val *object, AstName field, const char *near) {
+/* What a value of this kind is for habits.def; false where it has no row. */
+static bool habit_place(ValKind kind, HabitPlace *place) {
+    static const struct {
+        ValKind kind;
+        HabitPlace place;
+    } places[] = {{VAL_NUMBER, HABIT_TENSOR},       {VAL_TENSOR, HABIT_TENSOR},   {VAL_MODEL, HABIT_MODEL},
+                  {VAL_OPTIMIZER, HABIT_OPTIMIZER}, {VAL_DATASET, HABIT_DATASET}, {VAL_LIST, HABIT_LIST},
+                  {VAL_TUPLE, HABIT_LIST}};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (places[i].kind != kind) continue;
+        *place = places[i].place;
+        return true;
+    }
+    return false;
+}
+
+/* How a function of this name is called, of the program, builtin or of an imported module; NULL if none. */
+static const char *function_called(Elab *e, const char *name) {
+    Found found;
+    if (scope_find(e, e->scope, name, &found) && found.global &&
+        (found.global->kind == VAL_FUNCTION || found.global->kind == VAL_BUILTIN))
+        return name;
+    const char *module = scope_module_with(e, name);
+    return module ? arena_printf(e->arena, "%s.%s", module, name) : NULL;
+}
+
+/* `expr`: the object as written, or NULL. */
+static const Val *no_field(Elab *e, const Val *object, AstName field, const char *near, const AstExpr *expr) {
     Diagnostic *d = diag_report(e->diags, D_UNKNOWN_FIELD, field.span, val_type_text(e, object), field.text);
-    if (near) diag_help(d, "did you mean `%s`?", near);
+    HabitPlace place;
+    const char *habit = habit_place(object->kind, &place) ? habit_help(place, field.text) : NULL;
+    const char *function = function_called(e, field.text);
+    if (function)
+        diag_help(d, "it is a function: `%s(%s)`", function, expr ? el_source(e, expr->span) : "…");
+    else if (habit)
+        diag_help(d, "%s", habit);
+    else if (near)
+        diag_help(d, "did you mean `%s`?", near);
     return e->poison;
+}
+
+const Val *el_no_field(Elab *e, const Val *object, AstName field, const char *const *names, uint32_t count,
+                       const AstExpr *expr) {
+    return no_field(e, object, field, suggest(field.text, names, count), expr);
 }
 
 static const Val *module_field(Elab *e, const Val *module, AstName field) {
     const Val *v = unit_lookup(e, module->unit, field.text);
-    if (v) return v;
-    Diagnostic *d = diag_report(e->diags, D_NOT_IN_MODULE, field.span, module->unit->name, field.text);
-    const char *near = NULL;
-    unit_candidates(e, module->unit, field.text, &near);
-    if (near) diag_help(d, "did you mean `%s`?", near);
-    return e->poison;
+    return v ? v : unit_lacks(e, module->unit, field);
 }
 
 static const Val *model_member(Elab *e, const Val *model, AstName field, const AstExpr *object) {
@@ -39,7 +75,7 @@ static const Val *model_member(Elab *e, const Val *model, AstName field, const A
     }
     for (Binding *b = type->scope->bindings; b && at < 0; b = b->next)
         if (b->name == field.text) return b->value;
-    return no_field(e, model, field, model_suggest(e, type, field.text));
+    return no_field(e, model, field, model_suggest(e, type, field.text), object);
 }
 
 static const Val *transposed(Elab *e, const Val *x, Span span) {
@@ -54,6 +90,15 @@ static const Val *transposed(Elab *e, const Val *x, Span span) {
     return val_of(e, build_permute(&b, value, perm));
 }
 
+static const char *method_suggest(Elab *e, const char *name) {
+    NameList names = {0};
+    vec_push(e->arena, &names, "shape");
+    vec_push(e->arena, &names, "len");
+    for (uint32_t i = 0; builtin_at(i); i++)
+        if (builtin_method(e, builtin_at(i))) vec_push(e->arena, &names, builtin_at(i));
+    return suggest(name, names.at, names.count);
+}
+
 static const Val *tensor_field(Elab *e, const Val *x, AstName field, Span span, const AstExpr *object) {
     if (strcmp(field.text, "T") == 0) return transposed(e, x, span);
     const Type *type = ty_of(e, x)->tensor;
@@ -65,7 +110,7 @@ static const Val *tensor_field(Elab *e, const Val *x, AstName field, Span span, 
     if (strcmp(field.text, "len") == 0 && type->rank) return val_dim(e, type->dims[0]);
     const Builtin *builtin = builtin_method(e, field.text);
     if (builtin) return val_copy(e, (Val){.kind = VAL_BUILTIN, .builtin = {builtin, x, object}});
-    return no_field(e, x, field, NULL);
+    return no_field(e, x, field, method_suggest(e, field.text), object);
 }
 
 const Val *el_field(Elab *e, const Val *object, AstName field, Span span, const AstExpr *expr) {
@@ -95,7 +140,7 @@ const Val *el_field(Elab *e, const Val *object, AstName field, Span span, const 
     case VAL_BUILTIN:
     case VAL_DTYPE: break;
     }
-    return no_field(e, object, field, NULL);
+    return no_field(e, object, field, NULL, expr);
 }
 
 /* --- places */
@@ -126,7 +171,7 @@ static const Target *no_place(Elab *e, const AstExpr *expr, bool report) {
 static const Target *name_place(Elab *e, const AstExpr *expr, bool report) {
     Found found;
     if (!scope_find(e, e->scope, expr->name.text, &found)) {
-        if (report) scope_read(e, expr->name);
+        if (report) scope_assign_unknown(e, expr->name);
         return NULL;
     }
     if (found.binding) return place_new(e, found.binding, expr->span);
@@ -142,7 +187,7 @@ static const Target *field_place(Elab *e, const AstExpr *expr, bool report) {
     int at = model_field(v->model.type, expr->field.field.text);
     if (at < 0) {
         if (report)
-            no_field(e, v, expr->field.field, model_suggest(e, v->model.type, expr->field.field.text));
+            no_field(e, v, expr->field.field, model_suggest(e, v->model.type, expr->field.field.text), NULL);
         return NULL;
     }
     return place_step(e, object, (TargetStep){STEP_FIELD, (uint32_t)at, NULL, expr->span});

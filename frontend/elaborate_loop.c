@@ -182,7 +182,7 @@ static void data_rounds(Elab *e, Each *each, bool constant, bool drop_last) {
     progress(e, "begin", drop_last ? full : all, span);
     if (!constant && drop_last) each->count = build_symbol(&b, each->batch, "batch");
     /* Checked once, for batches of any size. */
-    if (e->checking && constant && !drop_last) {
+    if (e->checking && constant && !drop_last && each->over->dataset.batch) {
         each->count = dim_symbol(e->ir, "batch");
         loop_counted(e, zero, all, leaves, data_round, each, span, stmt->loop.body);
         return;

@@ -166,6 +166,13 @@ void optimizer_check(Elab *e, const AstDecl *decl, Unit *unit) {
 }
 
 /* --- a step */
+static void unknown_setting(Elab *e, const Val *opt, const char *what, const Arg *arg) {
+    NameList names = {0};
+    for (const AstParam *p = opt->optimizer.decl->model.params; p; p = p->next)
+        vec_push(e->arena, &names, p->name.text);
+    args_unknown(e, what, arg, names.at, names.count);
+}
+
 static bool step_settings(Elab *e, const Val *opt, const Args *args, const Val **settings) {
     const char *what = arena_printf(e->arena, "`%s.step`", opt->optimizer.decl->name.text);
     for (uint32_t k = 2; k < args->count; k++) {
@@ -173,9 +180,12 @@ static bool step_settings(Elab *e, const Val *opt, const Args *args, const Val *
         uint32_t i = 0;
         const AstParam *p = opt->optimizer.decl->model.params;
         while (p && p->name.text != arg->name) p = p->next, i++;
-        if (!p || !arg->name) {
-            diag_report(e->diags, D_UNKNOWN_ARG, arg->name ? arg->name_span : arg->span, what,
-                        arg->name ? arg->name : el_source(e, arg->span));
+        if (!arg->name) {
+            diag_report(e->diags, D_TOO_MANY_ARGS, arg->span, what, 2, "s");
+            return false;
+        }
+        if (!p) {
+            unknown_setting(e, opt, what, arg);
             return false;
         }
         settings[i] = setting_value(e, p, arg, e->scope, what);

@@ -1,7 +1,7 @@
 /* Scopes and the names in them. A lookup goes outwards through the scopes of the function, then to the fields
  * of the method's model, then to the globals of the module, then to the builtins. */
 #include "frontend/elaborate.h"
-#include "frontend/library.h"
+#include "frontend/habits.h"
 #include <string.h>
 
 Scope *scope_push(Elab *e) {
@@ -101,20 +101,50 @@ const char *scope_suggest(Elab *e, const char *name) {
     return local || global ? suggest(name, both, 2) : NULL;
 }
 
-static bool is_library_module(const char *name) {
-    for (uint32_t i = 0; i < library_module_count; i++)
-        if (strcmp(library_modules[i].name, name) == 0) return true;
-    return false;
+const char *scope_module_with(Elab *e, const char *name) {
+    Unit *unit = NULL;
+    for (const Scope *s = e->scope; s; s = s->parent)
+        if (s->unit) unit = s->unit;
+    for (const AstDecl *d = unit ? unit->file->decls : NULL; d; d = d->next) {
+        if (d->kind != AST_IMPORT || d->import.name_count) continue;
+        const Val *module = map_get(unit->imports, d->name.text);
+        if (module && module->kind == VAL_MODULE && map_get(module->unit->decls, name)) return d->name.text;
+    }
+    return NULL;
+}
+
+static const char *name_help(Elab *e, const char *name) {
+    const char *module = scope_module_with(e, name), *habit = habit_help(HABIT_NAME, name);
+    if (library_has(name)) return arena_printf(e->arena, "write `import %s` at the top of the file", name);
+    if (module) return arena_printf(e->arena, "did you mean `%s.%s`?", module, name);
+    if (habit) return habit;
+    const char *near = scope_suggest(e, name);
+    return near ? arena_printf(e->arena, "did you mean `%s`?", near) : NULL;
+}
+
+/* NULL where this function has been told already that it has no such name. */
+static Diagnostic *report_unknown(Elab *e, AstName name) {
+    const void *where = e->frame ? (const void *)e->frame->decl : NULL;
+    const char *key = el_name(e, arena_printf(e->arena, "%p unknown %s", where, name.text));
+    if (map_get(e->queued, key)) return NULL;
+    map_put(e->queued, key, (void *)(uintptr_t)key);
+    return diag_report(e->diags, D_UNKNOWN_NAME, name.span, name.text);
 }
 
 static const Val *unknown_name(Elab *e, AstName name) {
-    Diagnostic *d = diag_report(e->diags, D_UNKNOWN_NAME, name.span, name.text);
-    const char *near = scope_suggest(e, name.text);
-    if (is_library_module(name.text))
-        diag_help(d, "write `import %s` at the top of the file", name.text);
-    else if (near)
-        diag_help(d, "did you mean `%s`?", near);
+    Diagnostic *d = report_unknown(e, name);
+    const char *help = d ? name_help(e, name.text) : NULL;
+    if (help) diag_help(d, "%s", help);
     return e->poison;
+}
+
+void scope_assign_unknown(Elab *e, AstName name) {
+    Diagnostic *d = report_unknown(e, name);
+    if (!d) return;
+    const char *near = scope_suggest(e, name.text);
+    if (near) diag_help(d, "did you mean `%s`?", near);
+    diag_help(d, "a new variable is declared: `let %s = …`, or `var %s = …` if it changes later", name.text,
+              name.text);
 }
 
 const Val *scope_read(Elab *e, AstName name) {

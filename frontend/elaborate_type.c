@@ -1,5 +1,6 @@
 /* Types: what syntax means, what values have, how messages show them; fresh and zero values of a type. */
 #include "frontend/elaborate.h"
+#include "frontend/habits.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,7 +140,10 @@ const char *val_type_text(Elab *e, const Val *v) {
     case VAL_BUILTIN: return arena_printf(e->arena, "the function %s", builtin_name(v->builtin.builtin));
     case VAL_MODULE: return arena_printf(e->arena, "the module %s", v->unit->name);
     case VAL_DECL:
-        return arena_printf(e->arena, "the %s %s", v->decl.decl->kind == AST_MODEL ? "model" : "optimizer",
+        return arena_printf(e->arena, "the %s %s",
+                            v->decl.decl->kind == AST_MODEL       ? "model"
+                            : v->decl.decl->kind == AST_OPTIMIZER ? "optimizer"
+                                                                  : "command",
                             v->decl.decl->name.text);
     case VAL_DTYPE: return "a type";
     case VAL_POISON:
@@ -232,7 +236,14 @@ static const Ty *unknown_type(Elab *e, const AstType *type, Scope *scope) {
     add_decl_names(e, scope->unit, &names);
     Diagnostic *d = diag_report(e->diags, D_UNKNOWN_TYPE, type->name.span, type->name.text);
     const char *near = suggest(type->name.text, names.at, names.count);
-    if (near) diag_help(d, "did you mean `%s`?", near);
+    const char *habit = habit_help(HABIT_TYPE, type->name.text);
+    const char *module = type->module.text ? NULL : scope_module_with(e, type->name.text);
+    if (module)
+        diag_help(d, "did you mean `%s.%s`?", module, type->name.text);
+    else if (habit)
+        diag_help(d, "%s", habit);
+    else if (near)
+        diag_help(d, "did you mean `%s`?", near);
     return ty_new(e, (Ty){.kind = TY_POISON});
 }
 

@@ -14,34 +14,83 @@ typedef struct {
 static bool match(Elab *e, Matching *m, const AstType *type, const Ty *ty);
 
 /* --- messages */
+static const char *axes_text(Elab *e, uint32_t count) {
+    return arena_printf(e->arena, "%u ax%s", (unsigned)count, count == 1 ? "is" : "es");
+}
+
+/* The value as written, for a help line that shows how to wrap it. */
+static const char *wrapped(Elab *e, Span span) {
+    const char *text = el_source(e, span);
+    return strstr(text, "|>") ? "…" : text;
+}
+
+static void help_convert(Elab *e, Diagnostic *d, const char *dtype, Span value) {
+    diag_help(d, "nothing converts by itself: write `%s(%s)`", dtype, wrapped(e, value));
+}
+
+/* What is called, where that says more than its signature. */
+static void label_called(const Matching *m, Diagnostic *d) {
+    if (m->scope->called_text) diag_label(d, m->scope->called, "%s", m->scope->called_text);
+}
+
+static void explain_tensor(Elab *e, Diagnostic *d, const AstType *type, const Type *got, Span value) {
+    DType dtype;
+    uint32_t written = 0;
+    bool open = false;
+    if (!dtype_of_name(e, type->name.text, &dtype)) return;
+    if (dtype != got->dtype) {
+        help_convert(e, d, type->name.text, value);
+        return;
+    }
+    for (const AstIndex *i = type->dims; i; i = i->next)
+        if (i->kind == AST_INDEX_ELLIPSIS)
+            open = true;
+        else
+            written++;
+    if (open ? got->rank < written : got->rank != written)
+        diag_note(d, "%s has %s%s, %s has %s", el_source(e, type->span), open ? "at least " : "",
+                  axes_text(e, written), type_text_nn(e, got), axes_text(e, got->rank));
+}
+
 static bool refuse(Elab *e, const Matching *m, const AstType *type, const Ty *ty) {
     if (m->fit.silent || m->bind_only || ty->kind == TY_POISON) return false;
     Diagnostic *d = diag_report(e->diags, D_TYPE_MISMATCH, m->fit.value, m->fit.what,
                                 el_source(e, type->span), ty_text(e, ty));
     diag_here(d, "this is %s", ty_text(e, ty));
     if (type->span.source) diag_label(d, type->span, "declared here");
-    if (type->kind == AST_TYPE_TENSOR && ty->kind == TY_TENSOR) {
-        DType dtype;
-        if (dtype_of_name(e, type->name.text, &dtype) && dtype != ty->tensor->dtype &&
-            ty->tensor->dtype != DTYPE_str)
-            diag_help(d, "nothing converts by itself; write `%s(…)`", type->name.text);
-    }
+    label_called(m, d);
+    if (type->kind == AST_TYPE_TENSOR && ty->kind == TY_TENSOR)
+        explain_tensor(e, d, type, ty->tensor, m->fit.value);
     return false;
 }
 
-static bool refuse_dim(Elab *e, const Matching *m, const AstIndex *index, const Ty *ty, const Dim *want,
-                       const Dim *got) {
+/* Which dimension: by name, or by number where the signature has a number there. */
+static const char *dim_title(Elab *e, const AstIndex *index, uint32_t axis) {
+    if (index->value->kind == AST_INT) return arena_printf(e->arena, "axis %u", (unsigned)axis);
+    return arena_printf(e->arena, "dimension `%s`", el_source(e, index->span));
+}
+
+/* What bound the dimension name in this call; NULL for hyperparameters and constants. */
+static const Binding *bound_by(const Scope *scope, const char *name) {
+    for (const Binding *b = scope->bindings; b; b = b->next)
+        if (strcmp(b->name, name) == 0) return b;
+    return NULL;
+}
+
+static bool refuse_dim(Elab *e, const Matching *m, const AstIndex *index, uint32_t axis, const Ty *ty,
+                       const Dim *want) {
     if (m->fit.silent || m->bind_only) return false;
-    const char *name = el_source(e, index->span);
-    Diagnostic *d = diag_report(e->diags, D_DIM_MISMATCH, m->fit.value, m->fit.what, name,
-                                dim_text(e->ir, want), dim_text(e->ir, got));
+    const char *name = el_source(e, index->span), *size = dim_text(e->ir, want);
+    Diagnostic *d = diag_report(e->diags, D_DIM_MISMATCH, m->fit.value, m->fit.what,
+                                dim_title(e, index, axis), size, dim_text(e->ir, ty->tensor->dims[axis]));
     diag_here(d, "this is %s", ty_text(e, ty));
-    if (index->span.source) diag_label(d, index->span, "`%s` is %s …", name, dim_text(e->ir, want));
-    Found found;
-    if (index->value && index->value->kind == AST_NAME &&
-        scope_find(e, m->scope, index->value->name.text, &found) && found.binding &&
-        found.binding->span.source)
-        diag_label(d, found.binding->span, "… because of this");
+    label_called(m, d);
+    bool constant = index->value->kind == AST_NAME && !bound_by(m->scope, index->value->name.text);
+    if (index->span.source)
+        diag_label(d, index->span, "%s",
+                   constant ? arena_printf(e->arena, "`%s` is %s", name, size) : "declared here");
+    const Binding *binding = bound_by(m->scope, name);
+    if (binding && binding->span.source) diag_label(d, binding->span, "this makes `%s` %s", name, size);
     return false;
 }
 
@@ -54,14 +103,15 @@ static const Dim *quiet_dim(Elab *e, const AstExpr *expr, Scope *scope) {
     return ty && ty->kind == TY_TENSOR ? ty->tensor->dims[0] : NULL;
 }
 
-static bool match_dim(Elab *e, Matching *m, const AstIndex *index, const Dim *got, const Ty *ty) {
+static bool match_dim(Elab *e, Matching *m, const AstIndex *index, uint32_t axis, const Ty *ty) {
+    const Dim *got = ty->tensor->dims[axis];
     Found found;
     if (index->value->kind == AST_NAME && !scope_find(e, m->scope, index->value->name.text, &found)) {
         scope_bind(e, m->scope, index->value->name.text, m->fit.value, val_dim(e, got), false);
         return true;
     }
     const Dim *want = quiet_dim(e, index->value, m->scope);
-    return !want || want == got || refuse_dim(e, m, index, ty, want, got);
+    return !want || want == got || refuse_dim(e, m, index, axis, ty, want);
 }
 
 static bool match_ellipsis(Elab *e, Matching *m, const AstIndex *index, uint32_t count,
@@ -97,7 +147,7 @@ static bool match_tensor(Elab *e, Matching *m, const AstType *type, const Ty *ty
         if (d->kind == AST_INDEX_ELLIPSIS) {
             if (!match_ellipsis(e, m, d, rank - written, ty->tensor->dims + at, type, ty)) return false;
             at += rank - written;
-        } else if (!match_dim(e, m, d, ty->tensor->dims[at++], ty)) {
+        } else if (!match_dim(e, m, d, at++, ty)) {
             return false;
         }
     }
@@ -182,6 +232,27 @@ static const Val *meet_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
     return val_tuple(e, VAL_TUPLE, v->list.count, items);
 }
 
+/* How two tensor types differ, and what mends it. */
+static void explain_types(Elab *e, Diagnostic *d, const Type *want, const Type *got, Span value) {
+    if (want->dtype != got->dtype) {
+        help_convert(e, d, type_text_nn(e, type_scalar(e->ir, want->dtype)), value);
+        return;
+    }
+    if (want->rank != got->rank) {
+        diag_note(d, "%s has %s, %s has %s", type_text_nn(e, want), axes_text(e, want->rank),
+                  type_text_nn(e, got), axes_text(e, got->rank));
+        return;
+    }
+    if (want->rank == 2 && want->dims[0] == got->dims[1] && want->dims[1] == got->dims[0]) {
+        diag_help(d, "transpose it: `.T`");
+        return;
+    }
+    for (uint32_t i = 0; i < want->rank; i++)
+        if (want->dims[i] != got->dims[i])
+            diag_note(d, "axis %u must be %s, and is %s", (unsigned)i, dim_text(e->ir, want->dims[i]),
+                      dim_text(e->ir, got->dims[i]));
+}
+
 const Val *fit_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
     if (val_poisoned(v) || ty->kind == TY_POISON) return e->poison;
     v = meet_type(e, ty, v, fit);
@@ -194,9 +265,8 @@ const Val *fit_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
     diag_here(d, "this is %s", val_type_text(e, v));
     if (fit.type.source && (fit.type.start != fit.value.start || fit.type.source != fit.value.source))
         diag_label(d, fit.type, "%s is expected because of this", ty_text(e, ty));
-    if (ty->kind == TY_TENSOR && got->kind == TY_TENSOR && type_same_shape(ty->tensor, got->tensor))
-        diag_help(d, "nothing converts by itself; write `%s(…)`",
-                  type_text_nn(e, type_scalar(e->ir, ty->tensor->dtype)));
+    if (ty->kind == TY_TENSOR && got->kind == TY_TENSOR)
+        explain_types(e, d, ty->tensor, got->tensor, fit.value);
     return e->poison;
 }
 

@@ -1,6 +1,7 @@
 /* A module's global names: its own declarations, what it imports, and its constants, each evaluated when it
  * is first used. */
 #include "frontend/elaborate.h"
+#include "frontend/habits.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,17 +30,24 @@ static const Val *decl_value(Elab *e, Unit *unit, const AstDecl *decl) {
     return val_copy(e, v);
 }
 
+const Val *unit_lacks(Elab *e, const Unit *unit, AstName name) {
+    Diagnostic *d = diag_report(e->diags, D_NOT_IN_MODULE, name.span, unit->name, name.text);
+    const char *near = NULL, *habit = unit->library ? habit_help(HABIT_MEMBER, name.text) : NULL;
+    unit_candidates(e, unit, name.text, &near);
+    if (habit)
+        diag_help(d, "%s", habit);
+    else if (near)
+        diag_help(d, "did you mean `%s`?", near);
+    if (!unit->library && library_has(unit->name))
+        diag_note(d, "`%s` is a file of yours here, which hides the library's module", unit->name);
+    return e->poison;
+}
+
 static void import_names(Elab *e, Unit *unit, const AstDecl *import, Unit *from) {
     for (uint32_t i = 0; i < import->import.name_count; i++) {
         AstName name = import->import.names[i];
         const Val *v = unit_lookup(e, from, name.text);
-        if (!v) {
-            Diagnostic *d = diag_report(e->diags, D_NOT_IN_MODULE, name.span, from->name, name.text);
-            const char *near = NULL;
-            unit_candidates(e, from, name.text, &near);
-            if (near) diag_help(d, "did you mean `%s`?", near);
-            v = e->poison;
-        }
+        if (!v) v = unit_lacks(e, from, name);
         map_put(unit->imports, name.text, (void *)(uintptr_t)v);
     }
 }

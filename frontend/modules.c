@@ -1,5 +1,6 @@
 /* Finds and loads modules: see modules.h. */
 #include "frontend/modules.h"
+#include "frontend/habits.h"
 #include "frontend/library.h"
 #include "support/file.h"
 #include "support/vec.h"
@@ -77,6 +78,8 @@ static const LibraryModule *find_embedded(const char *name) {
     return NULL;
 }
 
+bool library_has(const char *name) { return find_embedded(name) != NULL; }
+
 static Module *add(Modules *modules, const char *key, const char *path, bool library) {
     const char *interned = intern(ir_strings(modules->options->ir), key);
     for (uint32_t i = 0; i < modules->all.count; i++)
@@ -130,7 +133,11 @@ static void report_missing(Modules *modules, const AstDecl *import, const Module
         diag_note(d, "looked for `%s%s.nn`, then in the library", folder_of(modules, importer->path), path);
     }
     const char *near = suggest(name, names.at, names.count);
-    if (near) diag_help(d, "did you mean `%s`?", near);
+    const char *habit = habit_help(HABIT_MODULE, import->import.path[0].text);
+    if (habit)
+        diag_help(d, "%s", habit);
+    else if (near)
+        diag_help(d, "did you mean `%s`?", near);
 }
 
 static const char *shown_name(const Module *module) { return *module->name ? module->name : module->path; }

@@ -27,6 +27,9 @@ AstFile *module_load(Modules *modules, const AstDecl *import, uint32_t from_sour
 /* True for files of the library. */
 bool module_is_library(const Modules *modules, uint32_t source);
 
+/* True if the library has a module of that name. */
+bool library_has(const char *name);
+
 /* "nn", "a.b": as written in the import that loaded it first; "" for the program. */
 const char *module_name(const Modules *modules, uint32_t source);
 

@@ -1,0 +1,22 @@
+/* What to write here instead of words from PyTorch, NumPy and Python: habits.def, a row a word. */
+#ifndef FRONTEND_HABITS_H
+#define FRONTEND_HABITS_H
+
+typedef enum {
+    HABIT_NAME,
+    HABIT_TENSOR,
+    HABIT_MODEL,
+    HABIT_OPTIMIZER,
+    HABIT_DATASET,
+    HABIT_LIST,
+    HABIT_ARGUMENT,
+    HABIT_PARAMETER, /* the answer is a parameter's name, not a help line */
+    HABIT_TYPE,
+    HABIT_MODULE,
+    HABIT_MEMBER
+} HabitPlace;
+
+/* A help line for `word` in that place, or NULL where it is nobody's habit. */
+const char *habit_help(HabitPlace place, const char *word);
+
+#endif
