@@ -66,10 +66,10 @@ static bool is_shared(const Kernel *k, const Value *value) {
 }
 
 /* --- what a kernel is like */
-static uint32_t cost_of(const Node *node) {
+uint32_t kernel_cost(const Node *node) {
     const Op dear[] = {OP_exp, OP_log, OP_sin, OP_cos, OP_tanh, OP_sigmoid, OP_erf, OP_pow, OP_random_bits};
     for (size_t i = 0; i < sizeof dear / sizeof *dear; i++)
-        if (node->op == dear[i]) return 12;
+        if (node->op == dear[i]) return KERNEL_DEAR;
     return op_has(node->op, TRAIT_ELEMENTWISE) || op_has(node->op, TRAIT_REDUCES);
 }
 
@@ -93,7 +93,7 @@ static void examine(Kernel *k) {
     k->numbers = map_new(k->arena);
     for (const Node *node = k->body->first; node; node = node->next) {
         capture_node(k, node);
-        k->cost += cost_of(node);
+        k->cost += kernel_cost(node);
     }
     for (uint32_t i = 0; i < k->captured.count; i++)
         vec_push(k->arena, &k->shared, is_shared(k, k->captured.at[i]));
@@ -198,6 +198,7 @@ static void build_stage(Kernel *k, const Stage *stage, const char *name, LLVMVal
     k->inside = true;
     k->sizes = map_new(k->arena);
     k->bound = map_new(k->arena);
+    k->stored = NULL;
     k->scope = NULL;
     scope_open(k);
     declare_aliasing(k, name);

@@ -25,6 +25,7 @@ typedef struct At {
     const Dim *dims[MAX_RANK];
     Index index[MAX_RANK];
     LLVMValueRef tail; /* <lanes x i1>: lanes that exist; lane 0 always does. NULL = all */
+    bool element;      /* straight from a loop over the index space, not worked out by a view */
     LLVMValueRef mask; /* i1 or <lanes x i1>: lanes that are asked for. NULL = all */
 } At;
 
@@ -35,6 +36,12 @@ typedef struct Scope {
 } Scope;
 
 typedef struct Kernel Kernel;
+
+/* A value that later passes over a row need again: one element each of the row. */
+typedef struct {
+    uint32_t pass; /* that computes it */
+    LLVMValueRef memory;
+} Stored;
 
 typedef struct {
     LLVMValueRef (*chunks)(Kernel *k); /* emitted in the host function */
@@ -66,6 +73,7 @@ struct Kernel {
     /* While nothing is built: how dear the index arithmetic is. */
     bool dry;
     uint32_t splits;
+    bool strided; /* lanes of some load lie apart */
 
     /* While a stage's function is built. */
     bool inside;
@@ -73,7 +81,11 @@ struct Kernel {
     LLVMValueRef *pointers;  /* of results, then of captured values */
     LLVMValueRef space;      /* the workspace */
     Map *sizes;              /* const Dim * → i64 */
-    Map *bound;              /* const Value * → register: reductions and products that are complete */
+    Map *stored; /* const Value * → Stored *: kept in memory from one pass over a row to the next; NULL = none
+                  */
+    Map *bound;        /* const Value * → register: reductions and products that are complete */
+    uint32_t pass;     /* over the row, for `stored` */
+    uint32_t row_axes; /* leading axes of an element's index that say the row */
     const Scope *scope;
     unsigned alias_scope, noalias; /* metadata kinds */
     LLVMValueRef read_only;        /* scope list: captured values that no result overlaps */
@@ -81,6 +93,9 @@ struct Kernel {
 
 /* --- kernel.c */
 extern const KernelKind kernel_loop, kernel_rows, kernel_reduce, kernel_contract, kernel_scatter;
+/* Rough cost of an element of the node's result, in additions. */
+enum { KERNEL_DEAR = 12 };
+uint32_t kernel_cost(const Node *node);
 Node *kernel_yield(const Kernel *k);
 LLVMValueRef kernel_result_pointer(const Kernel *k, uint32_t result);
 LLVMValueRef kernel_pointer(const Kernel *k, const Value *captured);
@@ -142,6 +157,7 @@ typedef struct {
     uint32_t rank;
     const Dim *dims[MAX_RANK];
     uint32_t reduced; /* bit per axis */
+    bool strided;     /* some outer value is read with lanes apart, as a transposed one */
 } Space;
 
 /* What is evaluated at every point. */
@@ -161,6 +177,7 @@ typedef struct {
     At frame; /* indices of the other axes */
     uint32_t count, axes[MAX_RANK];
     uint32_t lanes, unroll; /* `copy` runs from 0 to unroll - 1 */
+    uint32_t tile; /* elements of the last axis that are done for all rows before the next; 0 = all */
     LLVMValueRef from, to;
     bool joint; /* `body` is called once for all copies, with the first one's index and their number */
     NestBody *body;

@@ -70,6 +70,9 @@ static void loop_body(Kernel *k, LLVMValueRef chunk) {
     if (count) {
         nest.lanes = lanes_for(k, loop->space.dims[count - 1]);
         nest.unroll = unroll_for(k);
+        /* Memory lines that hold elements of several rows are used by all of them while they are in the
+         * cache. */
+        if (loop->space.strided) nest.tile = nest.lanes;
     }
     nest_emit(k, &nest);
 }

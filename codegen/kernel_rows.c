@@ -19,6 +19,7 @@ static void plan_axes(RowPlan *p) {
             p->kept[p->kept_count++] = d;
     }
     /* Reductions of reductions are done row by row. */
+    p->in_order = p->kept_count == 0 || p->kept[p->kept_count - 1] + 1 == p->kept_count;
     p->along = p->space.rank == 0 || (p->space.reduced >> (p->space.rank - 1) & 1) || p->levels > 1;
 }
 
@@ -125,6 +126,54 @@ static bool has_element_results(Kernel *k) {
     return false;
 }
 
+/* --- what is dear and needed by several passes is kept in memory */
+/* Notes the values that pass number `pass` computes for the elements at hand, and stores those that an
+ * earlier one has computed too. */
+static void note_pass(Kernel *k, Map *first, const Value *value, uint32_t pass) {
+    const Node *node = value->node;
+    if (!node || value->block != k->body || op_has(node->op, TRAIT_REDUCES)) return;
+    uint32_t seen = (uint32_t)(uintptr_t)map_get(first, value);
+    if (seen == pass + 1) return;
+    bool again = seen > 0 && kernel_cost(node) >= KERNEL_DEAR && !is_row_result(k, value->type);
+    if (again && !map_get(k->stored, value)) {
+        Stored *stored = ARENA_NEW(k->arena, Stored);
+        stored->pass = seen - 1;
+        map_put(k->stored, value, stored);
+        vec_push(k->arena, &((RowPlan *)k->plan)->stored, stored);
+    }
+    if (again) return;
+    if (seen == 0) map_put(first, value, (void *)(uintptr_t)(pass + 1));
+    if (!op_has(node->op, TRAIT_ELEMENTWISE) && node->op != OP_reshape) return;
+    for (uint32_t i = 0; i < node->operand_count; i++) note_pass(k, first, node->operands[i], pass);
+}
+
+/* Asks for memory for a row of each stored value. */
+static void open_stored(Kernel *k) {
+    RowPlan *p = k->plan;
+    enum { WIDEST = 8 };
+    Map *first = map_new(k->arena);
+    k->stored = map_new(k->arena);
+    k->row_axes = p->kept_count;
+    p->stored.count = 0;
+    for (uint32_t i = 0; i < p->reductions.count; i++)
+        note_pass(k, first, p->reductions.at[i]->operands[0], p->level[i]);
+    Node *yield = kernel_yield(k);
+    for (uint32_t i = 0; i < yield->operand_count; i++)
+        if (!is_row_result(k, yield->operands[i]->type)) note_pass(k, first, yield->operands[i], p->levels);
+    if (p->stored.count == 0) return;
+    LLVMValueRef row = emit_i64(k->e, WIDEST);
+    for (uint32_t i = 0; i < p->reduced_count; i++)
+        row = LLVMBuildMul(k->e->builder, row, kernel_size(k, p->space.dims[p->reduced[i]]), "");
+    LLVMValueRef bytes = LLVMBuildMul(k->e->builder, row, emit_i64(k->e, p->stored.count), "");
+    LLVMValueRef memory = emit_runtime_call(k->e, "nn_scratch", 2, (LLVMValueRef[]){k->e->rt, bytes});
+    for (uint32_t i = 0; i < p->stored.count; i++) {
+        LLVMValueRef offset = LLVMBuildMul(k->e->builder, row, emit_i64(k->e, i), "");
+        LLVMTypeRef byte = LLVMInt8TypeInContext(k->e->llvm);
+        p->stored.at[i]->memory = LLVMBuildInBoundsGEP2(k->e->builder, byte, memory, &offset, 1, "");
+    }
+}
+
+/* --- a row, pass by pass */
 static void emit_row(Kernel *k, const At *at, uint32_t copy, void *user) {
     (void)copy, (void)user;
     const RowPlan *p = k->plan;
@@ -135,6 +184,7 @@ static void emit_row(Kernel *k, const At *at, uint32_t copy, void *user) {
                  .folds = ARENA_ARRAY(k->arena, Fold, p->reductions.count)};
     nest.user = &pass;
     for (uint32_t level = 0; level < p->levels; level++) {
+        k->pass = level;
         open_pass(k, &pass, level);
         nest.body = along_step;
         nest_emit(k, &nest);
@@ -145,6 +195,7 @@ static void emit_row(Kernel *k, const At *at, uint32_t copy, void *user) {
     }
     At row = row_index(p, at);
     const At *kept = at_keep(k, &row);
+    k->pass = p->levels;
     if (has_element_results(k)) {
         nest.body = element_step;
         nest_emit(k, &nest);
@@ -235,6 +286,7 @@ static void rows_body(Kernel *k, LLVMValueRef chunk) {
         .frame = space_origin(k, &p->space), .count = p->kept_count, .lanes = row_lanes(k, p), .unroll = 1};
     chunk_range(k, &chunks, chunk, &nest.from, &nest.to);
     memcpy(nest.axes, p->kept, sizeof p->kept);
+    if (p->along && p->in_order) open_stored(k);
     nest.body = p->along ? emit_row : emit_columns;
     if (!p->along) {
         nest.joint = true;

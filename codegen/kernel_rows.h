@@ -8,6 +8,8 @@ typedef struct {
     Space space;
     uint32_t kept_count, kept[MAX_RANK], reduced_count, reduced[MAX_RANK]; /* axes of the space */
     bool along;                                                            /* the innermost axis is reduced */
+    bool in_order; /* all axes that stay come before those that are reduced */
+    VEC(Stored *) stored;
     const Dim *row_count;
     Reductions reductions;
     uint32_t *level, levels; /* by reduction: how many others must be complete before it */

@@ -17,6 +17,7 @@ static uint32_t cost_of(Kernel *k, const Space *space, const Roots *roots) {
     bool dry = k->dry;
     k->dry = true;
     k->splits = 0;
+    k->strided = false;
     const Scope *outer = scope_open(k);
     At at = dry_index(k, space);
     const At *kept = at_keep(k, &at);
@@ -61,7 +62,8 @@ Space space_choose(Kernel *k, uint32_t rank, const Dim *const *dims, uint32_t re
         cost = other;
         if (d > space.rank) d = space.rank;
     }
-    k->splits = cost;
+    k->splits = cost_of(k, &space, roots);
+    space.strided = k->strided;
     return space;
 }
 
@@ -105,6 +107,7 @@ static void line_step(Emit *e, LLVMValueRef index, void *user) {
     for (uint32_t copy = 0; copy < (l->nest->joint ? 1 : l->copies); copy++) {
         At at = l->frame;
         at.lanes = lanes;
+        at.element = true;
         LLVMValueRef base =
             copy ? LLVMBuildNSWAdd(e->builder, index, emit_i64(e, (int64_t)copy * lanes), "") : index;
         at.index[l->axis] = (Index){.base = base, .step = lanes > 1, .align = lanes};
@@ -140,36 +143,84 @@ static void emit_line(Kernel *k, const Nest *nest, const At *frame, uint32_t axi
     emit_loop(k->e, end, to, nest->lanes, "rest", line_step, &l);
 }
 
-static void row_step(Emit *e, LLVMValueRef row, void *user) {
-    (void)e;
-    const Lines *l = user;
-    Kernel *k = l->k;
-    const Nest *nest = l->nest;
-    const Scope *outer = scope_open(k);
+/* Row number `row` of the axes but the last. */
+static At row_frame(Kernel *k, const Nest *nest, LLVMValueRef row) {
     At frame = nest->frame;
-    uint32_t last = nest->count - 1;
     Index rest = index_of(row);
-    for (uint32_t i = last; i-- > 0;) {
+    for (uint32_t i = nest->count - 1; i-- > 0;) {
         const Dim *size = frame.dims[nest->axes[i]];
         frame.index[nest->axes[i]] = i == 0 ? rest : index_mod(k, rest, size, 1);
         if (i > 0) rest = index_div(k, rest, size, 1);
     }
-    emit_line(k, nest, &frame, nest->axes[last], emit_i64(k->e, 0),
-              kernel_size(k, frame.dims[nest->axes[last]]));
-    scope_close(k, outer);
+    return frame;
+}
+
+typedef struct {
+    Kernel *k;
+    const Nest *nest;
+    LLVMValueRef from, to; /* of the last axis */
+    bool whole;            /* exactly one tile, in vectors without remainder */
+} Rows;
+
+static void row_step(Emit *e, LLVMValueRef row, void *user) {
+    const Rows *r = user;
+    const Scope *outer = scope_open(r->k);
+    At frame = row_frame(r->k, r->nest, row);
+    uint32_t last = r->nest->axes[r->nest->count - 1];
+    if (r->whole) {
+        Lines line = {.k = r->k,
+                      .nest = r->nest,
+                      .frame = frame,
+                      .axis = last,
+                      .copies = r->nest->tile / r->nest->lanes};
+        line_step(e, r->from, &line);
+    } else {
+        emit_line(r->k, r->nest, &frame, last, r->from, r->to);
+    }
+    scope_close(r->k, outer);
+}
+
+static void emit_rows(const Rows *rows) {
+    Rows r = *rows;
+    emit_loop(r.k->e, r.nest->from, r.nest->to, 1, "row", row_step, &r);
+}
+
+static void tile_step(Emit *e, LLVMValueRef from, void *user) {
+    Rows r = *(const Rows *)user;
+    LLVMValueRef end = LLVMBuildAdd(e->builder, from, emit_i64(e, r.nest->tile), "");
+    r.from = from;
+    r.to = emit_combine(e, OP_min, DTYPE_i64, end, r.to);
+    emit_rows(&r);
+}
+
+/* For every tile of the last axis, all rows. */
+static void emit_tiles(Kernel *k, const Nest *nest, LLVMValueRef size) {
+    int64_t constant;
+    bool known = dim_is_const(nest->frame.dims[nest->axes[nest->count - 1]], &constant);
+    Rows r = {.k = k, .nest = nest, .to = size};
+    r.whole = known && constant % (int64_t)nest->tile == 0 && nest->tile % nest->lanes == 0;
+    emit_loop(k->e, emit_i64(k->e, 0), size, nest->tile, "tile", tile_step, &r);
 }
 
 void nest_emit(Kernel *k, const Nest *nest) {
     if (nest->count == 0) {
         const Scope *outer = scope_open(k);
-        nest->body(k, at_keep(k, &nest->frame), nest->joint ? 1 : 0, nest->user);
+        At at = nest->frame;
+        at.element = true;
+        nest->body(k, at_keep(k, &at), nest->joint ? 1 : 0, nest->user);
         scope_close(k, outer);
-    } else if (nest->count == 1) {
-        emit_line(k, nest, &nest->frame, nest->axes[0], nest->from, nest->to);
-    } else {
-        Lines l = {.k = k, .nest = nest};
-        emit_loop(k->e, nest->from, nest->to, 1, "row", row_step, &l);
+        return;
     }
+    if (nest->count == 1) {
+        emit_line(k, nest, &nest->frame, nest->axes[0], nest->from, nest->to);
+        return;
+    }
+    LLVMValueRef size = kernel_size(k, nest->frame.dims[nest->axes[nest->count - 1]]),
+                 zero = emit_i64(k->e, 0);
+    if (nest->tile)
+        emit_tiles(k, nest, size);
+    else
+        emit_rows(&(Rows){.k = k, .nest = nest, .from = zero, .to = size});
 }
 
 const Dim *nest_range(Kernel *k, const At *frame, uint32_t count, const uint32_t *axes) {

@@ -57,7 +57,8 @@ static bool is_read_only(const Kernel *k, const Value *captured) {
 
 static LLVMValueRef load_captured(Kernel *k, const Value *value, const At *at) {
     if (k->dry) {
-        at_linear(k, at);
+        Index index = at_linear(k, at);
+        k->strided = k->strided || index.vector || index.step > 1;
         return NULL;
     }
     Access access = access_of(k, value->type, kernel_pointer(k, value), at);
@@ -144,6 +145,7 @@ static const At *uniform(Kernel *k, const At *at) {
     if (recall(k, at, at, &seen)) return (const At *)seen;
     At one = *at;
     one.lanes = 1;
+    one.element = false;
     one.tail = NULL;
     /* Of a condition that differs by lane, any lane counts; the tail always has its lane 0. */
     if (at->mask && emit_lane_count(at->mask) > 1) {
@@ -169,11 +171,33 @@ static LLVMValueRef compute(Kernel *k, const Value *value, const At *at) {
     return operation(k, value->node, at);
 }
 
+/* --- values kept in memory between the passes over a row, in their register type */
+static Access stored_access(Kernel *k, const Stored *stored, DType dtype, const At *at) {
+    At row = at_child(at);
+    for (uint32_t d = k->row_axes; d < at->rank; d++) at_push(&row, at->dims[d], at->index[d]);
+    DType in_memory = dtype == DTYPE_f16 || dtype == DTYPE_bf16 ? DTYPE_f32 : dtype;
+    return (Access){.dtype = in_memory,
+                    .pointer = stored->memory,
+                    .at = at_linear(k, &row),
+                    .lanes = at->lanes,
+                    .mask = at->tail};
+}
+
+static LLVMValueRef compute_stored(Kernel *k, const Value *value, const At *at) {
+    const Stored *stored = k->stored && at->element ? map_get(k->stored, value) : NULL;
+    if (!stored) return compute(k, value, at);
+    Access access = stored_access(k, stored, value->type->dtype, at);
+    if (k->pass > stored->pass) return access_load(k->e, &access);
+    LLVMValueRef computed = compute(k, value, at);
+    access_store(k->e, &access, computed);
+    return computed;
+}
+
 LLVMValueRef value_at(Kernel *k, const Value *value, const At *at) {
     LLVMValueRef known = map_get(k->bound, value);
     if (known) return as_lanes(k, known, at->lanes);
     if (recall(k, value, at, &known)) return known;
-    known = compute(k, value, at);
+    known = compute_stored(k, value, at);
     remember(k, value, at, known);
     return known;
 }
