@@ -112,5 +112,5 @@ Test(native, narrow, .timeout = 240) {
         for (int cpu = 0; cpu < 2; cpu++)
             check_with(native_rows[i].name, native_rows[i].inputs, native_rows[i].body,
                        native_rows[i].outputs, 33,
-                       (NativeOptions){3, cpu ? "x86-64" : "x86-64-v3", NULL, false, false});
+                       (NativeOptions){.optimize = 3, .cpu = cpu ? "x86-64" : "x86-64-v3"});
 }
