@@ -125,11 +125,16 @@ static double cost_of(Emit *e, const Product *p) {
     return outer * contract_cost(&e->target, &shape);
 }
 
+/* bf16 is loaded as its bits: LLVM would move it through calls of a library. */
+static LLVMTypeRef memory_type(Emit *e, DType dtype) {
+    return dtype == DTYPE_bf16 ? LLVMInt16TypeInContext(e->llvm) : emit_memory_type(e, dtype);
+}
+
 void product_open(Emit *e, const Contract *contract, Product *p) {
     Product exchanged;
     *p = (Product){.contract = contract,
                    .dtype = contract->dtype,
-                   .memory = emit_memory_type(e, contract->dtype),
+                   .memory = memory_type(e, contract->dtype),
                    .element = accumulator(e, contract->dtype)};
     exchanged = *p;
     arrange(e, contract, false, p);

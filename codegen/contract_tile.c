@@ -1,15 +1,23 @@
 /* Outer products on registers (Goto & van de Geijn 2008). The accumulators are SSA vectors carried by the
  * loops over k, so no pass has to find out that they need no memory. */
 #include "codegen/contract_tile.h"
+#include "codegen/elementwise.h"
 #include "codegen/vector.h"
 #include <assert.h>
 
 /* Up to this many multiply-adds a k axis of known extent is written out instead of looped over. */
 enum { UNROLL_WORK = 128 };
 
+static LLVMTypeKind kind_of_elements(LLVMValueRef value) {
+    LLVMTypeRef type = LLVMTypeOf(value);
+    return LLVMGetTypeKind(LLVMGetTypeKind(type) == LLVMVectorTypeKind ? LLVMGetElementType(type) : type);
+}
+
 LLVMValueRef tile_convert(Emit *e, LLVMTypeRef element, LLVMValueRef value) {
     LLVMTypeRef type = emit_lanes(element, vector_lanes(LLVMTypeOf(value)));
-    return LLVMTypeOf(value) == type ? value : LLVMBuildFPExt(e->builder, value, type, "");
+    if (LLVMTypeOf(value) == type) return value;
+    if (kind_of_elements(value) == LLVMIntegerTypeKind) return emit_from_bf16(e, value);
+    return LLVMBuildFPExt(e->builder, value, type, "");
 }
 
 LLVMValueRef tile_load(Emit *e, LLVMTypeRef memory, LLVMTypeRef element, LLVMValueRef pointer,

@@ -188,7 +188,13 @@ double round_to(DType dtype, double value) {
 
 double unit_roundoff(DType dtype) { return ldexp(1, -float_format(dtype).precision); }
 
-double accumulator_roundoff(DType dtype) { return unit_roundoff(dtype == DTYPE_f64 ? DTYPE_f64 : DTYPE_f32); }
+static DType accumulator(DType dtype) { return dtype == DTYPE_f64 ? DTYPE_f64 : DTYPE_f32; }
+
+double accumulator_roundoff(DType dtype) { return unit_roundoff(accumulator(dtype)); }
+
+double accumulator_limit(DType dtype) { return float_format(accumulator(dtype)).largest; }
+
+double accumulator_denormal(DType dtype) { return ldexp(1, float_format(accumulator(dtype)).smallest); }
 
 double largest_finite(DType dtype) { return float_format(dtype).largest; }
 

@@ -53,6 +53,8 @@ bool index_next(uint32_t rank, const int64_t *dims, int64_t *index);
 int64_t wrap(DType dtype, uint64_t value); /* the value mod 2^width in the dtype's range; bools: != 0 */
 double unit_roundoff(DType dtype);
 double accumulator_roundoff(DType dtype); /* of what sums of `dtype` are accumulated in */
+double accumulator_limit(DType dtype);    /* the accumulator's largest finite value */
+double accumulator_denormal(DType dtype); /* its least positive one */
 double largest_finite(DType dtype);
 /* What a result `y` with propagated error `spread` may be off by after an operation within `units` units of
  * roundoff; units = 1 says correctly rounded. */

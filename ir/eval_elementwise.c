@@ -9,9 +9,11 @@ static const double elementary = 4;
 /* --- one operand */
 typedef double FloatUnary(double x);
 
-/* How far f(x) moves when x moves by up to e, for monotone f. */
+/* How far f(x) moves when x moves by up to e, for monotone f. Of an x of which nothing is known, which may be
+ * NaN, nothing is known after. */
 static double spread_monotone(FloatUnary *f, double x, double e) {
     if (e == 0) return 0;
+    if (!isfinite(e)) return INFINITY;
     double y = f(x);
     double moved = fmax(fabs(f(x + e) - y), fabs(y - f(x - e)));
     return isnan(f(x - e)) || isnan(f(x + e)) ? INFINITY : moved;
@@ -30,9 +32,9 @@ static bool map_monotone(const Tensor *x, Tensor *out, FloatUnary *f, double uni
 /* |f'| ≤ 1 and |f| ≤ 1 */
 static bool map_wave(const Tensor *x, Tensor *out, FloatUnary *f) {
     for (int64_t k = 0; k < out->count; k++) {
+        double e = tensor_error(x, k), spread = isfinite(e) ? fmin(e, 2) : INFINITY;
         out->f[k] = f(x->f[k]);
-        if (out->error)
-            out->error[k] = error_after(out->dtype, out->f[k], fmin(tensor_error(x, k), 2), elementary);
+        if (out->error) out->error[k] = error_after(out->dtype, out->f[k], spread, elementary);
     }
     return true;
 }
@@ -70,6 +72,16 @@ bool eval_cos(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
 static double negated(double x) { return -x; }
 static double signum(double x) { return isnan(x) ? x : (double)((x > 0) - (x < 0)); }
 
+/* What an integer that is off by up to e is off by after it wrapped to `dtype` as x. */
+static double int_to_int_error(DType dtype, int64_t x, double e) {
+    if (e == 0) return 0;
+    if (dtype == DTYPE_bool) return fabs((double)x) <= e;
+    double bound = ldexp(1, (int)dtype_bytes(dtype) * 8 - 1);
+    double least = dtype_class(dtype) == CLASS_INT ? -bound : 0;
+    double above = dtype_class(dtype) == CLASS_INT ? bound : 2 * bound;
+    return (double)x - e >= least && (double)x + e < above ? e : INFINITY;
+}
+
 typedef int64_t IntUnary(int64_t x);
 
 static int64_t int_negated(int64_t x) { return (int64_t)(0 - (uint64_t)x); }
@@ -79,7 +91,7 @@ static int64_t int_signum(int64_t x) { return (x > 0) - (x < 0); }
 static bool map_int1(const Tensor *x, Tensor *out, IntUnary *f) {
     for (int64_t k = 0; k < out->count; k++) {
         out->i[k] = wrap(out->dtype, (uint64_t)f(x->i[k]));
-        if (out->error) out->error[k] = tensor_error(x, k);
+        if (out->error) out->error[k] = int_to_int_error(out->dtype, out->i[k], tensor_error(x, k));
     }
     return true;
 }
@@ -160,15 +172,6 @@ static double float_to_int_error(DType dtype, double x, double e) {
     return fmax((double)saturate(dtype, x + e) - y, y - (double)saturate(dtype, x - e));
 }
 
-static double int_to_int_error(DType dtype, int64_t x, double e) {
-    if (e == 0) return 0;
-    if (dtype == DTYPE_bool) return fabs((double)x) <= e;
-    double bound = ldexp(1, (int)dtype_bytes(dtype) * 8 - 1);
-    double least = dtype_class(dtype) == CLASS_INT ? -bound : 0;
-    double above = dtype_class(dtype) == CLASS_INT ? bound : 2 * bound;
-    return (double)x - e >= least && (double)x + e < above ? e : INFINITY;
-}
-
 static void cast_element(const Tensor *x, Tensor *out, int64_t k) {
     double error = tensor_error(x, k);
     if (out->f) {
@@ -207,7 +210,8 @@ static bool map_float2(const Tensor *in, Tensor *out, FloatBinary *f, PairError 
         p.result = f(p.x, p.y);
         out->f[k] = p.result;
         if (!out->error) continue;
-        double bound = error(&p);
+        bool known = isfinite(p.ex) && isfinite(p.ey);
+        double bound = known ? error(&p) : INFINITY;
         out->error[k] = isnan(bound) ? INFINITY : bound;
     }
     return true;
@@ -219,7 +223,7 @@ static bool map_int2(const Tensor *in, Tensor *out, IntBinary *f, bool is_sum) {
         out->i[k] = wrap(out->dtype, (uint64_t)f(in[0].i[k], in[1].i[k]));
         if (!out->error) continue;
         double error = tensor_error(&in[0], k) + tensor_error(&in[1], k);
-        out->error[k] = error == 0 || is_sum ? error : INFINITY;
+        out->error[k] = int_to_int_error(out->dtype, out->i[k], error == 0 || is_sum ? error : INFINITY);
     }
     return true;
 }

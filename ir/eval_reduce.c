@@ -8,10 +8,12 @@
 typedef struct {
     double value, error; /* floats */
     double size;         /* Σ |x|, or Π (|x| + e) */
+    double reach;        /* Σ |x| + e or Π max(1, |x| + e) of the finite: how far a partial result can get */
     int64_t integer;     /* integers and bools */
     double low, high;    /* the extreme is in here */
     int64_t count;
     bool maybe, unsure; /* bools: some inexact element could settle it; some element is inexact */
+    bool unknown;       /* of some element nothing is known */
 } Fold;
 
 typedef void FoldStart(Fold *f, const Tensor *x);
@@ -58,12 +60,22 @@ static void sum_step(Fold *f, const Tensor *x, int64_t at) {
     }
     f->value += x->f[at];
     f->size += fabs(x->f[at]);
+    if (isfinite(x->f[at])) f->reach += fabs(x->f[at]) + tensor_error(x, at);
+}
+
+/* Partial results may overflow in some order though the whole doesn't, and then be infinite or NaN. */
+static bool may_overflow(const Fold *f, DType dtype) {
+    return f->count > 1 && !isnan(f->value) && !(f->reach <= accumulator_limit(dtype));
 }
 
 static void sum_finish(const Fold *f, Tensor *out, int64_t k) {
     if (out->i) {
         out->i[k] = wrap(out->dtype, (uint64_t)f->integer);
-        if (out->error) out->error[k] = f->error;
+        double least =
+            dtype_class(out->dtype) == CLASS_INT ? -ldexp(1, (int)dtype_bytes(out->dtype) * 8 - 1) : 0;
+        double most = least + ldexp(1, (int)dtype_bytes(out->dtype) * 8) - 1, value = (double)out->i[k];
+        bool wraps = value - f->error < least || value + f->error > most;
+        if (out->error) out->error[k] = f->error != 0 && wraps ? INFINITY : f->error;
         return;
     }
     out->f[k] = f->value;
@@ -71,6 +83,7 @@ static void sum_finish(const Fold *f, Tensor *out, int64_t k) {
     double additions =
         f->count > 1 ? (double)f->count * accumulator_roundoff(out->dtype) * (f->size + f->error) : 0;
     out->error[k] = error_after(out->dtype, f->value, f->error + additions, 1);
+    if (may_overflow(f, out->dtype)) out->error[k] = INFINITY;
 }
 
 bool eval_reduce_sum(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
@@ -79,18 +92,21 @@ bool eval_reduce_sum(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
 
 static void prod_start(Fold *f, const Tensor *x) {
     (void)x;
-    f->value = f->size = 1;
+    f->value = f->size = f->reach = 1;
     f->integer = 1;
 }
 
 static void prod_step(Fold *f, const Tensor *x, int64_t at) {
     f->unsure = f->unsure || tensor_error(x, at) != 0;
+    f->unknown = f->unknown || !isfinite(tensor_error(x, at));
     if (x->i) {
         f->integer = (int64_t)((uint64_t)f->integer * (uint64_t)x->i[at]);
         return;
     }
     f->value *= x->f[at];
-    f->size *= fabs(x->f[at]) + tensor_error(x, at);
+    double most = fabs(x->f[at]) + tensor_error(x, at);
+    f->size *= most;
+    if (isfinite(x->f[at])) f->reach *= fmax(1, most);
 }
 
 static void prod_finish(const Fold *f, Tensor *out, int64_t k) {
@@ -102,8 +118,11 @@ static void prod_finish(const Fold *f, Tensor *out, int64_t k) {
     out->f[k] = f->value;
     if (!out->error) return;
     double rounding = f->count > 1 ? (double)f->count * accumulator_roundoff(out->dtype) * f->size : 0;
+    /* A partial result may be denormal, and grow after. */
+    if (f->count > 1) rounding += (double)f->count * accumulator_denormal(out->dtype) * f->reach;
     double spread = f->unsure ? f->size - fabs(f->value) : 0;
     out->error[k] = error_after(out->dtype, f->value, fmax(spread, 0) + rounding, 1);
+    if (f->unknown || may_overflow(f, out->dtype)) out->error[k] = INFINITY;
 }
 
 bool eval_reduce_prod(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
@@ -130,6 +149,7 @@ static void max_step(Fold *f, const Tensor *x, int64_t at) {
     double v = x->f ? x->f[at] : (double)x->i[at], error = tensor_error(x, at);
     if (x->i && x->i[at] > f->integer) f->integer = x->i[at];
     if (isnan(v) || v > f->value) f->value = isnan(f->value) ? f->value : v;
+    f->unknown = f->unknown || !isfinite(error);
     f->low = fmax(f->low, v - error);
     f->high = fmax(f->high, v + error);
 }
@@ -143,6 +163,7 @@ static void min_step(Fold *f, const Tensor *x, int64_t at) {
     double v = x->f ? x->f[at] : (double)x->i[at], error = tensor_error(x, at);
     if (x->i && x->i[at] < f->integer) f->integer = x->i[at];
     if (isnan(v) || v < f->value) f->value = isnan(f->value) ? f->value : v;
+    f->unknown = f->unknown || !isfinite(error);
     f->low = fmin(f->low, v - error);
     f->high = fmin(f->high, v + error);
 }
@@ -153,6 +174,7 @@ static void extreme_finish(const Fold *f, Tensor *out, int64_t k) {
     if (!out->error) return;
     bool certain = f->low == f->high || isnan(f->value);
     out->error[k] = certain ? 0 : fmax(f->high - f->value, f->value - f->low);
+    if (f->unknown) out->error[k] = INFINITY;
 }
 
 bool eval_reduce_max(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
@@ -292,6 +314,7 @@ static bool read_labels(const Node *node, const Tensor *in, Labels *l) {
 
 typedef struct {
     double sum, size, error;
+    double reach; /* Σ |a b| of the finite */
     uint64_t integer;
 } Products;
 
@@ -306,12 +329,14 @@ static void add_products(const Tensor *x, const Tensor *y, int64_t p, int64_t q,
         }
         double a = x->f[p], b = y->f[q];
         out->sum += a * b;
+        if (isfinite(a) && isfinite(b)) out->reach += fabs(a * b);
         if (!x->error && !y->error) {
             out->size += fabs(a * b);
             continue;
         }
         double ea = tensor_error(x, p), eb = tensor_error(y, q);
         out->size += fabs(a * b);
+        if (!isfinite(ea) || !isfinite(eb)) out->error = INFINITY;
         out->error +=
             (a == 0 ? 0 : fabs(a) * eb) + (b == 0 ? 0 : fabs(b) * ea) + (ea == 0 || eb == 0 ? 0 : ea * eb);
     }
@@ -327,6 +352,8 @@ static void store_products(const Products *p, int64_t terms, Tensor *out, int64_
     }
     double rounding = (double)(terms + 1) * accumulator_roundoff(out->dtype) * (p->size + p->error);
     out->error[at] = error_after(out->dtype, p->sum, p->error + (terms ? rounding : 0), terms ? 2 : 0);
+    bool unsure = !(p->reach + p->error <= accumulator_limit(out->dtype));
+    if (terms > 1 && !isnan(p->sum) && unsure) out->error[at] = INFINITY;
 }
 
 static void contract_at(const Labels *l, const Tensor *in, const int64_t *outer, Tensor *out, int64_t at) {

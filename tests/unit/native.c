@@ -1,5 +1,5 @@
 /* A runtime of a few functions that keeps what programs save and gives deterministic inputs; parallel chunks
- * run backwards, memory starts as garbage, and its ends are watched. */
+ * run backwards, forwards or by two threads, memory starts as garbage, and its ends are watched. */
 #include "native.h"
 #include "codegen/codegen.h"
 #include "ir/interpret.h"
@@ -11,6 +11,7 @@
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/Target.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,9 @@ typedef struct {
     int32_t command_count;
 } RtProgram;
 
-enum { MAX_FRAMES = 64, GUARD = 256, GARBAGE = 0xd5 };
+/* The last two frames are the threads' scratch memory. */
+enum { MAX_FRAMES = 256, GUARD = 256, GARBAGE = 0xd5 };
+typedef enum { BACKWARDS, FORWARDS, TWO_THREADS, ORDERS } Order;
 
 typedef struct {
     Arena *arena;
@@ -52,6 +55,10 @@ typedef struct {
     uint32_t saved_count;
     const Tensor *saved; /* the interpreter's */
     const char *wrong;
+    Order order;
+    pthread_t main;
+    uint64_t digest; /* of the bits that were saved */
+    NativeCounts counts;
 } Run;
 
 /* --- elements in memory */
@@ -147,6 +154,8 @@ static bool same_float(double got, double want, double error) {
 static void compare(Run *run, const RtTensor *got, const Tensor *want, int32_t number) {
     for (int64_t k = 0; k < want->count && !run->wrong; k++) {
         double error = want->error ? want->error[k] : 0;
+        run->counts.elements++;
+        run->counts.unbounded += !isfinite(error);
         if (want->f && !same_float(read_element(got, k), want->f[k], error))
             run->wrong = arena_printf(run->arena, "output %d element %lld: %.17g, not %.17g (± %g)", number,
                                       (long long)k, read_element(got, k), want->f[k], error);
@@ -158,11 +167,18 @@ static void compare(Run *run, const RtTensor *got, const Tensor *want, int32_t n
     }
 }
 
+static void digest(Run *run, const RtTensor *t) {
+    const unsigned char *bytes = t->data;
+    int64_t size = element_count(t) * (int64_t)dtype_bytes((DType)t->dtype);
+    for (int64_t k = 0; k < size; k++) run->digest = (run->digest ^ bytes[k]) * UINT64_C(0x100000001b3);
+}
+
 static void rt_save(void *rt, const void *loc, const char *path, int32_t count, const RtTensor *tensors) {
     (void)loc, (void)path;
     Run *run = rt;
     if ((uint32_t)count != run->saved_count) run->wrong = "another number of outputs";
     for (int32_t i = 0; i < count && !run->wrong; i++) {
+        digest(run, &tensors[i]);
         if (element_count(&tensors[i]) != run->saved[i].count)
             run->wrong = arena_printf(run->arena, "output %d has %lld elements", i,
                                       (long long)element_count(&tensors[i]));
@@ -183,7 +199,10 @@ static void *rt_memory(Run *run, int32_t number, int64_t bytes) {
 }
 
 static void *rt_frame(void *rt, int32_t number, int64_t bytes) { return rt_memory(rt, number, bytes); }
-static void *rt_scratch(void *rt, int64_t bytes) { return rt_memory(rt, MAX_FRAMES - 1, bytes); }
+static void *rt_scratch(void *rt, int64_t bytes) {
+    Run *run = rt;
+    return rt_memory(run, MAX_FRAMES - (pthread_equal(pthread_self(), run->main) ? 1 : 2), bytes);
+}
 
 static void check_guards(Run *run) {
     for (int32_t f = 0; f < MAX_FRAMES; f++)
@@ -192,9 +211,42 @@ static void check_guards(Run *run) {
                 run->wrong = arena_printf(run->arena, "memory outside of frame %d was written", f);
 }
 
-static void rt_parallel(void *rt, void (*kernel)(void *rt, void *const *args, int64_t chunk),
-                        void *const *args, int64_t chunks) {
-    while (chunks-- > 0) kernel(rt, args, chunks);
+typedef void Kernel(void *rt, void *const *args, int64_t chunk);
+
+typedef struct {
+    Run *run;
+    Kernel *kernel;
+    void *const *args;
+    int64_t first, chunks;
+} Share;
+
+/* Every other chunk. */
+static void *run_share(void *user) {
+    const Share *share = user;
+    for (int64_t c = share->first; c < share->chunks; c += 2) share->kernel(share->run, share->args, c);
+    return NULL;
+}
+
+static void rt_parallel(void *rt, Kernel *kernel, void *const *args, int64_t chunks) {
+    Run *run = rt;
+    if (run->order == BACKWARDS) {
+        while (chunks-- > 0) kernel(rt, args, chunks);
+    } else if (run->order == FORWARDS) {
+        for (int64_t c = 0; c < chunks; c++) kernel(rt, args, c);
+    } else {
+        Share odd = {run, kernel, args, 1, chunks}, even = {run, kernel, args, 0, chunks};
+        pthread_t thread;
+        if (chunks > 1 && pthread_create(&thread, NULL, run_share, &odd) != 0) abort();
+        run_share(&even);
+        if (chunks > 1) pthread_join(thread, NULL);
+    }
+}
+
+/* Programs of tests do nothing that stops them. */
+static void rt_fail(void *rt, const void *loc, const char *text, int32_t count, const RtTensor *args) {
+    (void)rt, (void)loc, (void)count, (void)args;
+    fprintf(stderr, "native: the program stopped: %s\n", text);
+    abort();
 }
 
 static int64_t rt_seed(const void *rt) {
@@ -215,8 +267,8 @@ static void define_runtime(LLVMOrcLLJITRef jit) {
         void (*function)(void);
     } table[] = {
 #define FUNCTION(f) {"nn_" #f, (void (*)(void))rt_##f}
-        FUNCTION(load),    FUNCTION(save),     FUNCTION(frame),
-        FUNCTION(scratch), FUNCTION(parallel), FUNCTION(seed),
+        FUNCTION(load),     FUNCTION(save), FUNCTION(frame), FUNCTION(scratch),
+        FUNCTION(parallel), FUNCTION(seed), FUNCTION(fail),
 #undef FUNCTION
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -249,8 +301,41 @@ static const char *compile(Arena *arena, Graph *graph, const NativeOptions *opti
     return error;
 }
 
+typedef void Command(void *rt, const RtArg *args);
+
+/* One run with fresh memory; what is wrong, or NULL. */
+static const char *run_once(Command *command, int64_t size, Run *run) {
+    run->main = pthread_self();
+    run->digest = UINT64_C(0xcbf29ce484222325);
+    command(run, &(RtArg){.i = size});
+    check_guards(run);
+    for (uint32_t i = 0; i < MAX_FRAMES; i++) free(run->frames[i]);
+    return run->wrong;
+}
+
+static const char *run_orders(Arena *arena, Command *command, int64_t size, const NativeOptions *options,
+                              const ProgramRun *wanted) {
+    uint64_t first = 0;
+    for (Order order = BACKWARDS; order < (options->orders ? ORDERS : FORWARDS); order++) {
+        Run run = {.arena = arena,
+                   .special = options->special,
+                   .saved_count = wanted->count,
+                   .saved = wanted->saved,
+                   .order = order};
+        const char *wrong = run_once(command, size, &run);
+        if (order == BACKWARDS) first = run.digest;
+        if (options->counts) {
+            options->counts->elements += run.counts.elements;
+            options->counts->unbounded += run.counts.unbounded;
+        }
+        if (wrong) return arena_printf(arena, "%s (order %d)", wrong, (int)order);
+        if (run.digest != first) return "another order of chunks gives other bits";
+    }
+    return NULL;
+}
+
 static const char *run_native(Arena *arena, Graph *graph, int64_t size, const NativeOptions *options,
-                              Run *run) {
+                              const ProgramRun *wanted) {
     LLVMInitializeNativeTarget();
     LLVMInitializeNativeAsmPrinter();
     LLVMOrcLLJITRef jit;
@@ -261,35 +346,39 @@ static const char *run_native(Arena *arena, Graph *graph, int64_t size, const Na
         LLVMOrcExecutorAddress address;
         require_none(LLVMOrcLLJITLookup(jit, &address, "nn_program"));
         const RtProgram *program = (const RtProgram *)(uintptr_t)address;
-        program->commands[0].run(run, &(RtArg){.i = size});
-        check_guards(run);
-        error = run->wrong;
+        error = run_orders(arena, program->commands[0].run, size, options, wanted);
     }
     require_none(LLVMOrcDisposeLLJIT(jit));
     return error;
 }
 
 /* --- the check */
-static const char *compare_runs(Arena *arena, Graph *graph, int64_t size, const NativeOptions *options) {
+static bool run_passes(Arena *arena, Graph *graph, const char *passes, const char *disable) {
+    Diagnostics *diags = diagnostics_new(arena, sources_new(arena));
+    PassOptions options = {.verify = true, .out = stderr, .disable = disable};
+    return passes_run(graph, passes, &options, diags);
+}
+
+static const char *compare_runs(Arena *arena, Graph *oracle, Graph *graph, int64_t size,
+                                const NativeOptions *options) {
     ProgramRun wanted = {.arena = arena, .special = options->special};
-    const char *wrong = program_interpret(graph, size, &wanted);
-    if (wrong) return arena_printf(arena, "interpreter: %s", wrong);
-    Run run = {
-        .arena = arena, .special = options->special, .saved_count = wanted.count, .saved = wanted.saved};
-    Sources *sources = sources_new(arena);
-    Diagnostics *diags = diagnostics_new(arena, sources);
-    PassOptions passes = {.verify = true, .out = stderr};
-    if (!passes_run(graph, options->passes, &passes, diags)) return "a pass reported errors";
-    wrong = run_native(arena, graph, size, options, &run);
+    const char *wrong = program_interpret(oracle, size, &wanted);
+    if (wrong) return arena_printf(arena, NATIVE_REFUSED "interpreter: %s", wrong);
+    if (!run_passes(arena, graph, options->passes, options->disable))
+        return NATIVE_REFUSED "a pass reported errors";
+    wrong = run_native(arena, graph, size, options, &wanted);
     if (wrong && options->verbose) graph_print(stderr, graph, (PrintOptions){0});
-    for (uint32_t i = 0; i < MAX_FRAMES; i++) free(run.frames[i]);
     return wrong;
+}
+
+const char *native_check_text(Arena *arena, int64_t size, const char *text, const NativeOptions *options) {
+    Graph *oracle = program_parse(arena, text), *graph = program_parse(arena, text);
+    if (!graph) return arena_printf(arena, "the test's text is wrong:\n%s", text);
+    if (!run_passes(arena, oracle, "autodiff", NULL)) return NATIVE_REFUSED "no derivative";
+    return compare_runs(arena, oracle, graph, size, options);
 }
 
 const char *native_check(Arena *arena, int64_t size, const char *inputs, const char *body,
                          const char *outputs, const NativeOptions *options) {
-    const char *text = program_text(arena, inputs, body, outputs);
-    Graph *graph = program_parse(arena, text);
-    if (!graph) return arena_printf(arena, "the test's text is wrong:\n%s", text);
-    return compare_runs(arena, graph, size, options);
+    return native_check_text(arena, size, program_text(arena, inputs, body, outputs), options);
 }

@@ -8,12 +8,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* How much a comparison said. */
 typedef struct {
-    int optimize;       /* 0…3 */
-    const char *cpu;    /* NULL = this machine's */
-    const char *passes; /* NULL = all */
-    bool special;       /* inputs hold NaN, infinities and extremes too */
-    bool verbose;       /* print the graph of kernels on failure */
+    int64_t elements, unbounded; /* compared; of these, floats and decisions whose error bound is infinite */
+} NativeCounts;
+
+typedef struct {
+    int optimize;         /* 0…3 */
+    const char *cpu;      /* NULL = this machine's */
+    const char *passes;   /* NULL = all */
+    bool special;         /* inputs hold NaN, infinities and extremes too */
+    bool verbose;         /* print the graph of kernels on failure */
+    const char *disable;  /* passes to leave out, or NULL */
+    bool orders;          /* run chunks backwards, forwards and by two threads: all must save the same bits */
+    NativeCounts *counts; /* grows, or NULL */
 } NativeOptions;
 
 /* The text of a command's body: `inputs` and `outputs` are types and values as in `f32[2, B] i64`, numbered
@@ -21,5 +29,10 @@ typedef struct {
  * or what is wrong, in `arena`. */
 const char *native_check(Arena *arena, int64_t size, const char *inputs, const char *body,
                          const char *outputs, const NativeOptions *options);
+
+/* The same for the text of a whole program: one command, whose argument is `size`. It is interpreted after
+ * autodiff alone. NATIVE_REFUSED where the interpreter or a pass refuses the program. */
+const char *native_check_text(Arena *arena, int64_t size, const char *text, const NativeOptions *options);
+#define NATIVE_REFUSED "refused: "
 
 #endif

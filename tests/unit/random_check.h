@@ -1,0 +1,34 @@
+/* One program, compiled in several ways, against the interpreter: in this process or in one of its own. */
+#ifndef TESTS_UNIT_RANDOM_CHECK_H
+#define TESTS_UNIT_RANDOM_CHECK_H
+
+#include "tests/unit/native.h"
+#include "tests/unit/random_program.h"
+
+/* Bits: which rows of the table of variants (random_check.c) are tried. */
+enum { VARIANTS = 6, VARIANTS_ALL = (1 << VARIANTS) - 1 };
+
+typedef struct {
+    int64_t size;
+    bool special, verbose;
+    uint32_t variants;
+    uint32_t seconds; /* of a check in a process of its own */
+} RandomCase;
+
+typedef enum { CHECK_RIGHT, CHECK_WRONG, CHECK_REFUSED } Verdict;
+
+typedef struct {
+    Verdict verdict;
+    uint32_t variant; /* the first that is wrong */
+    NativeCounts counts;
+    char message[600];
+} CheckResult;
+
+void random_check(const RandomCase *c, const char *text, CheckResult *result);
+/* A crash, a failed assertion or no end is wrong, too. */
+void random_check_apart(const RandomCase *c, const char *text, CheckResult *result);
+
+/* A program kept in a file, and from its first lines how to run it. NULL if it can't be read. */
+const char *random_case_read(Arena *arena, const char *path, RandomCase *c);
+
+#endif
