@@ -69,7 +69,10 @@ static void write_tape(Autodiff *ad, Node *loop, Value *tape, Value *carried) {
 static Value *add_tape(Autodiff *ad, Node *loop, Value *carried) {
     Value *count = loop_count(ad, loop);
     Builder b = before(ad, loop);
-    const Type *type = stacked(ad->graph->ir, build_symbol(&b, count, "iterations"), carried->type);
+    const Dim *entries = build_symbol(&b, count, "iterations");
+    /* A loop that never runs still has a body, which writes entries that must fit. */
+    if (dim_is(entries, 0)) entries = dim_const(ad->graph->ir, 1);
+    const Type *type = stacked(ad->graph->ir, entries, carried->type);
     node_add_operand(loop, build_const(&b, type, 0));
     write_tape(ad, loop, block_param(loop->blocks[0], type, NULL), carried);
     return node_add_result(loop, type);

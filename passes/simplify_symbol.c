@@ -1,4 +1,7 @@
-/* A symbol whose value is known as a dimension of other symbols, or as a number, becomes that everywhere. */
+/* A symbol whose value is known as a dimension of other symbols, or as a number, becomes that everywhere,
+ * unless some node would then be refused: one that never runs for this value, like a slice of what isn't
+ * there. */
+#include "ir/shape.h"
 #include "passes/simplify.h"
 
 enum { MAX_DEPTH = 8 }; /* of the arithmetic that is followed back from a symbol's value */
@@ -76,6 +79,27 @@ static void rewrite_value(Rewrite *r, Value *value) {
     if (r->write) value->type = type;
 }
 
+/* Does the shape rule take the node as it would be? */
+static bool is_allowed(Rewrite *r, const Node *node) {
+    if (op_has(node->op, TRAIT_REGION)) return true;
+    Arena *arena = r->symbols->s->scratch;
+    Value *values = ARENA_ARRAY(arena, Value, node->operand_count + 1);
+    Value **operands = ARENA_ARRAY(arena, Value *, node->operand_count + 1);
+    Attr *attrs = ARENA_ARRAY(arena, Attr, node->attr_count + 1);
+    for (uint32_t i = 0; i < node->operand_count; i++) {
+        values[i].type = new_type(r, node->operands[i]->type);
+        operands[i] = &values[i];
+    }
+    for (uint32_t i = 0; i < node->attr_count; i++) attrs[i] = new_attr(r, node->attrs[i]);
+    ShapeQuery query = {.ir = r->symbols->s->graph->ir,
+                        .op = node->op,
+                        .operands = node->operand_count,
+                        .operand = operands,
+                        .attrs = node->attr_count,
+                        .attr = attrs};
+    return !shape_infer(&query);
+}
+
 static void rewrite_node(void *user, Node *node) {
     Rewrite *r = user;
     if (node->op == OP_symbol) {
@@ -83,6 +107,7 @@ static void rewrite_node(void *user, Node *node) {
         node_remove(node);
         return;
     }
+    if (!r->write && r->symbols->fits) r->symbols->fits = is_allowed(r, node);
     for (uint32_t i = 0; i < node->attr_count; i++) {
         Attr attr = new_attr(r, node->attrs[i]);
         if (r->write) node_set_attr(node, attr);
