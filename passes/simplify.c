@@ -78,14 +78,23 @@ static void simplify_block(Simplify *s, Block *block) {
     equal_release(s, mark);
 }
 
-static void look_for_grad(void *user, Node *node) {
-    Simplify *s = user;
-    s->has_grad |= node->op == OP_grad;
+static void look_for_grad(void *user, Node *node) { *(bool *)user |= node->op == OP_grad; }
+
+/* While a gradient is still to be taken, values must keep their identity: two biases that both start as zeros
+ * are equal and yet two things to differentiate by, and nothing may be folded past one. Only what nobody
+ * reads goes. */
+static bool has_grad(Graph *graph) {
+    bool found = false;
+    graph_walk(graph, look_for_grad, &found);
+    return found;
 }
 
 void pass_simplify(PassContext *context, Graph *graph) {
     Simplify s = {.graph = graph, .scratch = context->scratch, .changed = true};
-    graph_walk(graph, look_for_grad, &s);
+    if (has_grad(graph)) {
+        simplify_dead(&s);
+        return;
+    }
     for (int round = 0; round < MAX_ROUNDS && s.changed; round++) {
         s.changed = false;
         s.budget = 1000 + 16 * graph->next_id;

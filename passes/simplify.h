@@ -25,7 +25,6 @@ typedef struct {
     Graph *graph;
     Arena *scratch;
     bool changed;
-    bool has_grad;   /* some grad node is left: stop_gradient still means something */
     uint32_t budget; /* rewrites left in this round: rules that undo each other must not hang the compiler */
     EqualTable equals;
 } Simplify;
