@@ -93,14 +93,14 @@ static double error_narrow(float got, double want) {
     int exponent;
     frexp(want, &exponent);
     double ulp = ldexp(1, exponent - 24 < -149 ? -149 : exponent - 24);
-    if (want == 0) return got == 0 && signbit(want) == signbit(got) ? 0 : INFINITY;
+    if (want == 0) return got == 0 && !signbit(want) == !signbit(got) ? 0 : INFINITY;
     return fabs(got - want) / ulp;
 }
 
 static double error_wide(double got, long double want) {
     if (isnan(want) || isnan(got)) return isnan(want) && isnan(got) ? 0 : INFINITY;
     if (isinf((double)want) || isinf(got)) return (double)want == got ? 0 : INFINITY;
-    if (want == 0) return got == 0 && signbit(want) == signbit(got) ? 0 : INFINITY;
+    if (want == 0) return got == 0 && !signbit(want) == !signbit(got) ? 0 : INFINITY;
     int exponent;
     frexpl(want, &exponent);
     long double ulp = ldexpl(1, exponent - 53 < -1074 ? -1074 : exponent - 53);
