@@ -300,9 +300,8 @@ void target_write(Elab *e, const Target *t, const Val *v, Span span) {
         if (root->value && val_poisoned(root->value)) return;
         Diagnostic *d =
             diag_report(e->diags, D_IMMUTABLE, t->span, root->name[0] == ' ' ? "the model" : root->name);
-        if (root->span.source) diag_label(d, root->span, "it is declared here");
-        if (root->name[0] != ' ')
-            diag_help(d, "`var %s` may change, and so may an `inout` parameter", root->name);
+        if (root->span.source) diag_label(d, root->span, "declared here");
+        if (root->name[0] != ' ') help_mutable(d, root);
         return;
     }
     const Val *written = step_write(e, root->value, t, 0, v, span);
@@ -402,12 +401,15 @@ static const Val *items_of(Elab *e, const AstExpr *expr, const Ty *expected) {
     return val_tuple(e, expr->kind == AST_TUPLE ? VAL_TUPLE : VAL_LIST, items.count, items.at);
 }
 
-/* The number of rounds of a range whose ends are constants; -1 after reporting. */
+/* The number of rounds of a range whose ends are constants; -1 after reporting. A hyperparameter or dimension
+ * that is a symbol while its model or function is checked may well be a constant where it is used: such a
+ * list is checked there, and is poison until then. */
 static int64_t constant_rounds(Elab *e, const Val *range, Span span, int64_t *lo) {
     int64_t hi;
     const Val *ends[2] = {range->range.lo, range->range.hi};
-    if (!ends[0]->tensor.dim || !ends[1]->tensor.dim || !dim_is_const(ends[0]->tensor.dim, lo) ||
-        !dim_is_const(ends[1]->tensor.dim, &hi)) {
+    bool dims = ends[0]->tensor.dim && ends[1]->tensor.dim;
+    if (!dims || !dim_is_const(ends[0]->tensor.dim, lo) || !dim_is_const(ends[1]->tensor.dim, &hi)) {
+        if (dims && e->checking) return -1;
         Diagnostic *d = diag_report(e->diags, D_LIST_LENGTH, span);
         diag_help(
             d,
