@@ -132,7 +132,7 @@ static void command_param(Elab *e, Scope *root, const AstParam *p) {
     Value *value = block_param(e->function->body, type, p->name.text);
     Param param = {value, p->name.text, fallback};
     vec_push(e->arena, &e->function->params, param);
-    scope_bind(e, root, p->name.text, p->name.span, val_of(e, value), false);
+    scope_bind(e, root, p->name.text, p->name.span, val_of(e, value), false)->kind = BOUND_PARAM;
 }
 
 static void elaborate_command(Elab *e, Unit *unit, const AstDecl *decl, Graph *graph) {

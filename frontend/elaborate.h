@@ -156,6 +156,8 @@ struct Val {
 };
 
 /* --- environment */
+typedef enum { BOUND_LET, BOUND_PARAM, BOUND_LOOP } BindingKind;
+
 struct Binding {
     Binding *next;
     const char *name; /* interned; names that start with a space are the elaborator's own */
@@ -163,6 +165,7 @@ struct Binding {
     const Val *value; /* NULL: only the result of a function that has not returned yet */
     const Ty *type;   /* what may be assigned; NULL = that of the value */
     bool is_mutable;
+    BindingKind kind;
 };
 
 struct Scope {
@@ -314,6 +317,8 @@ typedef struct {
 } Found;
 bool scope_find(Elab *e, Scope *scope, const char *name, Found *found);
 const Val *scope_read(Elab *e, AstName name);
+/* Says how a variable that can't change becomes one that can. */
+void help_mutable(Diagnostic *d, const Binding *b);
 /* Reports an assignment to a name that nothing declares. */
 void scope_assign_unknown(Elab *e, AstName name);
 /* An imported module that declares `name`, as the program calls it; or NULL. */
@@ -517,6 +522,9 @@ void loop_while(Elab *e, const Val *(*condition)(Elab *e, void *user), LoopBody 
 bool syntax_mentions(const AstStmt *stmts, const char *name);
 bool syntax_leaves(const AstStmt *body); /* break or return in it, outside inner loops for break */
 bool syntax_returns(const AstStmt *body);
+bool syntax_returns_value(const AstStmt *body);
+bool syntax_ends_in(const AstStmt *body,
+                    const AstStmt *stmt); /* is it the last, branches of an `if` included? */
 
 /* --- elaborate_control.c, once more */
 /* True or false where known; otherwise a bool value: has control left what is being elaborated? */

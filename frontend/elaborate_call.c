@@ -75,7 +75,9 @@ bool args_match(Elab *e, const char *what, const AstParam *params, const Args *a
         if (!next) {
             Diagnostic *d =
                 diag_report(e->diags, D_TOO_MANY_ARGS, arg->span, what, (int)count, count == 1 ? "" : "s");
-            if (params) diag_note(d, "its parameters are %s", param_names(e, params));
+            if (params)
+                diag_note(d, count == 1 ? "its only parameter is %s" : "its parameters are %s",
+                          param_names(e, params));
             return false;
         }
         slots[i++] = arg;
@@ -116,6 +118,7 @@ typedef struct {
     const Target **targets; /* of inout parameters */
     Scope *root;
     Span span;
+    bool failed; /* one message says what is wrong with several arguments */
 } Call;
 
 static const Val *shape_argument(Elab *e, const Call *call, uint32_t i) {
@@ -136,6 +139,35 @@ static const Val *shape_argument(Elab *e, const Call *call, uint32_t i) {
     if (items.count <= MAX_RANK) return val_tuple(e, VAL_TUPLE, items.count, items.at);
     diag_report(e->diags, D_RANK_LIMIT, call->span, MAX_RANK);
     return e->poison;
+}
+
+static bool fits_quietly(Elab *e, const Call *call, const AstParam *p, const Val *v) {
+    Scope *scratch = ARENA_NEW(e->arena, Scope);
+    scratch->parent = call->root;
+    return v->kind != VAL_NUMBER &&
+           !val_poisoned(unify(e, p->type, v, scratch, (Fit){"", p->span, p->type->span, true}));
+}
+
+/* Do two arguments fit if they change places, and not as they are? Reports it. */
+static bool swapped(Elab *e, const Call *call, const AstParam *p, uint32_t i, const Val *v) {
+    const Arg *arg = call->slots[i], *other;
+    uint32_t k = i + 1;
+    if (!e->checking || !arg || arg->name || val_poisoned(v) || fits_quietly(e, call, p, v)) return false;
+    for (const AstParam *q = p->next; q && !is_shape(q); q = q->next, k++) {
+        other = call->slots[k];
+        if (!other || other->name || other->val || q->inout) continue;
+        const Val *w = el_value(e, other->expr, NULL);
+        if (val_poisoned(w) || !fits_quietly(e, call, p, w) || !fits_quietly(e, call, q, v)) continue;
+        const char *what = arena_printf(e->arena, "argument `%s` of %s", p->name.text, call->what);
+        Diagnostic *d = diag_report(e->diags, D_TYPE_MISMATCH, arg->span, what, el_source(e, p->type->span),
+                                    val_type_text(e, v));
+        diag_here(d, "this is %s", val_type_text(e, v));
+        diag_label(d, other->span, "this is %s", val_type_text(e, w));
+        diag_label(d, p->type->span, "declared here");
+        diag_help(d, "swap them: `%s` comes before `%s`", p->name.text, q->name.text);
+        return true;
+    }
+    return false;
 }
 
 static bool bind_param(Elab *e, Call *call, const AstParam *p, uint32_t i) {
@@ -160,6 +192,10 @@ static bool bind_param(Elab *e, Call *call, const AstParam *p, uint32_t i) {
     }
     if (p->inout && !(call->targets[i] = arg && arg->expr ? el_target(e, arg->expr, true) : NULL))
         return false;
+    if (swapped(e, call, p, i, v)) {
+        call->failed = true;
+        return false;
+    }
     const char *what = arena_printf(e->arena, "argument `%s` of %s", p->name.text, call->what);
     v = unify(e, p->type, v, call->root, (Fit){what, span, p->type->span, false});
     call->values[i] = v;
@@ -181,7 +217,7 @@ static bool bind_arguments(Elab *e, Call *call, const Ty *expected) {
     const AstParam *params = call->decl->fn.params;
     uint32_t i = 0;
     bool ok = true;
-    for (const AstParam *p = params; p; p = p->next, i++) ok &= bind_param(e, call, p, i);
+    for (const AstParam *p = params; p && !call->failed; p = p->next, i++) ok &= bind_param(e, call, p, i);
     i = 0;
     for (const AstParam *p = params; p && ok; p = p->next, i++) ok &= check_again(e, call, p, i);
     if (!ok) return false;
@@ -283,8 +319,8 @@ static void copy_out(Elab *e, const Call *call, const Val *f) {
     Diagnostic *d = diag_report(e->diags, D_IMMUTABLE, call->span, name);
     diag_note(d, "`%s` changes the state of the model that it is called on", call->decl->name.text);
     if (!receiver) return;
-    diag_label(d, receiver->root->span, "it is declared here");
-    diag_help(d, "`var %s` may change, and so may an `inout` parameter", name);
+    diag_label(d, receiver->root->span, "declared here");
+    help_mutable(d, receiver->root);
 }
 
 /* The declared type of the result, NULL where there is none. */
@@ -299,17 +335,49 @@ static const Ty *result_type(Elab *e, const Call *call) {
     return ty_new(e, (Ty){.kind = TY_POISON});
 }
 
+/* A result whose type is missing, which is reported where the function is declared. */
+static bool lacks_type(const AstDecl *decl) {
+    return !decl->fn.result && (decl->fn.value || syntax_returns_value(decl->fn.body));
+}
+
 static const Val *signature_result(Elab *e, const Call *call) {
     uint32_t i = 0;
     for (const AstParam *p = call->decl->fn.params; p; p = p->next, i++)
         if (p->inout && call->targets[i])
             target_write(e, call->targets[i], val_fresh(e, ty_of(e, call->values[i]), NULL, call->span),
                          call->span);
+    if (lacks_type(call->decl)) return e->poison;
     const Ty *ty = result_type(e, call);
     return ty ? val_fresh(e, ty, NULL, call->span) : e->unit;
 }
 
-static const Val *call_function(Elab *e, const Val *f, const Args *args, const Ty *expected, Span span) {
+/* The field or variable that the place ends in. */
+static Span declared_at(const Target *place) {
+    const Val *v = place->root->value;
+    Span span = place->root->span;
+    for (uint32_t i = 0; i < place->count && v; i++) {
+        const TargetStep *step = &place->steps[i];
+        if (step->kind == STEP_SELECT) break;
+        if (step->kind == STEP_FIELD) span = v->model.type->member[step->index].decl->name.span;
+        v = step->kind == STEP_FIELD ? v->model.fields[step->index] : v->list.items[step->index];
+    }
+    return span;
+}
+
+/* Messages call a model that is called by its own name, and show where it was made. */
+static void describe_called(Elab *e, Call *call, const Val *f, const AstExpr *written) {
+    const char *name = el_source(e, written->span);
+    if (strcmp(name, "…") != 0) call->what = arena_printf(e->arena, "`%s`", name);
+    if (!f->function.receiver || f->function.self->model.type->hypers == 0) return;
+    call->root->called = declared_at(f->function.receiver);
+    if (call->root->called.source)
+        call->root->called_text =
+            arena_printf(e->arena, "`%s` is %s", name, val_type_text(e, f->function.self));
+}
+
+/* `written`: the model that is called, as written, or NULL where a function is called by its own name. */
+static const Val *call_function(Elab *e, const Val *f, const AstExpr *written, const Args *args,
+                                const Ty *expected, Span span) {
     const AstDecl *decl = f->function.decl;
     uint32_t count = 1;
     for (const AstParam *p = decl->fn.params; p; p = p->next) count++;
@@ -319,6 +387,7 @@ static const Val *call_function(Elab *e, const Val *f, const Args *args, const T
     call.values = ARENA_ARRAY(e->arena, const Val *, count);
     call.targets = ARENA_ARRAY(e->arena, const Target *, count);
     call.root = body_scope(e, f->function.unit, f->function.self);
+    if (written && e->checking) describe_called(e, &call, f, written);
     if (!args_match(e, call.what, decl->fn.params, args, call.slots, span)) return e->poison;
     if (!bind_arguments(e, &call, expected)) return e->poison;
     el_queue(e, decl, f->function.unit, f->function.self);
@@ -344,7 +413,7 @@ static const Val *call_model(Elab *e, const Val *model, const AstExpr *expr, con
     }
     const Target *receiver = expr ? el_target(e, expr, false) : NULL;
     Val f = {.kind = VAL_FUNCTION, .function = {forward, type->unit, model, receiver}};
-    return call_function(e, &f, args, expected, span);
+    return call_function(e, &f, expr, args, expected, span);
 }
 
 const Val *call_value(Elab *e, const Val *callee, const AstExpr *expr, const Args *args, const Ty *expected,
@@ -352,7 +421,7 @@ const Val *call_value(Elab *e, const Val *callee, const AstExpr *expr, const Arg
     if (!el_budget(e, span)) return e->poison;
     switch (callee->kind) {
     case VAL_POISON: return callee;
-    case VAL_FUNCTION: return call_function(e, callee, args, expected, span);
+    case VAL_FUNCTION: return call_function(e, callee, NULL, args, expected, span);
     case VAL_DECL:
         if (callee->decl.decl->kind == AST_MODEL)
             return model_construct(e, callee->decl.decl, callee->decl.unit, args, span);
@@ -433,6 +502,7 @@ static void bind_signature(Elab *e, const AstDecl *decl, Scope *root) {
         const Ty *ty = ty_resolve(e, p->type, root, false);
         const Val *v = val_fresh(e, ty, p->name.text, p->span);
         Binding *b = scope_bind(e, root, p->name.text, p->name.span, v, p->inout);
+        b->kind = BOUND_PARAM;
         if (!val_poisoned(v)) b->type = ty_of(e, v);
         if (ty->kind == TY_GRADIENT && !val_poisoned(v))
             scope_bind(e, root, gradient, p->span,
@@ -440,15 +510,36 @@ static void bind_signature(Elab *e, const AstDecl *decl, Scope *root) {
     }
 }
 
+/* Defaults without a shape of their own; the others are checked where a call uses them. */
+static void check_defaults(Elab *e, const AstDecl *decl, Scope *root) {
+    Scope *outside = e->scope;
+    e->scope = root;
+    for (const AstParam *p = decl->fn.params; p; p = p->next) {
+        if (!p->fallback || is_shape(p)) continue;
+        const Ty *ty = p->type->dims ? NULL : ty_resolve(e, p->type, root, true);
+        const Val *v = el_value(e, p->fallback, ty);
+        const char *what = arena_printf(e->arena, "the default of `%s`", p->name.text);
+        if (ty) fit_type(e, ty, v, (Fit){what, p->fallback->span, p->type->span, false});
+    }
+    e->scope = outside;
+}
+
+static void no_result_type(Elab *e, const AstDecl *decl, const Val *v) {
+    Diagnostic *d = diag_report(e->diags, D_NO_RESULT_TYPE, decl->name.span, decl->name.text);
+    diag_label(d, decl->fn.value->span, "this is %s", val_type_text(e, v));
+    if (v->kind == VAL_UNIT)
+        diag_help(d, "a function without a result has a block: `fn %s(…) { … }`", decl->name.text);
+    else
+        diag_help(d, "write the type of its value: `-> %s`", val_type_text(e, v));
+}
+
 void check_declaration(Elab *e, const CheckItem *item) {
     const AstDecl *decl = item->decl;
     Scope *root = body_scope(e, item->unit, item->self);
     bind_signature(e, decl, root);
-    if (decl->fn.value && !decl->fn.result) {
-        Diagnostic *d = diag_report(e->diags, D_NO_RESULT_TYPE, decl->name.span, decl->name.text);
-        diag_help(d, "write the type of its value: `-> float`");
-    }
+    check_defaults(e, decl, root);
     Frame frame = {.decl = decl, .self = item->self, .root = root};
     if (decl->fn.result) frame.result = ty_resolve(e, decl->fn.result, root, false);
-    call_body(e, &frame, decl->name.span);
+    const Val *v = call_body(e, &frame, decl->name.span);
+    if (decl->fn.value && !decl->fn.result && !val_poisoned(v)) no_result_type(e, decl, v);
 }

@@ -1,7 +1,8 @@
-/* a[…]: NumPy's basic indexing, and gathering by one tensor of positions. What is known at compile time is
+/* a[…]: NumPy's basic indexing, and gathering by tensors of positions. What is known at compile time is
  * checked then; the rest is checked where it runs. Negative positions count from the end where they are known
  * at compile time. */
 #include "frontend/elaborate.h"
+#include <string.h>
 
 typedef enum { AXIS_FULL, AXIS_SLICE, AXIS_INDEX, AXIS_IDS } AxisKind;
 
@@ -174,7 +175,7 @@ static bool resolve_index(Elab *e, const AstIndex *index, const Dim *n, Axis *ax
 const Selection *select_resolve(Elab *e, const Type *type, const AstIndex *indices, Span span) {
     Selection *s = ARENA_NEW(e->arena, Selection);
     s->rank = type->rank;
-    uint32_t written = 0, at = 0, ellipses = 0, ids = 0;
+    uint32_t written = 0, at = 0, ellipses = 0;
     for (const AstIndex *i = indices; i; i = i->next)
         *(i->kind == AST_INDEX_ELLIPSIS ? &ellipses : &written) += 1;
     if (written > type->rank || ellipses > 1) {
@@ -190,11 +191,9 @@ const Selection *select_resolve(Elab *e, const Type *type, const AstIndex *indic
         bool ok = i->kind == AST_INDEX_SLICE ? resolve_slice(e, i, type->dims[at], &s->axes[at])
                                              : resolve_index(e, i, type->dims[at], &s->axes[at]);
         if (!ok) return NULL;
-        ids += s->axes[at++].kind == AXIS_IDS;
+        at++;
     }
-    if (ids <= 1) return s;
-    diag_report(e->diags, D_UNSUPPORTED, span, "indexing with more than one tensor of positions");
-    return NULL;
+    return s;
 }
 
 /* --- reading */
@@ -228,33 +227,94 @@ static Value *slice_dynamic(Elab *e, Builder *b, Value *x, const Selection *s) {
     return count ? build_dynamic_slice(b, x, count, axes, starts, dims) : x;
 }
 
-const Val *select_read(Elab *e, const Val *v, const Selection *s, Span span) {
-    if (!s || val_poisoned(v)) return e->poison;
-    Builder b = el_builder(e, span);
-    Value *x = slice_dynamic(e, &b, slice_known(e, &b, val_value(e, v, span), s), s);
-    const Dim *dims[2 * MAX_RANK];
-    uint32_t rank = 0;
-    for (uint32_t i = 0; i < s->rank; i++) {
-        const Axis *a = &s->axes[i];
-        if (a->kind == AXIS_INDEX) continue;
-        if (a->kind != AXIS_IDS) {
-            dims[rank++] = x->type->dims[i];
-            continue;
-        }
-        for (uint32_t k = 0; k < a->ids->type->rank; k++) dims[rank++] = a->ids->type->dims[k];
-    }
-    if (rank > MAX_RANK) {
-        diag_report(e->diags, D_RANK_LIMIT, span, MAX_RANK);
-        return e->poison;
-    }
+/* The axes that are indexed by tensors: NumPy puts the axes of the positions in their place where no other
+ * axis lies between, otherwise first. Afterwards they are `first` … `last`, with nothing between but single
+ * positions. */
+static Value *bring_together(Builder *b, Value *x, Selection *s, uint32_t *first, uint32_t *last) {
+    uint32_t count = 0;
+    bool apart = false;
     for (uint32_t i = 0; i < s->rank; i++) {
         if (s->axes[i].kind != AXIS_IDS) continue;
-        if (x->type->rank - 1 + s->axes[i].ids->type->rank > MAX_RANK) {
-            diag_report(e->diags, D_RANK_LIMIT, span, MAX_RANK);
-            return e->poison;
-        }
-        x = build_gather(&b, x, s->axes[i].ids, i);
+        if (count++ == 0) *first = i;
+        *last = i;
     }
+    for (uint32_t i = *first; i <= *last; i++)
+        apart |= s->axes[i].kind == AXIS_FULL || s->axes[i].kind == AXIS_SLICE;
+    if (!apart) return x;
+    int64_t perm[MAX_RANK];
+    Selection moved = {.rank = s->rank};
+    uint32_t front = 0, rest = count;
+    for (uint32_t i = 0; i < s->rank; i++) {
+        uint32_t to = s->axes[i].kind == AXIS_IDS ? front++ : rest++;
+        perm[to] = i;
+        moved.axes[to] = s->axes[i];
+    }
+    *s = moved;
+    *first = 0;
+    *last = count - 1;
+    return build_permute(b, x, perm);
+}
+
+/* The positions on the axes `first` … `last` of x, seen as one; they broadcast. Poison after reporting. */
+static const Val *joint_positions(Elab *e, const Value *x, const Selection *s, uint32_t first, uint32_t last,
+                                  Span span) {
+    const Val *joint = NULL;
+    for (uint32_t i = first; i <= last; i++) {
+        if (s->axes[i].kind != AXIS_IDS) continue;
+        Builder b = el_builder(e, span);
+        const Val *ids = val_of(e, build_cast(&b, s->axes[i].ids, DTYPE_i64));
+        if (joint) {
+            joint = op_binary(e, AST_MUL, joint, span, val_dim(e, x->type->dims[i]), span, span);
+            ids = op_binary(e, AST_ADD, joint, span, ids, span, span);
+        }
+        if (val_poisoned(ids)) return ids;
+        joint = ids;
+    }
+    return joint;
+}
+
+/* Gathers along the axes that are indexed by tensors; *s then has them as the axes of the positions. */
+static Value *gather_ids(Elab *e, Value *x, Selection *s, Span span) {
+    Builder b = el_builder(e, span);
+    uint32_t first = 0, last = 0, rank = 0;
+    x = bring_together(&b, x, s, &first, &last);
+    const Val *joint = joint_positions(e, x, s, first, last, span);
+    if (val_poisoned(joint)) return NULL;
+    Value *ids = val_value(e, joint, span);
+    uint32_t shown = ids->type->rank, after = s->rank - last - 1;
+    if (first + shown + after > MAX_RANK) {
+        diag_report(e->diags, D_RANK_LIMIT, span, MAX_RANK);
+        return NULL;
+    }
+    const Dim *dims[MAX_RANK], *merged = dim_const(e->ir, 1);
+    for (uint32_t i = 0; i < first; i++) dims[rank++] = x->type->dims[i];
+    for (uint32_t i = first; i <= last && merged; i++) merged = dim_mul(e->ir, merged, x->type->dims[i]);
+    if (!merged) {
+        diag_report(e->diags, D_OVERFLOW, span);
+        return NULL;
+    }
+    dims[rank++] = merged;
+    for (uint32_t i = last + 1; i < s->rank; i++) dims[rank++] = x->type->dims[i];
+    x = build_gather(&b, build_reshape(&b, x, rank, dims), ids, first);
+    memmove(&s->axes[first + shown], &s->axes[last + 1], after * sizeof s->axes[0]);
+    for (uint32_t i = 0; i < shown; i++) s->axes[first + i] = (Axis){.kind = AXIS_FULL, .step = 1};
+    s->rank = first + shown + after;
+    return x;
+}
+
+const Val *select_read(Elab *e, const Val *v, const Selection *selection, Span span) {
+    if (!selection || val_poisoned(v)) return e->poison;
+    Selection s = *selection;
+    Builder b = el_builder(e, span);
+    Value *x = slice_dynamic(e, &b, slice_known(e, &b, val_value(e, v, span), &s), &s);
+    bool ids = false;
+    for (uint32_t i = 0; i < s.rank; i++) ids |= s.axes[i].kind == AXIS_IDS;
+    if (ids) x = gather_ids(e, x, &s, span);
+    if (!x) return e->poison;
+    const Dim *dims[MAX_RANK];
+    uint32_t rank = 0;
+    for (uint32_t i = 0; i < s.rank; i++)
+        if (s.axes[i].kind != AXIS_INDEX) dims[rank++] = x->type->dims[i];
     return val_of(e, build_reshape(&b, x, rank, dims));
 }
 

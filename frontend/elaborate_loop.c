@@ -11,8 +11,15 @@ typedef struct {
     Value *total;     /* samples */
 } Each;
 
-static void elaborate_body(Elab *e, const AstStmt *stmt, const Val *item) {
+/* Binds the names of the loop for one round. */
+static void bind_round(Elab *e, const AstStmt *stmt, const Val *item) {
+    const Binding *before = e->scope->bindings;
     bind_pattern(e, stmt->loop.pattern, item, false, stmt->loop.over->span);
+    for (Binding *b = e->scope->bindings; b && b != before; b = b->next) b->kind = BOUND_LOOP;
+}
+
+static void elaborate_body(Elab *e, const AstStmt *stmt, const Val *item) {
+    bind_round(e, stmt, item);
     el_stmts(e, stmt->loop.body);
 }
 
@@ -77,7 +84,7 @@ static void list_round(Elab *e, const AstStmt *stmt, const Val *list, uint32_t a
     e->frame->continued =
         scope_bind(e, e->scope, el_name(e, " continued"), (Span){0}, val_bool(e, false), true);
     bool model = item->kind == VAL_MODEL && stmt->loop.pattern->name.text;
-    bind_pattern(e, stmt->loop.pattern, item, false, stmt->loop.over->span);
+    bind_round(e, stmt, item);
     Binding *bound = model && e->scope->bindings->name[0] != ' ' ? e->scope->bindings : NULL;
     if (bound) bound->is_mutable = true;
     el_stmts(e, stmt->loop.body);

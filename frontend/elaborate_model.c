@@ -91,12 +91,28 @@ static const char *hyper_text(Elab *e, const Val *v) {
     return arena_printf(e->arena, "%g", v->tensor.number);
 }
 
+/* Is it what the parameter's default says? Only literals are compared. */
+static bool is_default(const AstParam *p, const Val *v) {
+    double number;
+    if (!p->fallback) return false;
+    if (p->fallback->kind == AST_BOOL) {
+        bool value;
+        return val_static_bool(v, &value) && value == p->fallback->boolean;
+    }
+    if (!val_static_number(v, &number)) return false;
+    if (p->fallback->kind == AST_INT) return number == (double)p->fallback->integer.value;
+    return p->fallback->kind == AST_FLOAT && (float)number == (float)p->fallback->number;
+}
+
+/* Linear(784, 128): without the defaults at the end. */
 static const char *instance_text(Elab *e, const AstDecl *decl, uint32_t count, const Val *const *hyper) {
-    if (count == 0) return decl->name.text;
     const char *text = "";
-    for (uint32_t i = 0; i < count; i++)
+    uint32_t shown = 0, i = 0;
+    for (const AstParam *p = decl->model.params; p && i < count; p = p->next, i++)
+        if (!is_default(p, hyper[i])) shown = i + 1;
+    for (i = 0; i < shown; i++)
         text = arena_printf(e->arena, "%s%s%s", text, i ? ", " : "", hyper_text(e, hyper[i]));
-    return arena_printf(e->arena, "%s(%s)", decl->name.text, text);
+    return shown ? arena_printf(e->arena, "%s(%s)", decl->name.text, text) : decl->name.text;
 }
 
 /* --- members */

@@ -15,35 +15,66 @@ const char *operator_text(AstOperator op) {
 
 static bool compares(AstOperator op) { return op >= AST_EQ && op <= AST_GE; }
 
-static const Val *no_operator(Elab *e, AstOperator op, const Val *a, const Val *b, Span span,
-                              const char *help) {
+static bool is_list(const Val *v) { return v->kind == VAL_LIST || v->kind == VAL_TUPLE; }
+
+static const Val *no_operator(Elab *e, AstOperator op, const Val *a, Span as, const Val *b, Span bs,
+                              Span span, const char *help) {
     Diagnostic *d = diag_report(e->diags, D_NO_OPERATOR, span, operator_text(op), val_type_text(e, a),
                                 val_type_text(e, b));
-    if (help) diag_help(d, "%s", help);
+    diag_label(d, as, "%s", val_type_text(e, a));
+    diag_label(d, bs, "%s", val_type_text(e, b));
+    if (help)
+        diag_help(d, "%s", help);
+    else if (is_list(a) || is_list(b))
+        diag_help(d, "a %s is no tensor: `stack(%s)` makes one of its items",
+                  (is_list(a) ? a : b)->kind == VAL_LIST ? "list" : "tuple",
+                  el_source(e, is_list(a) ? as : bs));
     return e->poison;
 }
 
 /* --- literals */
-const Val *op_literal_as(Elab *e, const Val *v, DType dtype, Span span) {
-    const Type *type = type_scalar(e->ir, dtype);
-    if (dtype_is_float(dtype)) return val_known(e, type, v->number.number);
-    bool fits = !v->number.is_float && dtype_is_integer(dtype);
-    if (fits && dtype != DTYPE_i64) {
-        int64_t bits = 8 * (int64_t)dtype_bytes(dtype),
-                low = dtype == DTYPE_u8 ? 0 : -(INT64_C(1) << (bits - 1));
-        int64_t high = dtype == DTYPE_u8 ? 255 : -low - 1;
-        fits = v->number.integer >= low && v->number.integer <= high;
+static void integer_limits(DType dtype, int64_t *low, int64_t *high) {
+    int64_t bits = 8 * (int64_t)dtype_bytes(dtype);
+    *low = dtype == DTYPE_u8 ? 0 : dtype == DTYPE_i64 ? INT64_MIN : -(INT64_C(1) << (bits - 1));
+    *high = dtype == DTYPE_u8 ? 255 : dtype == DTYPE_i64 ? INT64_MAX : -*low - 1;
+}
+
+static bool literal_fits(const Val *v, DType dtype) {
+    int64_t low, high;
+    if (dtype_is_float(dtype)) return true;
+    if (v->number.is_float || !dtype_is_integer(dtype)) return false;
+    integer_limits(dtype, &low, &high);
+    return v->number.integer >= low && v->number.integer <= high;
+}
+
+/* `other`: what the literal meets, and where; or NULL. */
+static void refuse_literal(Elab *e, const Val *v, DType dtype, Span span, const Val *other, Span other_span) {
+    const char *text = v->number.is_float ? arena_printf(e->arena, "%g", v->number.number)
+                                          : arena_printf(e->arena, "%lld", (long long)v->number.integer);
+    const char *name = type_text_nn(e, type_scalar(e->ir, dtype));
+    Diagnostic *d = diag_report(e->diags, D_LITERAL_TYPE, span, text, name);
+    if (other) diag_label(d, other_span, "this is %s", val_type_text(e, other));
+    if (!dtype_is_integer(dtype)) {
+        diag_help(d, "a bool is `true` or `false`");
+    } else if (!v->number.is_float) {
+        int64_t low, high;
+        integer_limits(dtype, &low, &high);
+        diag_note(d, "%s holds %lld to %lld", name, (long long)low, (long long)high);
     }
-    if (!fits) {
-        const char *text = v->number.is_float ? arena_printf(e->arena, "%g", v->number.number)
-                                              : arena_printf(e->arena, "%lld", (long long)v->number.integer);
-        Diagnostic *d = diag_report(e->diags, D_LITERAL_TYPE, span, text, type_text_nn(e, type));
-        if (v->number.is_float && dtype_is_integer(dtype))
-            diag_help(d, "make the other side a float (`float(…)`), or write a whole number");
+    if (other && dtype != DTYPE_bool)
+        diag_help(d, "nothing converts by itself: write `%s(%s)`", v->number.is_float ? "float" : "int",
+                  el_source(e, other_span));
+    else if (v->number.is_float && dtype_is_integer(dtype))
+        diag_help(d, "write a whole number, or make it a float where its type is declared");
+}
+
+const Val *op_literal_as(Elab *e, const Val *v, DType dtype, Span span) {
+    if (!literal_fits(v, dtype)) {
+        refuse_literal(e, v, dtype, span, NULL, span);
         return e->poison;
     }
     return dtype == DTYPE_i64 ? val_dim(e, dim_const(e->ir, v->number.integer))
-                              : val_known(e, type, v->number.number);
+                              : val_known(e, type_scalar(e->ir, dtype), v->number.number);
 }
 
 static int64_t floor_divide(int64_t a, int64_t b) {
@@ -211,6 +242,28 @@ static uint32_t common_shape(uint32_t count, const Val *const *vals, uint32_t *r
     return count;
 }
 
+/* Do the axes of `small` fit those of `large` with `after` axes of size 1 put behind them? */
+static bool lines_up(const Type *small, const Type *large, uint32_t after) {
+    uint32_t first = large->rank - small->rank - after;
+    for (uint32_t i = 0; i < small->rank; i++) {
+        const Dim *p = small->dims[i], *q = large->dims[first + i];
+        if (p != q && !dim_is(p, 1) && !dim_is(q, 1)) return false;
+    }
+    return true;
+}
+
+/* Shapes are compared from the last axis: says how to bring the smaller one's axes under those that they
+ * belong to. */
+static void help_line_up(Elab *e, Diagnostic *d, const Type *small, Span span, const Type *large) {
+    for (uint32_t after = 1; small->rank && after <= large->rank - small->rank; after++) {
+        if (!lines_up(small, large, after)) continue;
+        const char *text = el_source(e, span);
+        for (uint32_t i = 0; i < after; i++) text = arena_printf(e->arena, "%s.unsqueeze(-1)", text);
+        diag_help(d, "shapes are compared from the last axis; put an axis of size 1 behind: `%s`", text);
+        return;
+    }
+}
+
 static bool shapes_clash(Elab *e, const Val *a, Span as, const Val *b, Span bs, Span at, const char *what) {
     Diagnostic *d = diag_report(e->diags, D_BROADCAST, at, what, val_type_text(e, a), val_type_text(e, b));
     diag_label(d, as, "%s", val_type_text(e, a));
@@ -227,6 +280,8 @@ static bool shapes_clash(Elab *e, const Val *a, Span as, const Val *b, Span bs, 
     }
     if (x->rank == 2 && y->rank == 2 && x->dims[0] == y->dims[1] && x->dims[1] == y->dims[0])
         diag_help(d, "transpose one of them: `%s.T`", el_source(e, bs));
+    else if (x->rank != y->rank)
+        help_line_up(e, d, x->rank < y->rank ? x : y, x->rank < y->rank ? as : bs, x->rank < y->rank ? y : x);
     return false;
 }
 
@@ -251,7 +306,7 @@ static bool unite_dtypes(Elab *e, uint32_t count, const Val **vals, const Span *
         if (vals[i]->kind == VAL_TENSOR && first == count) first = i;
         if (vals[i]->kind != VAL_TENSOR && vals[i]->kind != VAL_NUMBER) {
             Diagnostic *d = diag_report(e->diags, D_NOT_TENSOR, spans[i], what, val_type_text(e, vals[i]));
-            (void)d;
+            if (is_list(vals[i])) diag_help(d, "`stack(%s)` makes a tensor of it", el_source(e, spans[i]));
             return false;
         }
     }
@@ -261,8 +316,12 @@ static bool unite_dtypes(Elab *e, uint32_t count, const Val **vals, const Span *
                   : any_float   ? e->options->float_type
                                 : DTYPE_i64;
     for (uint32_t i = 0; i < count; i++) {
+        if (vals[i]->kind == VAL_NUMBER && !literal_fits(vals[i], dtype)) {
+            refuse_literal(e, vals[i], dtype, spans[i], first < count ? vals[first] : NULL,
+                           first < count ? spans[first] : at);
+            return false;
+        }
         if (vals[i]->kind == VAL_NUMBER) vals[i] = op_literal_as(e, vals[i], dtype, spans[i]);
-        if (val_poisoned(vals[i])) return false;
         if (vals[i]->tensor.type->dtype != dtype)
             return dtypes_clash(e, vals[first], spans[first], vals[i], spans[i], at, what);
     }
@@ -313,24 +372,31 @@ static Op graph_op(AstOperator op) {
     return ops[op];
 }
 
-/* What an operation needs of its operands' type; NULL or a help line. */
-static bool dtype_allowed(AstOperator op, DType dtype, const char **help) {
-    *help = NULL;
+/* What an operator needs of an operand's type; the help line that says so (of `text`, the operand as
+ * written), or NULL where it is allowed. */
+static const char *dtype_refused(Elab *e, AstOperator op, DType dtype, const char *text) {
     bool is_bool = dtype == DTYPE_bool;
-    if (op == AST_AND || op == AST_OR) {
-        if (!is_bool) *help = "compare first: `x != 0`";
-        return is_bool;
-    }
-    if (op == AST_EQ || op == AST_NE) return true;
-    if (is_bool) {
-        *help = "a bool is no number; `int(…)` or `float(…)` makes one of it";
-        return false;
-    }
-    if (op == AST_DIV && !dtype_is_float(dtype)) {
-        *help = "`//` divides integers rounding down; `float(…)` makes floats of them first";
-        return false;
-    }
-    return true;
+    if (op == AST_AND || op == AST_OR)
+        return is_bool ? NULL : arena_printf(e->arena, "compare first: `%s != 0`", text);
+    if (op == AST_EQ || op == AST_NE) return NULL;
+    if (is_bool)
+        return arena_printf(e->arena, "a bool is no number: `int(%s)` or `float(%s)` makes one of it", text,
+                            text);
+    if (op == AST_DIV && !dtype_is_float(dtype))
+        return arena_printf(
+            e->arena, "make floats of integers first: `float(%s)`; `//` divides integers, rounding down",
+            text);
+    return NULL;
+}
+
+/* Before literals meet tensors, so that what is said is about the operator. Where two tensors differ in type,
+ * that is what is said. */
+static const char *operand_refused(Elab *e, AstOperator op, const Val *v, Span span, const Val *other) {
+    if (v->kind != VAL_TENSOR) return NULL;
+    DType dtype = v->tensor.type->dtype;
+    bool differs = other->kind == VAL_TENSOR && other->tensor.type->dtype != dtype;
+    if (differs && dtype != DTYPE_bool && op != AST_AND && op != AST_OR) return NULL;
+    return dtype_refused(e, op, dtype, el_source(e, span));
 }
 
 static const Val *tensor_binary(Elab *e, AstOperator op, const Val *a, Span as, const Val *b, Span bs,
@@ -339,10 +405,14 @@ static const Val *tensor_binary(Elab *e, AstOperator op, const Val *a, Span as, 
     Span spans[2] = {as, bs};
     Value *x[2];
     bool square = op == AST_POW && b->kind == VAL_NUMBER && b->number.number == 2;
+    const char *help = operand_refused(e, op, a, as, b);
+    if (!help) help = operand_refused(e, op, b, bs, a);
+    if (help) return no_operator(e, op, a, as, b, bs, span, help);
     if (!op_unite(e, 2, vals, spans, span, arena_printf(e->arena, "`%s`", operator_text(op)), x))
         return e->poison;
-    const char *help;
-    if (!dtype_allowed(op, x[0]->type->dtype, &help)) return no_operator(e, op, a, b, span, help);
+    if (dtype_refused(e, op, x[0]->type->dtype, ""))
+        return no_operator(e, op, a, as, b, bs, span,
+                           dtype_refused(e, op, x[0]->type->dtype, el_source(e, as)));
     Builder builder = el_builder(e, span);
     if (square) return val_of(e, build_binary(&builder, OP_mul, x[0], x[0]));
     return val_of(e, build_binary(&builder, graph_op(op), x[0], x[1]));
@@ -367,6 +437,8 @@ static const Val *matmul_clash(Elab *e, const Val *a, Span as, const Val *b, Spa
         diag_help(d, "transpose the right side: `%s.T`", el_source(e, bs));
     else if (x->rank == 2 && y->rank && x->dims[0] == y->dims[y->rank >= 2 ? y->rank - 2 : 0])
         diag_help(d, "transpose the left side: `%s.T`", el_source(e, as));
+    else if (x->rank >= 2 && y->rank && y->dims[y->rank - 1] == x->dims[x->rank - 2])
+        diag_help(d, "the other way round it fits: `%s @ %s`", el_source(e, bs), el_source(e, as));
     return e->poison;
 }
 
@@ -396,7 +468,8 @@ static const Val *matmul(Elab *e, const Val *a, Span as, const Val *b, Span bs, 
         return matmul_clash(e, vals[0], as, vals[1], bs, span,
                             "a scalar has no axis to sum over; `*` multiplies by it");
     if (p->dtype == DTYPE_bool)
-        return no_operator(e, AST_MATMUL, a, b, span, "a bool is no number; `float(…)` makes one of it");
+        return no_operator(e, AST_MATMUL, a, as, b, bs, span,
+                           dtype_refused(e, AST_MATMUL, p->dtype, el_source(e, as)));
     uint32_t p_tail = p->rank == 1 ? 1 : 2, q_tail = q->rank == 1 ? 1 : 2;
     const Dim *k = p->dims[p->rank - 1], *l = q->dims[q->rank - q_tail];
     if (k != l)
@@ -434,11 +507,18 @@ static const Val *matmul(Elab *e, const Val *a, Span as, const Val *b, Span bs, 
 static const Val *string_binary(Elab *e, AstOperator op, const Val *a, Span as, const Val *b, Span bs,
                                 Span span) {
     if (a->kind != VAL_STRING || b->kind != VAL_STRING)
-        return no_operator(e, op, a, b, span, "strings interpolate: \"{x}\"");
+        return no_operator(e, op, a, as, b, bs, span,
+                           arena_printf(e->arena, "strings interpolate: `\"… {%s}\"`",
+                                        el_source(e, a->kind == VAL_STRING ? bs : as)));
     bool known = a->string.text && b->string.text;
     if ((op == AST_EQ || op == AST_NE) && known)
         return val_bool(e, (strcmp(a->string.text, b->string.text) == 0) == (op == AST_EQ));
-    if (op != AST_ADD) return no_operator(e, op, a, b, span, "strings can be joined (`+`) and printed");
+    if (op != AST_ADD)
+        return no_operator(e, op, a, as, b, bs, span,
+                           compares(op)
+                               ? "strings known at compile time can be compared, others joined (`+`) "
+                                 "and printed; a choice at run time is a `bool` or an `int`"
+                               : "strings can be joined (`+`) and interpolated (`\"{a} {b}\"`)");
     if (known) return val_text(e, arena_printf(e->arena, "%s%s", a->string.text, b->string.text));
     Builder builder = el_builder(e, span);
     Value *parts[2] = {string_value(e, a, as), string_value(e, b, bs)};
@@ -454,7 +534,7 @@ const Val *op_binary(Elab *e, AstOperator op, const Val *a, Span as, const Val *
     if (gradient_a || gradient_b) return gradient_binary(e, op, a, as, b, bs, span);
     bool numbers =
         (a->kind == VAL_NUMBER || a->kind == VAL_TENSOR) && (b->kind == VAL_NUMBER || b->kind == VAL_TENSOR);
-    if (!numbers) return no_operator(e, op, a, b, span, NULL);
+    if (!numbers) return no_operator(e, op, a, as, b, bs, span, NULL);
     if (op == AST_MATMUL) return matmul(e, a, as, b, bs, span);
     if (op == AST_AND || op == AST_OR) {
         bool x, y;

@@ -147,6 +147,21 @@ void scope_assign_unknown(Elab *e, AstName name) {
               name.text);
 }
 
+void help_mutable(Diagnostic *d, const Binding *b) {
+    switch (b->kind) {
+    case BOUND_LET: diag_help(d, "declare it by `var %s` where it should change", b->name); return;
+    case BOUND_PARAM:
+        diag_help(
+            d,
+            "a parameter is the caller's: work on a copy (`var copy = %s`), or declare it `inout %s` to "
+            "change what the caller passes",
+            b->name, b->name);
+        return;
+    case BOUND_LOOP: break;
+    }
+    diag_help(d, "the loop sets it: keep what changes in a variable of its own, or use `while`");
+}
+
 const Val *scope_read(Elab *e, AstName name) {
     Found found;
     if (!scope_find(e, e->scope, name.text, &found)) return unknown_name(e, name);

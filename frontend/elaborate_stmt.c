@@ -106,9 +106,27 @@ static void assign_stmt(Elab *e, const AstStmt *stmt) {
 }
 
 /* --- expressions as statements */
+/* Where the value at the end of a function is computed and not returned, that is what is wrong. */
+static bool forgets_return(Elab *e, const AstStmt *stmt, const Val *v) {
+    Frame *frame = e->frame;
+    bool known;
+    if (!e->checking || !frame || !frame->result || frame->decl->kind != AST_FN ||
+        !syntax_ends_in(frame->decl->fn.body, stmt) ||
+        (val_static_bool(frame->returned->value, &known) && known))
+        return false;
+    Diagnostic *d =
+        diag_report(e->diags, D_NO_RETURN, stmt->span, frame->decl->name.text, ty_text(e, frame->result));
+    diag_here(d, "this is %s, and is not returned", val_type_text(e, v));
+    if (frame->decl->fn.result) diag_label(d, frame->decl->fn.result->span, "declared here");
+    diag_help(d, "write `return %s`", el_source(e, stmt->span));
+    frame->value->value = e->poison;
+    frame->returned->value = val_bool(e, true);
+    return true;
+}
+
 static void expr_stmt(Elab *e, const AstStmt *stmt) {
     const Val *v = el_expr(e, stmt->value, NULL);
-    if (val_poisoned(v) || v->kind == VAL_UNIT) return;
+    if (val_poisoned(v) || v->kind == VAL_UNIT || forgets_return(e, stmt, v)) return;
     Diagnostic *d = diag_report(e->diags, D_UNUSED_RESULT, stmt->span);
     diag_here(d, "this is %s", val_type_text(e, v));
     diag_help(d, "`let _ = …` says that it is not needed; a `return` may be missing");
@@ -192,12 +210,24 @@ const Val *el_block_value(Elab *e, const AstStmt *stmts, const Ty *expected, Spa
 }
 
 /* --- leaving */
+static void returns_nothing(Elab *e, const AstStmt *stmt, const Val *v) {
+    const AstDecl *decl = e->frame->decl;
+    if (val_poisoned(v)) return;
+    Diagnostic *d = diag_report(e->diags, D_RETURNS_NOTHING, stmt->value->span, decl->name.text);
+    diag_here(d, "this is %s", val_type_text(e, v));
+    diag_label(d, decl->name.span, "declared here");
+    if (decl->kind == AST_COMMAND)
+        diag_help(d, "a command returns nothing: print the value, or save it");
+    else
+        diag_help(d, "declare the type of its result: `-> %s {`", val_type_text(e, v));
+}
+
 static void return_stmt(Elab *e, const AstStmt *stmt) {
     Frame *frame = e->frame;
     if (stmt->value) {
         const Val *v = el_value(e, stmt->value, frame->result);
         if (!frame->result) {
-            diag_report(e->diags, D_RETURNS_NOTHING, stmt->value->span, frame->decl->name.text);
+            returns_nothing(e, stmt, v);
         } else {
             Span declared = frame->decl->kind == AST_FN && frame->decl->fn.result
                                 ? frame->decl->fn.result->span

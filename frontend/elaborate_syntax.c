@@ -103,3 +103,23 @@ static bool leaves(const AstStmt *s, bool breaks) {
 bool syntax_leaves(const AstStmt *body) { return leaves(body, true); }
 
 bool syntax_returns(const AstStmt *body) { return leaves(body, false); }
+
+bool syntax_returns_value(const AstStmt *body) {
+    for (const AstStmt *s = body; s; s = s->next) {
+        bool here = s->kind == AST_RETURN && s->value;
+        if (s->kind == AST_IF_STMT)
+            here = syntax_returns_value(s->branch.then) || syntax_returns_value(s->branch.otherwise);
+        if (s->kind == AST_FOR) here = syntax_returns_value(s->loop.body);
+        if (s->kind == AST_WHILE) here = syntax_returns_value(s->whilst.body);
+        if (s->kind == AST_TRAINING) here = syntax_returns_value(s->body);
+        if (here) return true;
+    }
+    return false;
+}
+
+bool syntax_ends_in(const AstStmt *body, const AstStmt *stmt) {
+    while (body && body->next) body = body->next;
+    if (!body || body == stmt) return body != NULL;
+    return body->kind == AST_IF_STMT &&
+           (syntax_ends_in(body->branch.then, stmt) || syntax_ends_in(body->branch.otherwise, stmt));
+}

@@ -14,8 +14,10 @@ typedef struct {
 static bool match(Elab *e, Matching *m, const AstType *type, const Ty *ty);
 
 /* --- messages */
-static const char *axes_text(Elab *e, uint32_t count) {
-    return arena_printf(e->arena, "%u ax%s", (unsigned)count, count == 1 ? "is" : "es");
+/* "float[n] has 1 axis" */
+static const char *axes_text(Elab *e, const char *type, uint32_t count) {
+    if (count == 0) return arena_printf(e->arena, "%s is one number", type);
+    return arena_printf(e->arena, "%s has %u ax%s", type, (unsigned)count, count == 1 ? "is" : "es");
 }
 
 /* The value as written, for a help line that shows how to wrap it. */
@@ -38,18 +40,17 @@ static void explain_tensor(Elab *e, Diagnostic *d, const AstType *type, const Ty
     uint32_t written = 0;
     bool open = false;
     if (!dtype_of_name(e, type->name.text, &dtype)) return;
-    if (dtype != got->dtype) {
-        help_convert(e, d, type->name.text, value);
-        return;
-    }
-    for (const AstIndex *i = type->dims; i; i = i->next)
+    for (const AstIndex *i = type->dims; i; i = i->next) {
         if (i->kind == AST_INDEX_ELLIPSIS)
             open = true;
         else
             written++;
-    if (open ? got->rank < written : got->rank != written)
-        diag_note(d, "%s has %s%s, %s has %s", el_source(e, type->span), open ? "at least " : "",
-                  axes_text(e, written), type_text_nn(e, got), axes_text(e, got->rank));
+    }
+    bool axes_differ = open ? got->rank < written : got->rank != written;
+    if (axes_differ)
+        diag_note(d, "%s%s, %s", axes_text(e, el_source(e, type->span), written), open ? " or more" : "",
+                  axes_text(e, type_text_nn(e, got), got->rank));
+    if (dtype != got->dtype && !(axes_differ && got->rank == 0)) help_convert(e, d, type->name.text, value);
 }
 
 static bool refuse(Elab *e, const Matching *m, const AstType *type, const Ty *ty) {
@@ -239,8 +240,8 @@ static void explain_types(Elab *e, Diagnostic *d, const Type *want, const Type *
         return;
     }
     if (want->rank != got->rank) {
-        diag_note(d, "%s has %s, %s has %s", type_text_nn(e, want), axes_text(e, want->rank),
-                  type_text_nn(e, got), axes_text(e, got->rank));
+        diag_note(d, "%s, %s", axes_text(e, type_text_nn(e, want), want->rank),
+                  axes_text(e, type_text_nn(e, got), got->rank));
         return;
     }
     if (want->rank == 2 && want->dims[0] == got->dims[1] && want->dims[1] == got->dims[0]) {

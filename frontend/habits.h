@@ -13,6 +13,9 @@ typedef enum {
     HABIT_PARAMETER, /* the answer is a parameter's name, not a help line */
     HABIT_TYPE,
     HABIT_MODULE,
+    HABIT_STATEMENT,
+    HABIT_WORD,
+    HABIT_INFIX,
     HABIT_MEMBER
 } HabitPlace;
 

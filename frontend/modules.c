@@ -134,8 +134,11 @@ static void report_missing(Modules *modules, const AstDecl *import, const Module
     }
     const char *near = suggest(name, names.at, names.count);
     const char *habit = habit_help(HABIT_MODULE, import->import.path[0].text);
+    AstName last = import->import.path[import->import.depth - 1];
     if (habit)
         diag_help(d, "%s", habit);
+    else if (import->import.depth == 2 && library_has(import->import.path[0].text))
+        diag_help(d, "write `from %s import %s`", import->import.path[0].text, last.text);
     else if (near)
         diag_help(d, "did you mean `%s`?", near);
 }

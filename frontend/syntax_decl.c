@@ -101,12 +101,15 @@ AstDecl *syntax_field_if(Parser *parser, Span span, AstExpr *condition, DeclList
 
 static void report_missing_type(Parser *parser, AstName name, const char *example) {
     Diagnostic *d = diag_report(parser->options->diags, D_MISSING_TYPE, name.span, name.text);
-    diag_help(d, "write `%s: %s`", name.text, example);
+    if (strcmp(name.text, "self") == 0)
+        diag_help(d, "leave `self` out: a method sees the model's fields by name");
+    else
+        diag_help(d, "write `%s: %s`", name.text, example);
 }
 
-static void check_params(Parser *parser, const AstParam *params) {
+static void check_params(Parser *parser, const AstParam *params, const char *example) {
     for (; params; params = params->next)
-        if (!params->type) report_missing_type(parser, params->name, "float[n]");
+        if (!params->type) report_missing_type(parser, params->name, example);
 }
 
 static void misplaced(Parser *parser, Span span, const char *what, const char *help) {
@@ -118,7 +121,7 @@ static void check_model_members(Parser *parser, const AstDecl *members) {
     for (; members; members = members->next) {
         bool field = members->kind == AST_PARAM_FIELD || members->kind == AST_STATE_FIELD;
         if (field && !members->field.type) report_missing_type(parser, members->name, "float[n] = …");
-        if (members->kind == AST_FN) check_params(parser, members->fn.params);
+        if (members->kind == AST_FN) check_params(parser, members->fn.params, "float[n]");
         if (members->kind == AST_FIELD_IF) {
             check_model_members(parser, members->branch.then);
             check_model_members(parser, members->branch.otherwise);
@@ -133,7 +136,7 @@ static void check_optimizer_members(Parser *parser, const AstDecl *members) {
             misplaced(parser, members->span, "the type of a `state` of an optimizer",
                       "it has one value for each element of a parameter, zero at first: `state m, v`");
         if (members->kind == AST_FN && strcmp(members->name.text, "update"))
-            check_params(parser, members->fn.params);
+            check_params(parser, members->fn.params, "float[n]");
         if (!state && members->kind != AST_FN)
             misplaced(parser, members->span, "this member of an optimizer",
                       "an optimizer holds `state` and `fn update(p, g, t)`");
@@ -148,14 +151,14 @@ void syntax_attach_doc(Parser *parser, AstDecl *decl) {
 void syntax_finish_decl(Parser *parser, AstDecl *decl) {
     syntax_attach_doc(parser, decl);
     switch (decl->kind) {
-    case AST_FN: check_params(parser, decl->fn.params); break;
-    case AST_COMMAND: check_params(parser, decl->command.params); break;
+    case AST_FN: check_params(parser, decl->fn.params, "float[n]"); break;
+    case AST_COMMAND: check_params(parser, decl->command.params, "int = 10"); break;
     case AST_MODEL:
-        check_params(parser, decl->model.params);
+        check_params(parser, decl->model.params, "int");
         check_model_members(parser, decl->model.members);
         break;
     case AST_OPTIMIZER:
-        check_params(parser, decl->model.params);
+        check_params(parser, decl->model.params, "int");
         check_optimizer_members(parser, decl->model.members);
         break;
     case AST_IMPORT:

@@ -1,6 +1,7 @@
 /* Says in the user's terms what is wrong where the grammar can't go on: what was expected, what is there,
  * and, for the mistakes that habits from other languages make, what to write. Also finds the place where
  * parsing goes on. */
+#include "frontend/habits.h"
 #include "frontend/syntax.h"
 #include "parser.h"
 #include <string.h>
@@ -289,6 +290,8 @@ static bool begins_line(const Mistake *m, const Token *token) {
 static const char *word_help(const Mistake *m) {
     const Token *word = m->found->kind == T_NAME && begins_line(m, m->found) ? m->found : m->before;
     if (word->kind != T_NAME || !begins_line(m, word)) return NULL;
+    const char *habit = habit_help(HABIT_STATEMENT, word->name);
+    if (habit) return habit;
     bool two_words = word == m->before && (is_word(m->found->kind) || begins_expr(m->found->kind));
     if (word == m->before && !two_words && m->found->kind != T_LBRACE && m->found->kind != T_COLON)
         return NULL;
@@ -339,6 +342,30 @@ static const char *assign_help(const Mistake *m) {
     return NULL;
 }
 
+/* Several names where one stands: `let a, b = …`, `for x, y in …`. */
+static const char *comma_help(const Mistake *m) {
+    if (m->before->kind != T_NAME) return NULL;
+    if (has(m, T_IN)) return "what a loop takes apart is written in parentheses: `for (x, y) in …`";
+    bool binds = m->index >= 2 && (m->before[-1].kind == T_LET || m->before[-1].kind == T_VAR);
+    return binds ? "a tuple is taken apart in parentheses: `let (a, b) = …`" : NULL;
+}
+
+/* `fn f(*args)`, `from nn import *` */
+static const char *star_help(const Mistake *m) {
+    return m->before->kind == T_IMPORT
+               ? "name what is needed (`from nn import Linear, relu`), or write `import nn`"
+               : "a function has the parameters that it names";
+}
+
+/* `f"…"`, `lambda x: …` and the like: a word in front of an expression. */
+static const char *word_before_help(const Mistake *m) {
+    const char *word = m->before->kind == T_NAME ? m->before->name : NULL;
+    if (!word) return NULL;
+    bool touches = m->found->kind == T_STRING_BEGIN && m->found->start == m->before->end;
+    if (touches && strlen(word) == 1) return "every string interpolates `{x}`: leave the letter in front out";
+    return habit_help(HABIT_WORD, word);
+}
+
 static const char *newline_help(const Mistake *m) {
     bool brace_follows = m->found->start < m->found->end && m->tokens[m->index + 1].kind == T_LBRACE;
     if (has(m, T_LBRACE) && brace_follows) return "put the `{` at the end of this line";
@@ -355,7 +382,13 @@ static bool is_arithmetic(int kind) {
 static const char *operator_help(const Mistake *m) {
     int kind = m->found->kind;
     if (kind == T_IF) return "a choice is written `if condition { a } else { b }`";
+    if (kind == T_NAME && habit_help(HABIT_INFIX, m->found->name))
+        return habit_help(HABIT_INFIX, m->found->name);
+    if (kind == T_IN && has(m, T_NEWLINE))
+        return "`in` stands in a `for` only; compare with `==`, and `any(x == a)` looks in a tensor";
     if (kind == T_COLON && has(m, T_LBRACE)) return "a block is written in `{ }`";
+    if ((begins_expr(kind) || kind == T_NAME) && has(m, T_COMMA))
+        return "is there a `,` or an operator missing?";
     if (kind == T_COMMA && has(m, T_NEWLINE)) return "several values are written in parentheses: `(a, b)`";
     if (is_arithmetic(kind) && !has(m, kind))
         return "put what is on the left into parentheses: `(x |> f) + y`";
@@ -380,6 +413,9 @@ static const char *help_for(const Mistake *m) {
     if (!help && at_decl(m)) help = decl_help(m);
     if (!help && at_stmt(m)) help = stmt_help(m);
     if (!help && at_member(m)) help = member_help(m);
+    if (!help) help = word_before_help(m);
+    if (!help && m->found->kind == T_COMMA) help = comma_help(m);
+    if (!help && m->found->kind == T_STAR && at_name(m)) help = star_help(m);
     if (!help && m->found->kind == T_ASSIGN) help = assign_help(m);
     if (!help && m->found->kind == T_NEWLINE) help = newline_help(m);
     if (!help && at_operator(m)) help = operator_help(m);

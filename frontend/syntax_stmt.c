@@ -1,4 +1,5 @@
 /* Builds statements, patterns, types and parameters: see syntax.h. */
+#include "frontend/habits.h"
 #include "frontend/syntax.h"
 #include <string.h>
 
@@ -171,7 +172,11 @@ AstStmt *syntax_block_stmt(Parser *parser, Span span, AstName word, AstStmt *bod
     if (strcmp(word.text, "training")) {
         Diagnostic *d = diag_report(parser->options->diags, D_UNKNOWN_BLOCK, word.span, word.text);
         const char *near = suggest(word.text, words, sizeof words / sizeof *words);
-        if (near) diag_help(d, "did you mean `%s`?", near);
+        const char *habit = habit_help(HABIT_STATEMENT, word.text);
+        if (habit)
+            diag_help(d, "%s", habit);
+        else if (near)
+            diag_help(d, "did you mean `%s`?", near);
     }
     return stmt;
 }
