@@ -153,14 +153,7 @@ void tensor_copy_strided(const Tensor *in, int64_t offset, const int64_t *stride
 }
 
 /* --- dtypes */
-int64_t wrap(DType dtype, uint64_t value) {
-    if (dtype == DTYPE_bool) return value != 0;
-    uint32_t bits = dtype_bytes(dtype) * 8;
-    if (bits == 64) return (int64_t)value;
-    uint64_t low = value & ((UINT64_C(1) << bits) - 1);
-    bool negative = dtype_class(dtype) == CLASS_INT && low >> (bits - 1) != 0;
-    return (int64_t)low - (negative ? INT64_C(1) << bits : 0);
-}
+int64_t wrap(DType dtype, uint64_t value) { return dtype_wrap(dtype, value); }
 
 /* Bits of the significand with the hidden one, and the exponent of the smallest denormal. */
 typedef struct {

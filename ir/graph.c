@@ -102,9 +102,18 @@ const Dim *node_dim(const Node *node, AttrKey key) {
     return attr->dim;
 }
 
+/* An integer constant is written as its type holds it, so that who reads it needn't wrap. */
+static Attr wrap_constant(const Node *node, Attr attr) {
+    if (attr.key != ATTR_ivalue || node->op != OP_const || !node->result_count) return attr;
+    DType dtype = node->results[0]->type->dtype;
+    bool wraps = dtype_is_integer(dtype) || dtype == DTYPE_bool;
+    if (wraps) attr.integer = dtype_wrap(dtype, (uint64_t)attr.integer);
+    return attr;
+}
+
 void node_set_attr(Node *node, Attr attr) {
     Graph *graph = node->graph;
-    attr = own_attr(graph, attr);
+    attr = wrap_constant(node, own_attr(graph, attr));
     for (uint32_t i = 0; i < node->attr_count; i++) {
         if (node->attrs[i].key != attr.key) continue;
         node->attrs[i] = attr;
@@ -136,6 +145,7 @@ Node *node_new(Graph *graph, Op op, uint32_t operands, Value *const *operand, ui
         node->results[i] = value_new(graph, result[i], i);
         node->results[i]->node = node;
     }
+    for (uint32_t i = 0; i < attrs; i++) node->attrs[i] = wrap_constant(node, node->attrs[i]);
     return node;
 }
 

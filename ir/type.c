@@ -30,6 +30,15 @@ bool dtype_is_integer(DType dtype) {
     return rows[dtype].class == CLASS_INT || rows[dtype].class == CLASS_UINT;
 }
 
+int64_t dtype_wrap(DType dtype, uint64_t value) {
+    if (dtype == DTYPE_bool) return value != 0;
+    uint32_t bits = dtype_bytes(dtype) * 8;
+    if (bits == 64) return (int64_t)value;
+    uint64_t low = value & ((UINT64_C(1) << bits) - 1);
+    bool negative = dtype_class(dtype) == CLASS_INT && low >> (bits - 1) != 0;
+    return (int64_t)low - (negative ? INT64_C(1) << bits : 0);
+}
+
 bool dtype_from_name(const char *name, size_t length, DType *dtype) {
     for (int i = 0; i < DTYPE_COUNT; i++) {
         if (strlen(rows[i].name) != length || memcmp(rows[i].name, name, length) != 0) continue;

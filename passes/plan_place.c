@@ -1,7 +1,9 @@
 /* Opens arenas and gives every place its offset. A place goes into the arena of the last run-time symbol that
  * its size depends on, which is opened as soon as the symbol is known; places of constant size into the
  * function's own. Constant sizes are packed, the largest first, each into the smallest gap that is free as
- * long as it is alive; of symbolic ones only those of equal size can take each other's place. */
+ * long as it is alive; of symbolic ones only those of equal size can take each other's place. A size like
+ * B - 1 may be negative in a run that never gets to where the tensor is; it mustn't shift or shrink what the
+ * others have, so such places get arenas of their own. */
 #include "passes/plan.h"
 #include "support/map.h"
 #include <assert.h>
@@ -114,6 +116,7 @@ static const Dim *pack_constant(Plan *plan, const TenantsList *list) {
 /* A stretch of an arena for places of one symbolic size, none alive with another. */
 typedef struct {
     const Dim *bytes, *offset;
+    int32_t frame; /* where it is an arena of its own */
     Ranges alive;
 } Slot;
 typedef VEC(Slot) Slots;
@@ -125,21 +128,31 @@ static Slot *find_slot(Slots *slots, const Tenants *tenants) {
     return NULL;
 }
 
+/* The slot for the places of this size; false where it is a new one. */
+static bool take_slot(Plan *plan, Slots *slots, const Tenants *tenants, Slot **slot) {
+    *slot = find_slot(slots, tenants);
+    bool found = *slot != NULL;
+    if (!found) {
+        vec_push(plan->arena, slots, ((Slot){.bytes = tenants->bytes}));
+        *slot = &slots->at[slots->count - 1];
+    }
+    for (uint32_t k = 0; k < tenants->alive.count; k++)
+        ranges_add(plan->arena, &(*slot)->alive, tenants->alive.at[k]);
+    return found;
+}
+
 /* Places of symbolic size, after the first `total` bytes; returns the new total. */
 static const Dim *pack_symbolic(Plan *plan, const TenantsList *list, const Dim *total) {
     Slots slots = {0};
     for (uint32_t i = 0; i < list->count; i++) {
         Tenants *tenants = list->at[i];
-        Slot *slot = find_slot(&slots, tenants);
-        if (!slot) {
-            vec_push(plan->arena, &slots, ((Slot){tenants->bytes, total, {0}}));
-            slot = &slots.at[slots.count - 1];
+        Slot *slot;
+        if (!take_slot(plan, &slots, tenants, &slot)) {
+            slot->offset = total;
             const Dim *more = dim_add(plan->ir, total, round_up(plan, tenants));
             total = more ? more : plan_too_large(plan, tenants->members.at[0]->value);
         }
         tenants->offset = slot->offset;
-        for (uint32_t k = 0; k < tenants->alive.count; k++)
-            ranges_add(plan->arena, &slot->alive, tenants->alive.at[k]);
     }
     return total;
 }
@@ -161,13 +174,57 @@ static void place_members(const Tenants *tenants, int32_t frame) {
         tenants->members.at[i]->value->place = (Place){frame, tenants->offset};
 }
 
+/* Each size in an arena of its own. */
+static void place_apart(Plan *plan, const Node *symbol, const TenantsList *list, int32_t *next_frame) {
+    Slots slots = {0};
+    for (uint32_t i = 0; i < list->count; i++) {
+        Tenants *tenants = list->at[i];
+        Slot *slot;
+        if (!take_slot(plan, &slots, tenants, &slot)) {
+            slot->frame = (*next_frame)++;
+            open_arena(plan, symbol, slot->frame, round_up(plan, tenants));
+        }
+        tenants->offset = dim_const(plan->ir, 0);
+        place_members(tenants, slot->frame);
+    }
+}
+
+static bool may_be_negative(const Dim *dim) {
+    const DimTerm *terms;
+    uint32_t count = dim_terms(dim, &terms);
+    for (uint32_t i = 0; i < count; i++) {
+        if (terms[i].coefficient < 0) return true;
+        for (uint32_t k = 0; k < terms[i].count; k++) {
+            const DimAtom *atom = &terms[i].atoms[k];
+            if (!atom->symbol && (may_be_negative(atom->numerator) || may_be_negative(atom->denominator)))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Some axis of some member, or their product. */
+static bool is_doubtful(const Tenants *tenants) {
+    if (may_be_negative(tenants->bytes)) return true;
+    for (uint32_t i = 0; i < tenants->members.count; i++) {
+        const Type *type = tenants->members.at[i]->value->type;
+        for (uint32_t d = 0; d < type->rank; d++)
+            if (may_be_negative(type->dims[d])) return true;
+    }
+    return false;
+}
+
 static void plan_arena(Plan *plan, const Node *symbol, int32_t *next_frame) {
-    TenantsList constant = {0}, symbolic = {0};
+    TenantsList constant = {0}, symbolic = {0}, doubtful = {0};
     for (uint32_t i = 0; i < plan->tenants.count; i++) {
         Tenants *tenants = plan->tenants.at[i];
         if (tenants->merged || tenants->symbol != symbol) continue;
-        vec_push(plan->arena, dim_is_const(tenants->bytes, NULL) ? &constant : &symbolic, tenants);
+        TenantsList *list = dim_is_const(tenants->bytes, NULL) ? &constant
+                            : is_doubtful(tenants)             ? &doubtful
+                                                               : &symbolic;
+        vec_push(plan->arena, list, tenants);
     }
+    place_apart(plan, symbol, &doubtful, next_frame);
     if (constant.count + symbolic.count == 0) return;
     const Dim *bytes = pack_symbolic(plan, &symbolic, pack_constant(plan, &constant));
     int32_t frame = (*next_frame)++;
