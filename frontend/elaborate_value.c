@@ -1,5 +1,6 @@
 /* Elaborated values: making them, taking them apart, turning them into values of the graph. */
 #include "frontend/elaborate.h"
+#include "ir/interpret.h"
 #include <string.h>
 
 const Val *val_copy(Elab *e, Val val) { return arena_copy(e->arena, &val, sizeof val); }
@@ -24,6 +25,8 @@ const Val *val_dim(Elab *e, const Dim *dim) {
 }
 
 const Val *val_known(Elab *e, const Type *type, double number) {
+    /* As it would be at run time. */
+    if (dtype_is_float(type->dtype)) number = round_to(type->dtype, number);
     return val_copy(e, (Val){.kind = VAL_TENSOR, .tensor = {.type = type, .known = true, .number = number}});
 }
 
