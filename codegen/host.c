@@ -101,8 +101,13 @@ static void host_seed(Emit *e, Node *node) {
 
 static void host_frame(Emit *e, Node *node) {
     int64_t frame = node_int(node, ATTR_frame);
-    LLVMValueRef storage = emit_runtime_call(
-        e, "nn_frame", 3, (LLVMValueRef[]){e->rt, host_i32(e, frame), emit_dim(e, node_dim(node, ATTR_dim))});
+    const Dim *dim = node_dim(node, ATTR_dim);
+    LLVMValueRef bytes = emit_dim(e, dim), none = emit_i64(e, 0);
+    if (dim_may_be_negative(dim)) /* of tensors that this run never gets to */
+        bytes = LLVMBuildSelect(e->builder, LLVMBuildICmp(e->builder, LLVMIntSLT, bytes, none, ""), none,
+                                bytes, "");
+    LLVMValueRef storage =
+        emit_runtime_call(e, "nn_frame", 3, (LLVMValueRef[]){e->rt, host_i32(e, frame), bytes});
     map_put(e->frames, frame_key(frame), storage);
 }
 

@@ -263,6 +263,21 @@ static void see_symbol(void *user, const Dim *symbol) {
     mention->found |= symbol == mention->symbol;
 }
 
+bool dim_may_be_negative(const Dim *d) {
+    const DimTerm *terms;
+    uint32_t count = dim_terms(d, &terms);
+    for (uint32_t i = 0; i < count; i++) {
+        if (terms[i].coefficient < 0) return true;
+        for (uint32_t k = 0; k < terms[i].count; k++) {
+            const DimAtom *atom = &terms[i].atoms[k];
+            if (!atom->symbol &&
+                (dim_may_be_negative(atom->numerator) || dim_may_be_negative(atom->denominator)))
+                return true;
+        }
+    }
+    return false;
+}
+
 bool dim_mentions(const Dim *d, const Dim *symbol) {
     Mention mention = {symbol, false};
     dim_symbols(d, see_symbol, &mention);

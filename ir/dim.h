@@ -37,6 +37,8 @@ bool dim_is(const Dim *d, int64_t value);        /* the constant `value`? */
 const char *dim_symbol_name(const Dim *d);
 /* Calls `visit` for each symbol that occurs in `d` (also inside floor divisions); may visit one twice. */
 void dim_symbols(const Dim *d, void (*visit)(void *user, const Dim *symbol), void *user);
+/* Can it be negative though no symbol is? False is certain. */
+bool dim_may_be_negative(const Dim *d);
 bool dim_mentions(const Dim *d, const Dim *symbol);
 
 /* Replaces symbols: `map(user, symbol)` returns the replacement or NULL to keep. NULL on overflow. */

@@ -2,7 +2,7 @@
  * its size depends on, which is opened as soon as the symbol is known; places of constant size into the
  * function's own. Constant sizes are packed, the largest first, each into the smallest gap that is free as
  * long as it is alive; of symbolic ones only those of equal size can take each other's place. A size like
- * B - 1 may be negative in a run that never gets to where the tensor is; it mustn't shift or shrink what the
+ * B - 60 may be negative in a run that never gets to where the tensor is; it mustn't shift or shrink what the
  * others have, so such places get arenas of their own. */
 #include "passes/plan.h"
 #include "support/map.h"
@@ -189,39 +189,14 @@ static void place_apart(Plan *plan, const Node *symbol, const TenantsList *list,
     }
 }
 
-static bool may_be_negative(const Dim *dim) {
-    const DimTerm *terms;
-    uint32_t count = dim_terms(dim, &terms);
-    for (uint32_t i = 0; i < count; i++) {
-        if (terms[i].coefficient < 0) return true;
-        for (uint32_t k = 0; k < terms[i].count; k++) {
-            const DimAtom *atom = &terms[i].atoms[k];
-            if (!atom->symbol && (may_be_negative(atom->numerator) || may_be_negative(atom->denominator)))
-                return true;
-        }
-    }
-    return false;
-}
-
-/* Some axis of some member, or their product. */
-static bool is_doubtful(const Tenants *tenants) {
-    if (may_be_negative(tenants->bytes)) return true;
-    for (uint32_t i = 0; i < tenants->members.count; i++) {
-        const Type *type = tenants->members.at[i]->value->type;
-        for (uint32_t d = 0; d < type->rank; d++)
-            if (may_be_negative(type->dims[d])) return true;
-    }
-    return false;
-}
-
 static void plan_arena(Plan *plan, const Node *symbol, int32_t *next_frame) {
     TenantsList constant = {0}, symbolic = {0}, doubtful = {0};
     for (uint32_t i = 0; i < plan->tenants.count; i++) {
         Tenants *tenants = plan->tenants.at[i];
         if (tenants->merged || tenants->symbol != symbol) continue;
-        TenantsList *list = dim_is_const(tenants->bytes, NULL) ? &constant
-                            : is_doubtful(tenants)             ? &doubtful
-                                                               : &symbolic;
+        TenantsList *list = dim_is_const(tenants->bytes, NULL)             ? &constant
+                            : dim_may_be_negative(round_up(plan, tenants)) ? &doubtful
+                                                                           : &symbolic;
         vec_push(plan->arena, list, tenants);
     }
     place_apart(plan, symbol, &doubtful, next_frame);

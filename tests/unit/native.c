@@ -188,7 +188,6 @@ static void rt_save(void *rt, const void *loc, const char *path, int32_t count, 
 }
 
 static void *rt_memory(Run *run, int32_t number, int64_t bytes) {
-    if (bytes < 0) bytes = 0; /* of what is never used */
     if (run->sizes[number] < bytes || !run->frames[number]) {
         size_t size = (size_t)(bytes + 63) / 64 * 64 + 2 * GUARD;
         run->frames[number] = aligned_alloc(64, size);
