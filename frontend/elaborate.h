@@ -40,6 +40,8 @@ typedef struct Frame Frame;
 typedef struct ModelType ModelType;
 typedef struct Builtin Builtin;
 typedef struct Target Target;
+typedef struct Caller Caller;
+typedef struct Callee Callee;
 
 /* --- types of elaborated values */
 typedef enum {
@@ -270,7 +272,8 @@ struct Elab {
     VEC(const ModelType *) models;
     VEC(CheckItem) queue; /* what check mode has met and must check itself */
     Map *queued;
-    Map *symbols; /* Value → SymbolUse list: the symbols made for it so far */
+    Caller *callers; /* who calls whom, seen while checking */
+    Map *symbols;    /* Value → SymbolUse list: the symbols made for it so far */
     const Val *poison, *unit;
     const ModelType *any_model; /* stands for the model of a `gradient` while a function of one is checked */
     /* the function being built */

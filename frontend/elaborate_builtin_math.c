@@ -47,7 +47,7 @@ const Val *builtin_unary_float(Elab *e, BuiltinCall *c) {
     if (!dtype_is_float(x->type->dtype)) {
         Diagnostic *d =
             diag_report(e->diags, D_NEEDS_FLOAT, c->span_of[0], builtin_what(e, c), val_type_text(e, v));
-        diag_help(d, "write `%s(float(…))`", c->builtin->name);
+        diag_help(d, "write `%s(float(%s))`", c->builtin->name, el_source(e, c->span_of[0]));
         return e->poison;
     }
     Builder b = el_builder(e, c->span);
@@ -240,7 +240,7 @@ const Val *builtin_mean(Elab *e, BuiltinCall *c) {
     if (!dtype_is_float(x->type->dtype)) {
         Diagnostic *d = diag_report(e->diags, D_NEEDS_FLOAT, c->span_of[0], builtin_what(e, c),
                                     val_type_text(e, c->slot[0]));
-        diag_help(d, "write `mean(float(…))`");
+        diag_help(d, "write `mean(float(%s))`", el_source(e, c->span_of[0]));
         return e->poison;
     }
     const Dim *n = dim_const(e->ir, 1);

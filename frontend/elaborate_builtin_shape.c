@@ -1,5 +1,6 @@
 /* Builtin functions that make tensors or see them in another shape. */
 #include "frontend/elaborate_builtin.h"
+#include <string.h>
 
 /* --- views */
 /* Could two sizes that can't be proved equal be equal, depending on whether a division comes out even? */
@@ -88,7 +89,12 @@ const Val *builtin_permute(Elab *e, BuiltinCall *c) {
     }
     if (!ok) {
         Diagnostic *d = diag_report(e->diags, D_PERMUTE, c->span, (int)x->type->rank);
-        diag_help(d, "`x.permute(1, 0)` swaps the axes of a matrix");
+        if (x->type->rank == 2)
+            diag_help(d, "`x.permute(1, 0)`, or `x.T`, swaps them");
+        else if (x->type->rank == 3)
+            diag_help(d, "`x.permute(0, 2, 1)` swaps the last two");
+        else
+            diag_help(d, "`x.transpose(a, b)` swaps two of them");
         return e->poison;
     }
     Builder b = el_builder(e, c->span);
@@ -193,8 +199,30 @@ static bool parts_argument(Elab *e, BuiltinCall *c, uint32_t *count, Value ***pa
     return true;
 }
 
+/* The only axis in which two shapes differ; -1 where there is none or several. */
+static int axis_of_difference(const Type *a, const Type *b) {
+    int axis = -1;
+    for (uint32_t i = 0; a->rank == b->rank && i < a->rank; i++) {
+        if (a->dims[i] == b->dims[i]) continue;
+        if (axis >= 0) return -1;
+        axis = (int)i;
+    }
+    return axis;
+}
+
 static const Val *parts_differ(Elab *e, BuiltinCall *c, const Value *a, const Value *b) {
-    diag_report(e->diags, D_PARTS, c->span_of[0], type_text_nn(e, a->type), type_text_nn(e, b->type));
+    Diagnostic *d =
+        diag_report(e->diags, D_PARTS, c->span_of[0], type_text_nn(e, a->type), type_text_nn(e, b->type));
+    int axis = axis_of_difference(a->type, b->type);
+    if (a->type->dtype != b->type->dtype)
+        diag_help(d, "nothing converts by itself: write `%s(…)` around one of them",
+                  type_text_nn(e, type_scalar(e->ir, a->type->dtype)));
+    else if (strcmp(c->builtin->name, "stack") == 0)
+        diag_note(d, "what is stacked has one shape");
+    else if (axis >= 0)
+        diag_help(d, "they differ in axis %d: join them along it, `concat(…, axis=%d)`", axis, axis);
+    else
+        diag_note(d, "parts may differ in the axis along which they are joined only");
     return e->poison;
 }
 

@@ -335,6 +335,60 @@ static const Ty *result_type(Elab *e, const Call *call) {
     return ty_new(e, (Ty){.kind = TY_POISON});
 }
 
+/* --- recursion, seen while checking, where calls are not expanded: who calls whom */
+struct Caller {
+    Caller *next; /* of the same body */
+    const AstDecl *decl;
+    const void *model; /* of a method */
+    Callee *callees;
+};
+
+struct Callee {
+    Callee *next;
+    Caller *body;
+};
+
+static Caller *caller_of(Elab *e, const AstDecl *decl, const Val *self) {
+    const void *model = self ? self->model.type : NULL;
+    for (Caller *c = e->callers; c; c = c->next)
+        if (c->decl == decl && c->model == model) return c;
+    Caller *c = ARENA_NEW(e->arena, Caller);
+    *c = (Caller){.next = e->callers, .decl = decl, .model = model};
+    return e->callers = c;
+}
+
+/* "a → b → c" from one body to another along calls; NULL where there is no way. Bodies on the way so far are
+ * in `seen`. */
+static const char *way_to(Elab *e, const Caller *from, const Caller *to, Map *seen) {
+    if (from == to) return from->decl->name.text;
+    if (map_get(seen, from)) return NULL;
+    map_put(seen, from, (void *)(uintptr_t)from);
+    for (const Callee *c = from->callees; c; c = c->next) {
+        const char *rest = way_to(e, c->body, to, seen);
+        if (rest) return arena_printf(e->arena, "%s → %s", from->decl->name.text, rest);
+    }
+    return NULL;
+}
+
+/* Notes the call; reports it where it closes a circle. */
+static bool calls_itself(Elab *e, const Call *call, const Val *f) {
+    if (!e->frame || e->frame->decl->kind != AST_FN) return false;
+    Caller *body = caller_of(e, e->frame->decl, e->frame->self);
+    Caller *callee = caller_of(e, f->function.decl, f->function.self);
+    const char *way = way_to(e, callee, body, map_new(e->arena));
+    if (way) {
+        Diagnostic *d = diag_report(e->diags, D_RECURSION, call->span, body->decl->name.text);
+        diag_note(d, "%s → %s: calls are expanded where they are made, so they can't go round",
+                  body->decl->name.text, way);
+        diag_help(d, "use `for` or `while`");
+        return true;
+    }
+    Callee *edge = ARENA_NEW(e->arena, Callee);
+    *edge = (Callee){.next = body->callees, .body = callee};
+    body->callees = edge;
+    return false;
+}
+
 /* A result whose type is missing, which is reported where the function is declared. */
 static bool lacks_type(const AstDecl *decl) {
     return !decl->fn.result && (decl->fn.value || syntax_returns_value(decl->fn.body));
@@ -391,7 +445,7 @@ static const Val *call_function(Elab *e, const Val *f, const AstExpr *written, c
     if (!args_match(e, call.what, decl->fn.params, args, call.slots, span)) return e->poison;
     if (!bind_arguments(e, &call, expected)) return e->poison;
     el_queue(e, decl, f->function.unit, f->function.self);
-    if (e->checking) return signature_result(e, &call);
+    if (e->checking) return calls_itself(e, &call, f) ? e->poison : signature_result(e, &call);
     if (recursive(e, decl, f->function.self, span)) return e->poison;
     Frame frame = {.decl = decl, .self = f->function.self, .root = call.root};
     frame.result = result_type(e, &call);
@@ -442,7 +496,13 @@ const Val *call_value(Elab *e, const Val *callee, const AstExpr *expr, const Arg
     case VAL_DATASET:
     case VAL_MODULE: break;
     }
-    diag_report(e->diags, D_NOT_CALLABLE, expr ? expr->span : span, val_type_text(e, callee));
+    Diagnostic *d = diag_report(e->diags, D_NOT_CALLABLE, expr ? expr->span : span, val_type_text(e, callee));
+    if (callee->kind == VAL_DECL)
+        diag_help(d, "a command is started by who runs the program: move what both need into a `fn`");
+    else if (callee->kind == VAL_TENSOR || callee->kind == VAL_LIST || callee->kind == VAL_TUPLE)
+        diag_help(d, "elements are in brackets: `x[i]`; a product is written `x * y`");
+    else if (callee->kind == VAL_NUMBER)
+        diag_help(d, "a product is written `2 * x`");
     return e->poison;
 }
 

@@ -90,6 +90,14 @@ static const Val *transposed(Elab *e, const Val *x, Span span) {
     return val_of(e, build_permute(&b, value, perm));
 }
 
+static const char *setting_suggest(Elab *e, const Val *optimizer, const char *name) {
+    NameList names = {0};
+    vec_push(e->arena, &names, "step");
+    for (const AstParam *p = optimizer->optimizer.decl->model.params; p; p = p->next)
+        vec_push(e->arena, &names, p->name.text);
+    return suggest(name, names.at, names.count);
+}
+
 static const char *method_suggest(Elab *e, const char *name) {
     NameList names = {0};
     vec_push(e->arena, &names, "shape");
@@ -131,7 +139,7 @@ const Val *el_field(Elab *e, const Val *object, AstName field, Span span, const 
             for (const AstParam *q = first; q != p; q = q->next) i++;
             if (p->name.text == field.text) return object->optimizer.setting[i];
         }
-        break;
+        return no_field(e, object, field, setting_suggest(e, object, field.text), expr);
     case VAL_UNIT:
     case VAL_STRING:
     case VAL_RANGE:
@@ -183,7 +191,13 @@ static const Target *name_place(Elab *e, const AstExpr *expr, bool report) {
 static const Target *field_place(Elab *e, const AstExpr *expr, bool report) {
     const Target *object = el_target(e, expr->field.object, report);
     const Val *v = object ? target_read(e, object) : NULL;
-    if (!v || v->kind != VAL_MODEL) return object && v && !val_poisoned(v) ? no_place(e, expr, report) : NULL;
+    if (!v || val_poisoned(v)) return NULL;
+    if (v->kind != VAL_MODEL) {
+        /* A field that can be read, or none: either way the message is about it. */
+        if (report && !val_poisoned(el_field(e, v, expr->field.field, expr->span, expr->field.object)))
+            no_place(e, expr, true);
+        return NULL;
+    }
     int at = model_field(v->model.type, expr->field.field.text);
     if (at < 0) {
         if (report)
@@ -536,7 +550,9 @@ const Val *el_value(Elab *e, const AstExpr *expr, const Ty *expected) {
                  v->kind != VAL_DECL && v->kind != VAL_DTYPE && v->kind != VAL_BUILTIN;
     if (value) return v;
     Diagnostic *d = diag_report(e->diags, D_NO_VALUE, expr->span, val_type_text(e, v));
-    if (v->kind == VAL_FUNCTION || v->kind == VAL_DECL || v->kind == VAL_BUILTIN)
+    if (v->kind == VAL_UNIT)
+        diag_here(d, "this returns nothing");
+    else if (v->kind != VAL_MODULE)
         diag_help(d, "call it: `%s(…)`", el_source(e, expr->span));
     return e->poison;
 }

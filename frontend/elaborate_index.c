@@ -319,6 +319,14 @@ const Val *select_read(Elab *e, const Val *v, const Selection *selection, Span s
 }
 
 /* --- writing */
+static const Val *refuse_part(Elab *e, const Type *slot, Span span, const Val *part, Span part_span) {
+    Diagnostic *d = diag_report(e->diags, D_TYPE_MISMATCH, part_span, "what is assigned",
+                                type_text_nn(e, slot), val_type_text(e, part));
+    diag_here(d, "this is %s", val_type_text(e, part));
+    diag_label(d, span, "this is %s", type_text_nn(e, slot));
+    return e->poison;
+}
+
 const Val *select_write(Elab *e, const Val *v, const Selection *s, const Val *part, Span span,
                         Span part_span) {
     if (!s || val_poisoned(v) || val_poisoned(part)) return e->poison;
@@ -352,15 +360,11 @@ const Val *select_write(Elab *e, const Val *v, const Selection *s, const Val *pa
     Value *united[2];
     /* The part broadcasts to the slice, never the slice to the part. */
     if (part->kind != VAL_TENSOR || part->tensor.type->rank > rank) {
-        diag_report(e->diags, D_TYPE_MISMATCH, part_span, "what is assigned", type_text_nn(e, slot),
-                    val_type_text(e, part));
-        return e->poison;
+        return refuse_part(e, slot, span, part, part_span);
     }
     if (!op_unite(e, 2, pair, spans, part_span, "an assignment", united)) return e->poison;
     if (united[1]->type != slot) {
-        diag_report(e->diags, D_TYPE_MISMATCH, part_span, "what is assigned", type_text_nn(e, slot),
-                    val_type_text(e, part));
-        return e->poison;
+        return refuse_part(e, slot, span, part, part_span);
     }
     Value *shaped = build_reshape(&b, united[1], s->rank, kept);
     if (written == 0) return val_of(e, shaped);

@@ -154,16 +154,24 @@ static const Val *initial_value(Elab *e, const AstDecl *d) {
 }
 
 static const Val *submodel_value(Elab *e, const AstDecl *d) {
-    const Val *v = el_value(e, d->field.init, NULL);
+    const Val *v = el_expr(e, d->field.init, NULL);
     if (val_poisoned(v) || v->kind == VAL_MODEL) return v;
     bool models = v->kind == VAL_LIST;
     for (uint32_t i = 0; models && i < v->list.count; i++) models = v->list.items[i]->kind == VAL_MODEL;
     if (models) return v;
     Diagnostic *diag =
         diag_report(e->diags, D_NOT_SUBMODEL, d->field.init->span, d->name.text, val_type_text(e, v));
-    diag_help(diag,
-              "a tensor that is trained is written `param %s: … = …`, one that is kept `state %s: … = …`",
-              d->name.text, d->name.text);
+    if (v->kind == VAL_FUNCTION || v->kind == VAL_BUILTIN) {
+        diag_help(diag, "a function needs no field: call `%s(…)` in a method",
+                  el_source(e, d->field.init->span));
+        return e->poison;
+    }
+    if (v->kind == VAL_DECL)
+        diag_help(diag, "call it: `%s(…)`", el_source(e, d->field.init->span));
+    else
+        diag_help(diag,
+                  "a tensor that is trained is written `param %s: … = …`, one that is kept `state %s: … = …`",
+                  d->name.text, d->name.text);
     return e->poison;
 }
 
@@ -234,7 +242,9 @@ static const Val *make_model(Elab *e, const AstDecl *decl, Unit *unit, Scope *sc
 
 static bool model_cycle(Elab *e, const AstDecl *decl, Span span) {
     if (e->depth < 300) return false;
-    diag_report(e->diags, D_RECURSION, span, decl->name.text);
+    Diagnostic *d = diag_report(e->diags, D_RECURSION, span, decl->name.text);
+    diag_note(d, "a model can't contain itself");
+    diag_help(d, "what is repeated is a list: `blocks = [Block(width) for i in 0..depth]`");
     return true;
 }
 

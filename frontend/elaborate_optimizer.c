@@ -230,7 +230,9 @@ const Val *optimizer_step(Elab *e, const AstExpr *object, const Args *args, Span
     const char *what = arena_printf(e->arena, "`%s.step`", opt->optimizer.decl->name.text);
     for (uint32_t i = 0; i < 2; i++)
         if (i >= args->count || args->at[i].name) {
-            diag_report(e->diags, D_MISSING_ARG, span, what, i ? "g" : "net");
+            Diagnostic *d = diag_report(e->diags, D_MISSING_ARG, span, what, i ? "g" : "net");
+            diag_help(d, "pass the model and its gradient: `%s.step(net, grad(loss, net))`",
+                      el_source(e, object->span));
             return e->poison;
         }
     const Arg *net_arg = &args->at[0], *g_arg = &args->at[1];

@@ -84,12 +84,26 @@ static const Ty *target_type(Elab *e, const Target *place) {
     return ty_of(e, target_read(e, place));
 }
 
+/* `count += 0.5`: the variable's type is what is wrong. Reports it. */
+static bool fraction_to_integer(Elab *e, const Val *old, Span target, const Val *v, Span value) {
+    bool fraction = v->kind == VAL_NUMBER ? v->number.is_float
+                                          : v->kind == VAL_TENSOR && dtype_is_float(v->tensor.type->dtype);
+    if (!fraction || old->kind != VAL_TENSOR || !dtype_is_integer(old->tensor.type->dtype)) return false;
+    Diagnostic *d = diag_report(e->diags, D_TYPE_MISMATCH, value, "what is assigned", val_type_text(e, old),
+                                val_type_text(e, v));
+    diag_here(d, "this is %s", val_type_text(e, v));
+    diag_label(d, target, "this is %s", val_type_text(e, old));
+    diag_help(d, "make the variable a float where it is declared: `0.0` is one, `0` is not");
+    return true;
+}
+
 static void assign_stmt(Elab *e, const AstStmt *stmt) {
     const AstExpr *target = stmt->assign.target, *value = stmt->assign.value;
     if (stmt->assign.compound) {
         const Target *place = el_target(e, target, true);
         const Val *old = place ? target_read(e, place) : e->poison;
         const Val *v = el_value(e, value, NULL);
+        if (place && fraction_to_integer(e, old, target->span, v, value->span)) return;
         if (place)
             target_write(e, place,
                          op_binary(e, stmt->assign.op, old, target->span, v, value->span, stmt->span),

@@ -33,7 +33,9 @@ static const char *placeholder(Elab *e, const Val *v, const char *spec, Span spa
         return text_escape(e, v->string.text, (uint32_t)strlen(v->string.text));
     if ((v->kind == VAL_TUPLE || v->kind == VAL_LIST) && !spec) return list_template(e, v, span, args);
     if (v->kind != VAL_NUMBER && v->kind != VAL_TENSOR && v->kind != VAL_STRING) {
-        diag_report(e->diags, D_NOT_PRINTABLE, span, val_type_text(e, v));
+        Diagnostic *d = diag_report(e->diags, D_NOT_PRINTABLE, span, val_type_text(e, v));
+        if (v->kind == VAL_MODEL || v->kind == VAL_OPTIMIZER)
+            diag_help(d, "numbers, tensors and strings can be printed, so its fields can");
         return NULL;
     }
     vec_push(e->arena, args, val_settled(e, v, span));

@@ -145,7 +145,8 @@ const char *val_type_text(Elab *e, const Val *v) {
                             : v->decl.decl->kind == AST_OPTIMIZER ? "optimizer"
                                                                   : "command",
                             v->decl.decl->name.text);
-    case VAL_DTYPE: return "a type";
+    case VAL_DTYPE:
+        return arena_printf(e->arena, "the type %s", type_text_nn(e, type_scalar(e->ir, v->dtype)));
     case VAL_POISON:
     case VAL_UNIT:
     case VAL_NUMBER:

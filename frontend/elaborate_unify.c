@@ -91,7 +91,10 @@ static bool refuse_dim(Elab *e, const Matching *m, const AstIndex *index, uint32
         diag_label(d, index->span, "%s",
                    constant ? arena_printf(e->arena, "`%s` is %s", name, size) : "declared here");
     const Binding *binding = bound_by(m->scope, name);
-    if (binding && binding->span.source) diag_label(d, binding->span, "this makes `%s` %s", name, size);
+    if (binding && binding->span.source == m->fit.value.source && binding->span.start == m->fit.value.start)
+        diag_note(d, "`%s` occurs twice in the type, so both axes have the same size", name);
+    else if (binding && binding->span.source)
+        diag_label(d, binding->span, "this makes `%s` %s", name, size);
     return false;
 }
 
@@ -235,13 +238,20 @@ static const Val *meet_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
 
 /* How two tensor types differ, and what mends it. */
 static void explain_types(Elab *e, Diagnostic *d, const Type *want, const Type *got, Span value) {
-    if (want->dtype != got->dtype) {
-        help_convert(e, d, type_text_nn(e, type_scalar(e->ir, want->dtype)), value);
+    if (want->dtype != got->dtype && !(want->rank && !got->rank)) {
+        const char *dtype = type_text_nn(e, type_scalar(e->ir, want->dtype));
+        if (dtype_is_integer(want->dtype) && dtype_is_float(got->dtype))
+            diag_help(d,
+                      "write `%s(%s)` to cut the fraction off, or declare a float (`0.0` is one, `0` is not)",
+                      dtype, wrapped(e, value));
+        else
+            help_convert(e, d, dtype, value);
         return;
     }
     if (want->rank != got->rank) {
         diag_note(d, "%s, %s", axes_text(e, type_text_nn(e, want), want->rank),
                   axes_text(e, type_text_nn(e, got), got->rank));
+        if (got->rank == 0) diag_help(d, "`full(%s)` makes a tensor of one number", wrapped(e, value));
         return;
     }
     if (want->rank == 2 && want->dims[0] == got->dims[1] && want->dims[1] == got->dims[0]) {
