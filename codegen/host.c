@@ -134,6 +134,9 @@ static HostNode *const host_nodes[OP_COUNT] = {
     [OP_print] = host_print,
     [OP_write] = host_write,
     [OP_format] = host_format,
+    [OP_text_len] = host_text_len,
+    [OP_text_bytes] = host_text_bytes,
+    [OP_bytes_text] = host_bytes_text,
     [OP_check] = host_check,
     [OP_report] = host_report,
     [OP_progress] = host_progress,
@@ -143,6 +146,9 @@ static HostNode *const host_nodes[OP_COUNT] = {
     [OP_data_len] = host_data_len,
     [OP_data_shuffle] = host_data_shuffle,
     [OP_data_take] = host_data_take,
+    [OP_data_windows] = host_data_windows,
+    [OP_data_sample] = host_data_sample,
+    [OP_data_repeat] = host_data_repeat,
     [OP_data_read] = host_data_read,
 };
 

@@ -21,7 +21,9 @@ void host_copy(Emit *e, Value *to, Value *from);
 HostNode host_if, host_for, host_while;
 /* host_effects.c */
 HostNode host_print, host_write, host_format, host_check, host_report, host_progress, host_save, host_load;
-HostNode host_data_open, host_data_len, host_data_shuffle, host_data_take, host_data_read;
+HostNode host_data_open, host_data_len, host_data_shuffle, host_data_take, host_data_windows,
+    host_data_sample, host_data_repeat, host_data_read;
+HostNode host_text_len, host_text_bytes, host_bytes_text;
 
 /* host_constants.c: private constants, as pointers to them. NULL text = a null pointer. */
 LLVMValueRef host_text(Emit *e, const char *text);

@@ -77,6 +77,25 @@ void host_format(Emit *e, Node *node) {
     emit_define(e, node->results[0], call_with_text(e, "nn_format", node));
 }
 
+/* --- bytes of texts */
+void host_text_len(Emit *e, Node *node) {
+    LLVMValueRef text = emit_scalar(e, node->operands[0]);
+    emit_define(e, node->results[0], emit_runtime_call(e, "nn_text_len", 1, &text));
+}
+
+void host_text_bytes(Emit *e, Node *node) {
+    emit_runtime_call(e, "nn_text_bytes", 2,
+                      (LLVMValueRef[]){emit_scalar(e, node->operands[0]), emit_pointer(e, node->results[0])});
+}
+
+void host_bytes_text(Emit *e, Node *node) {
+    Value *bytes = node->operands[0];
+    LLVMValueRef count = emit_dim(e, type_elements(e->ir, bytes->type));
+    emit_define(
+        e, node->results[0],
+        emit_runtime_call(e, "nn_bytes_text", 3, (LLVMValueRef[]){e->rt, emit_pointer(e, bytes), count}));
+}
+
 /* Tells LLVM that the first successor of a branch is hardly ever taken. */
 static void mark_unlikely(Emit *e, LLVMValueRef branch) {
     LLVMMetadataRef weights[] = {LLVMMDStringInContext2(e->llvm, "branch_weights", strlen("branch_weights")),
@@ -151,8 +170,8 @@ void host_data_open(Emit *e, Node *node) {
 
 /* The functions that take handles and numbers only: (rt, operands…). */
 static void call_with_scalars(Emit *e, const char *function, const Node *node) {
-    LLVMValueRef arguments[4] = {e->rt};
-    assert(node->operand_count < 4);
+    LLVMValueRef arguments[5] = {e->rt};
+    assert(node->operand_count < 5);
     for (uint32_t i = 0; i < node->operand_count; i++) arguments[i + 1] = emit_scalar(e, node->operands[i]);
     emit_define(e, node->results[0], emit_runtime_call(e, function, node->operand_count + 1, arguments));
 }
@@ -160,6 +179,9 @@ static void call_with_scalars(Emit *e, const char *function, const Node *node) {
 void host_data_len(Emit *e, Node *node) { call_with_scalars(e, "nn_data_len", node); }
 void host_data_shuffle(Emit *e, Node *node) { call_with_scalars(e, "nn_data_shuffle", node); }
 void host_data_take(Emit *e, Node *node) { call_with_scalars(e, "nn_data_take", node); }
+void host_data_windows(Emit *e, Node *node) { call_with_scalars(e, "nn_data_windows", node); }
+void host_data_sample(Emit *e, Node *node) { call_with_scalars(e, "nn_data_sample", node); }
+void host_data_repeat(Emit *e, Node *node) { call_with_scalars(e, "nn_data_repeat", node); }
 
 void host_data_read(Emit *e, Node *node) {
     LLVMTypeRef pointer = host_pointer_type(e);

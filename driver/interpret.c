@@ -153,6 +153,19 @@ static const void *host_data_take(void *user, const void *data, int64_t first, i
     return nn_data_take(((HostState *)user)->rt, (nn_data *)(uintptr_t)data, first, count);
 }
 
+static const void *host_data_windows(void *user, const void *data, int64_t n) {
+    return nn_data_windows(((HostState *)user)->rt, (nn_data *)(uintptr_t)data, n);
+}
+
+static const void *host_data_sample(void *user, const void *data, int64_t count, int64_t seed,
+                                    int64_t stream) {
+    return nn_data_sample(((HostState *)user)->rt, (nn_data *)(uintptr_t)data, count, seed, stream);
+}
+
+static const void *host_data_repeat(void *user, const void *data, int64_t n) {
+    return nn_data_repeat(((HostState *)user)->rt, (nn_data *)(uintptr_t)data, n);
+}
+
 static bool host_data_read(void *user, const void *data, int64_t first, uint32_t columns, Tensor *out) {
     HostState *state = user;
     Arena *scratch = arena_new();
@@ -210,6 +223,9 @@ static void run_command(nn_rt *rt, const nn_arg *args) {
                           .data_len = host_data_len,
                           .data_shuffle = host_data_shuffle,
                           .data_take = host_data_take,
+                          .data_windows = host_data_windows,
+                          .data_sample = host_data_sample,
+                          .data_repeat = host_data_repeat,
                           .data_read = host_data_read,
                           .save = host_save,
                           .load = host_load};

@@ -50,6 +50,8 @@ static const Builtin builtins[] = {
     {"one_hot", "ids classes", 2, METHOD, builtin_one_hot, OP_eq},
     {"enumerate", "items", 1, 0, builtin_enumerate, OP_iota},
     {"len", "x", 1, 0, builtin_len, OP_size},
+    {"bytes", "text", 1, 0, builtin_bytes, OP_text_bytes},
+    {"text", "bytes", 1, METHOD, builtin_text, OP_bytes_text},
     {"random_bits", "", 0, VARIADIC_, builtin_random_bits, OP_random_bits},
     {"print", "", 0, BUILTIN_RAW, builtin_print, OP_print},
     {"write", "", 0, BUILTIN_RAW, builtin_print, OP_write},
@@ -68,8 +70,6 @@ static const Builtin builtins[] = {
     {"cumsum", "", 0, BUILTIN_RAW, builtin_later, OP_save},
     {"cumprod", "", 0, BUILTIN_RAW, builtin_later, OP_save},
     {"conv", "", 0, BUILTIN_RAW, builtin_later, OP_save},
-    {"bytes", "", 0, BUILTIN_RAW, builtin_later, OP_save},
-    {"text", "", 0, BUILTIN_RAW, builtin_later, OP_save},
 };
 
 const char *builtin_at(uint32_t i) {

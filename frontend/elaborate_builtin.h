@@ -45,6 +45,8 @@ BuiltinBody builtin_reshape, builtin_permute, builtin_transpose, builtin_flatten
 /* elaborate_builtin_effect.c */
 BuiltinBody builtin_print, builtin_report, builtin_check, builtin_save, builtin_load, builtin_grad,
     builtin_open, builtin_has, builtin_later;
+/* elaborate_builtin_text.c */
+BuiltinBody builtin_bytes, builtin_text;
 
 /* A tensor argument at its default type where it is a literal; NULL after reporting. */
 Value *tensor_argument(Elab *e, BuiltinCall *c, uint32_t slot);

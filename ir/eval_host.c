@@ -16,6 +16,32 @@ bool eval_format(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     return true;
 }
 
+bool eval_text_len(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    (void)e, (void)node;
+    out->i[0] = (int64_t)strlen(in[0].p[0]);
+    return true;
+}
+
+bool eval_text_bytes(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    const uint8_t *text = in[0].p[0];
+    size_t length = strlen(in[0].p[0]);
+    if ((int64_t)length != out->count)
+        return eval_fail(e, node, "a text of %zu bytes isn't one of %lld", length, (long long)out->count);
+    for (size_t i = 0; i < length; i++) out->i[i] = text[i];
+    return true;
+}
+
+bool eval_bytes_text(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    (void)node;
+    char *text = arena_alloc(e->arena, (size_t)in[0].count + 1);
+    size_t length = 0;
+    for (int64_t i = 0; i < in[0].count; i++)
+        if (in[0].i[i]) text[length++] = (char)in[0].i[i];
+    text[length] = '\0';
+    out->p[0] = text;
+    return true;
+}
+
 bool eval_write(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     (void)out;
     const char *text;
@@ -98,6 +124,24 @@ bool eval_data_shuffle(Eval *e, const Node *node, const Tensor *in, Tensor *out)
 bool eval_data_take(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     if (!e->host || !e->host->data_take) return unserved(e, node);
     out->p[0] = e->host->data_take(e->host->user, in[0].p[0], in[1].i[0], in[2].i[0]);
+    return true;
+}
+
+bool eval_data_windows(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    if (!e->host || !e->host->data_windows) return unserved(e, node);
+    out->p[0] = e->host->data_windows(e->host->user, in[0].p[0], in[1].i[0]);
+    return true;
+}
+
+bool eval_data_sample(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    if (!e->host || !e->host->data_sample) return unserved(e, node);
+    out->p[0] = e->host->data_sample(e->host->user, in[0].p[0], in[1].i[0], in[2].i[0], in[3].i[0]);
+    return true;
+}
+
+bool eval_data_repeat(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    if (!e->host || !e->host->data_repeat) return unserved(e, node);
+    out->p[0] = e->host->data_repeat(e->host->user, in[0].p[0], in[1].i[0]);
     return true;
 }
 

@@ -40,6 +40,9 @@ typedef struct {
     int64_t (*data_len)(void *user, const void *data);
     const void *(*data_shuffle)(void *user, const void *data, int64_t seed, int64_t stream);
     const void *(*data_take)(void *user, const void *data, int64_t first, int64_t count);
+    const void *(*data_windows)(void *user, const void *data, int64_t n);
+    const void *(*data_sample)(void *user, const void *data, int64_t count, int64_t seed, int64_t stream);
+    const void *(*data_repeat)(void *user, const void *data, int64_t n);
     bool (*data_read)(void *user, const void *data, int64_t first, uint32_t columns, Tensor *out);
     bool (*save)(void *user, const char *path, uint32_t count, const char *const *names, const Tensor *values,
                  const Type *const *types);

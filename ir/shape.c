@@ -570,6 +570,23 @@ static const char *shape_format(ShapeQuery *q) {
     return one_scalar(q, DTYPE_str);
 }
 
+static const char *shape_text_len(ShapeQuery *q) {
+    TRY(need_scalar(q, 0, DTYPE_str));
+    return one_scalar(q, DTYPE_i64);
+}
+
+static const char *shape_text_bytes(ShapeQuery *q) {
+    const Attr *dims;
+    TRY(need_scalar(q, 0, DTYPE_str));
+    TRY(need_count(q, ATTR_dims, 1, &dims));
+    return one_type(q, type_tensor(q->ir, DTYPE_u8, 1, dims->dims));
+}
+
+static const char *shape_bytes_text(ShapeQuery *q) {
+    TRY(need_class(q, 0, in(q, 0)->dtype == DTYPE_u8 && in(q, 0)->rank <= 1, "u8 or u8[n]"));
+    return one_scalar(q, DTYPE_str);
+}
+
 static const char *shape_check(ShapeQuery *q) {
     if (!q->operands) FAIL(q, "nothing to check");
     TRY(need_scalar(q, 0, DTYPE_bool));
@@ -631,11 +648,10 @@ static const char *shape_data_len(ShapeQuery *q) {
     return one_scalar(q, DTYPE_i64);
 }
 
-/* (data, i64, i64) → data */
+/* (data, i64…) → data */
 static const char *shape_data_view(ShapeQuery *q) {
     TRY(need_scalar(q, 0, DTYPE_data));
-    TRY(need_scalar(q, 1, DTYPE_i64));
-    TRY(need_scalar(q, 2, DTYPE_i64));
+    for (uint32_t i = 1; i < q->operands; i++) TRY(need_scalar(q, i, DTYPE_i64));
     return one_scalar(q, DTYPE_data);
 }
 

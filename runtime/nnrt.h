@@ -83,7 +83,11 @@ const nn_command *nn_running_command(const nn_rt *rt);
 void nn_print(nn_rt *rt, const char *text, int32_t count, const nn_tensor *args);
 void nn_write(nn_rt *rt, const char *text, int32_t count, const nn_tensor *args);
 const char *nn_format(nn_rt *rt, const char *text, int32_t count,
-                      const nn_tensor *args); /* lives until exit */
+                      const nn_tensor *args);         /* lives until exit */
+int64_t nn_text_len(const char *text);                /* bytes */
+void nn_text_bytes(const char *text, uint8_t *bytes); /* nn_text_len of them */
+const char *nn_bytes_text(nn_rt *rt, const uint8_t *bytes,
+                          int64_t count); /* without zeros; lives until exit */
 /* Stops the program with the formatted message. */
 _Noreturn void nn_fail(nn_rt *rt, const nn_loc *loc, const char *text, int32_t count, const nn_tensor *args);
 
@@ -100,6 +104,13 @@ int64_t nn_data_len(nn_rt *rt, const nn_data *data);
 /* The same samples in an order that is a pure function of (seed, stream). */
 nn_data *nn_data_shuffle(nn_rt *rt, nn_data *data, int64_t seed, int64_t stream);
 nn_data *nn_data_take(nn_rt *rt, nn_data *data, int64_t first, int64_t count);
+/* Every `n` consecutive samples (n ≥ 1) as one, side by side: samples - n + 1 of them, at least none. */
+nn_data *nn_data_windows(nn_rt *rt, nn_data *data, int64_t n);
+/* `count` samples, each drawn from all of them: sample number i is a pure function of (seed, stream, i). None
+ * where there is nothing to draw from. */
+nn_data *nn_data_sample(nn_rt *rt, nn_data *data, int64_t count, int64_t seed, int64_t stream);
+/* All samples, `n` times over. */
+nn_data *nn_data_repeat(nn_rt *rt, nn_data *data, int64_t n);
 /* Samples first … first + count - 1 (all must exist), each column into out[column]. Prefetches what follows.
  */
 void nn_data_read(nn_rt *rt, const nn_loc *loc, nn_data *data, int64_t first, int64_t count,

@@ -62,6 +62,7 @@ struct nn_rt {
     rt_progress progress;
     rt_metrics metrics;
     rt_kept *kept;
+    char byte_texts[256][2]; /* the text of each byte, once it was asked for */
     rt_area *frames;
     int32_t frame_count;
     rt_pool *pool; /* NULL until first needed */

@@ -57,10 +57,27 @@ static int64_t open_idx(nn_rt *rt, const nn_loc *loc, const char *path, const nn
     rt_text_quotes(&error, name.bytes);
     rt_text_adds(&error, " ");
     if (!rt_idx_parse(bytes, size, sample, &idx, &error)) cannot_open(rt, loc, &error, NULL);
-    *column = (rt_column){.sample_bytes = sample_bytes(sample), .samples = idx.samples, .owned = idx.bytes};
+    size_t each = sample_bytes(sample);
+    *column = (rt_column){.sample_bytes = each, .stride = each, .samples = idx.samples, .owned = idx.bytes};
     rt_text_free(&error);
     rt_text_free(&name);
     return idx.count;
+}
+
+/* A file as it is: each of its bytes is a sample. */
+static int64_t open_bytes(nn_rt *rt, const nn_loc *loc, const char *path, const nn_tensor *sample,
+                          rt_column *column) {
+    rt_text error = {0};
+    size_t size;
+    if (sample->dtype != NN_U8 || sample->rank != 0) {
+        rt_text_adds(&error, "a file's bytes are samples of type u8, the program declares ");
+        rt_text_type(&error, sample->dtype, sample->rank, sample->dims);
+        cannot_open(rt, loc, &error, NULL);
+    }
+    uint8_t *bytes = rt_file_whole(path, &size, &error);
+    if (!bytes) cannot_open(rt, loc, &error, NULL);
+    *column = (rt_column){.sample_bytes = 1, .stride = 1, .samples = bytes, .owned = bytes};
+    return (int64_t)size;
 }
 
 static void check_equal_counts(nn_rt *rt, const nn_loc *loc, const char *const *path, int32_t column,
@@ -81,7 +98,7 @@ typedef int64_t OpenColumn(nn_rt *rt, const nn_loc *loc, const char *path, const
 static const struct {
     const char *name;
     OpenColumn *open;
-} formats[] = {{"idx", open_idx}};
+} formats[] = {{"idx", open_idx}, {"bytes", open_bytes}};
 
 static OpenColumn *find_format(const char *name) {
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
@@ -135,6 +152,28 @@ nn_data *nn_data_take(nn_rt *rt, nn_data *data, int64_t first, int64_t count) {
                                   .first = taken ? data->first + first : first});
 }
 
+nn_data *nn_data_sample(nn_rt *rt, nn_data *data, int64_t count, int64_t seed, int64_t stream) {
+    return data_new(rt, (nn_data){.parent = data,
+                                  .columns = data->columns,
+                                  .column_count = data->column_count,
+                                  .kind = RT_SAMPLED,
+                                  .count = data->count && count > 0 ? count : 0,
+                                  .seed = seed,
+                                  .stream = stream});
+}
+
+nn_data *nn_data_repeat(nn_rt *rt, nn_data *data, int64_t n) {
+    int64_t count;
+    /* So many that nobody lives to see the last: a bound that arithmetic on sizes doesn't overflow at. */
+    if (__builtin_mul_overflow(data->count, n > 0 ? n : 0, &count) || count > INT64_MAX / 2)
+        count = INT64_MAX / 2;
+    return data_new(rt, (nn_data){.parent = data,
+                                  .columns = data->columns,
+                                  .column_count = data->column_count,
+                                  .kind = RT_REPEATED,
+                                  .count = count});
+}
+
 /* --- orders */
 /* Puts `data` in front of the others that have an order; the last one loses its own where there is no room.
  */
@@ -150,39 +189,104 @@ static void remember_order(nn_rt *rt, nn_data *data) {
     rt->orders[0] = data;
 }
 
-/* The view whose samples are in an order of their own: the table or a shuffled one. *first: where `data`
- * begins in it. */
-static nn_data *ordered_view(nn_data *data, int64_t *first) {
-    *first = data->kind == RT_TAKEN ? data->first : 0;
-    return data->kind == RT_TAKEN ? data->parent : data;
+/* Number i of what the view draws, a number of the parent's samples: two hashes, and more where one is
+ * rejected. */
+static int64_t drawn(const nn_data *data, int64_t i) {
+    return rt_draw(data->seed, data->stream, i, data->parent->count);
+}
+
+static const int64_t *order_of(nn_rt *rt, nn_data *data);
+
+/* Where sample number `i` is in the table. */
+static int64_t place_of(nn_rt *rt, nn_data *data, int64_t i) {
+    for (;; data = data->parent) {
+        switch (data->kind) {
+        case RT_TABLE: return i;
+        case RT_TAKEN: i += data->first; break;
+        case RT_SHUFFLED: return order_of(rt, data)[i];
+        case RT_SAMPLED: i = drawn(data, i); break;
+        case RT_REPEATED: i %= data->parent->count; break;
+        }
+    }
 }
 
 /* Computes the order of a shuffled view, unless it is in memory. */
 static const int64_t *order_of(nn_rt *rt, nn_data *data) {
     if (!data->order) {
-        int64_t first;
-        nn_data *base = ordered_view(data->parent, &first);
-        const int64_t *places = base->kind == RT_SHUFFLED ? order_of(rt, base) : NULL;
         int64_t *order = rt_allocate((size_t)data->count * sizeof *order);
         rt_permutation(data->seed, data->stream, data->count, order);
-        for (int64_t i = 0; i < data->count; i++)
-            order[i] = places ? places[first + order[i]] : first + order[i];
+        for (int64_t i = 0; i < data->count; i++) order[i] = place_of(rt, data->parent, order[i]);
         data->order = order;
     }
     remember_order(rt, data);
     return data->order;
 }
 
+/* Places in the table: rows[0], rows[1], …, or `row` and the following ones where `rows` is NULL. */
+typedef struct {
+    const int64_t *rows;
+    int64_t row;
+} Places;
+
+/* Those of samples `first` … first + count - 1; `rows` lives until the next call for the same dataset. */
+static Places places_of(nn_rt *rt, nn_data *data, int64_t first, int64_t count) {
+    bool taken = data->kind == RT_TAKEN;
+    nn_data *base = taken ? data->parent : data;
+    int64_t begin = taken ? data->first + first : first;
+    if (base->kind == RT_TABLE || count == 0) return (Places){NULL, begin};
+    if (base->kind == RT_SHUFFLED) return (Places){order_of(rt, base) + begin, 0};
+    if (data->row_capacity < count) {
+        data->rows = rt_resize(data->rows, (size_t)count * sizeof *data->rows);
+        data->row_capacity = count;
+    }
+    for (int64_t i = 0; i < count; i++) data->rows[i] = place_of(rt, data, first + i);
+    return (Places){data->rows, 0};
+}
+
+/* --- windows */
+/* All samples of the column one after the other, in memory of their own. */
+static uint8_t *in_order(nn_rt *rt, nn_data *data, const rt_column *column) {
+    size_t bytes;
+    if (__builtin_mul_overflow(column->sample_bytes, (size_t)data->count, &bytes)) rt_out_of_memory(SIZE_MAX);
+    uint8_t *samples = rt_allocate(bytes);
+    Places places = places_of(rt, data, 0, data->count);
+    rt_gather(column, places.rows, places.row, data->count, samples);
+    return samples;
+}
+
+/* Windows overlap where the samples of a table lie one after the other; otherwise they are put so first. */
+static rt_column window_column(nn_rt *rt, nn_data *data, const rt_column *column, int64_t n) {
+    size_t bytes = column->sample_bytes;
+    rt_column windows = {.sample_bytes = bytes * (size_t)n, .stride = bytes};
+    bool taken = data->kind == RT_TAKEN;
+    if (column->stride == bytes && (taken ? data->parent : data)->kind == RT_TABLE)
+        windows.samples = column->samples + (size_t)(taken ? data->first : 0) * bytes;
+    else
+        windows.samples = windows.owned = in_order(rt, data, column);
+    return windows;
+}
+
+nn_data *nn_data_windows(nn_rt *rt, nn_data *data, int64_t n) {
+    nn_data *windows = data_new(rt, (nn_data){.kind = RT_TABLE, .column_count = data->column_count});
+    windows->columns = rt_allocate((size_t)data->column_count * sizeof *windows->columns);
+    bool some = n >= 1 && n <= data->count;
+    if (some) windows->count = data->count - n + 1;
+    for (int32_t i = 0; i < data->column_count; i++)
+        windows->columns[i] = some ? window_column(rt, data, &data->columns[i], n) : (rt_column){0};
+    return windows;
+}
+
 /* --- reading */
 void rt_gather(const rt_column *column, const int64_t *rows, int64_t first, int64_t count, void *out) {
-    size_t bytes = column->sample_bytes;
-    if (!rows) {
+    size_t bytes = column->sample_bytes, stride = column->stride;
+    if (!rows && stride == bytes) {
         if (count) memcpy(out, column->samples + (size_t)first * bytes, (size_t)count * bytes);
-    } else if (bytes == 1) {
-        for (int64_t i = 0; i < count; i++) ((uint8_t *)out)[i] = column->samples[rows[i]];
-    } else {
+    } else if (bytes == 1 && rows) {
+        for (int64_t i = 0; i < count; i++) ((uint8_t *)out)[i] = column->samples[(size_t)rows[i] * stride];
+    } else if (bytes) {
         for (int64_t i = 0; i < count; i++)
-            memcpy((uint8_t *)out + (size_t)i * bytes, column->samples + (size_t)rows[i] * bytes, bytes);
+            memcpy((uint8_t *)out + (size_t)i * bytes,
+                   column->samples + (size_t)(rows ? rows[i] : first + i) * stride, bytes);
     }
 }
 
@@ -195,16 +299,16 @@ static void check_range(nn_rt *rt, const nn_loc *loc, const nn_data *data, int64
 void nn_data_read(nn_rt *rt, const nn_loc *loc, nn_data *data, int64_t first, int64_t count,
                   void *const *out) {
     check_range(rt, loc, data, first, count);
-    int64_t begin;
-    nn_data *base = ordered_view(data, &begin);
-    const int64_t *order = base->kind == RT_SHUFFLED ? order_of(rt, base) : NULL;
-    int64_t row = begin + first;
-    if (!rt_prefetch_take(rt, data, first, count, out))
+    if (!rt_prefetch_take(rt, data, first, count, out)) {
+        Places places = places_of(rt, data, first, count);
         for (int32_t i = 0; i < data->column_count; i++)
-            rt_gather(&data->columns[i], order ? order + row : NULL, row, count, out[i]);
+            rt_gather(&data->columns[i], places.rows, places.row, count, out[i]);
+    }
     int64_t next = first + count, left = data->count - next;
     if (left > count) left = count;
-    if (left > 0) rt_prefetch_start(rt, data, next, left, order ? order + row + count : NULL, row + count);
+    if (left <= 0 || !rt_prefetch_pays(rt, data, left)) return;
+    Places places = places_of(rt, data, next, left);
+    rt_prefetch_start(rt, data, next, left, places.rows, places.row);
 }
 
 void rt_data_free(nn_rt *rt) {
@@ -213,6 +317,7 @@ void rt_data_free(nn_rt *rt) {
         nn_data *data = rt->datasets;
         rt->datasets = data->next;
         free(data->order);
+        free(data->rows);
         if (data->kind == RT_TABLE) {
             for (int32_t i = 0; i < data->column_count; i++) free(data->columns[i].owned);
             free(data->columns);

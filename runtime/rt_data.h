@@ -6,13 +6,14 @@
 
 typedef struct {
     size_t sample_bytes;
+    size_t stride;          /* bytes from one sample to the next: windows overlap */
     const uint8_t *samples; /* dense */
     uint8_t *owned;         /* what to free */
 } rt_column;
 
-/* A table (no parent); some of the parent's samples (order == NULL, from `first` on); or all of them in
- * another order. */
-typedef enum { RT_TABLE, RT_TAKEN, RT_SHUFFLED } rt_data_kind;
+/* A table (no parent); or of the parent's samples some, from `first` on; all of them in another order; a draw
+ * with replacement; all of them, over and over. */
+typedef enum { RT_TABLE, RT_TAKEN, RT_SHUFFLED, RT_SAMPLED, RT_REPEATED } rt_data_kind;
 
 struct nn_data {
     nn_data *next; /* all datasets of the run */
@@ -22,8 +23,10 @@ struct nn_data {
     rt_data_kind kind;
     int64_t count;
     int64_t first;        /* RT_TAKEN */
-    int64_t seed, stream; /* RT_SHUFFLED */
+    int64_t seed, stream; /* RT_SHUFFLED, RT_SAMPLED */
     int64_t *order;       /* RT_SHUFFLED: place in the table of each sample; NULL while it isn't in memory */
+    int64_t *rows;        /* places in the table of the samples that are being read */
+    int64_t row_capacity;
 };
 
 /* Copies samples, whose places in the table are `rows`, or `first` and the following ones where that is NULL.
@@ -33,6 +36,8 @@ void rt_gather(const rt_column *column, const int64_t *rows, int64_t first, int6
 /* --- rt_prefetch.c: the next batch, copied by a thread of its own while the program computes. */
 /* Copies the batch if it is the one that was predicted. */
 bool rt_prefetch_take(nn_rt *rt, const nn_data *data, int64_t first, int64_t count, void *const *out);
+/* Is copying so many samples ahead worth it? */
+bool rt_prefetch_pays(nn_rt *rt, const nn_data *data, int64_t count);
 /* Starts copying the batch that is likely to be asked for next: `rows` as for rt_gather. */
 void rt_prefetch_start(nn_rt *rt, const nn_data *data, int64_t first, int64_t count, const int64_t *rows,
                        int64_t row);

@@ -104,10 +104,13 @@ static void predict(rt_prefetch *prefetch, const nn_data *data, int64_t first, i
     prefetch->rows = prefetch->row_space;
 }
 
+bool rt_prefetch_pays(nn_rt *rt, const nn_data *data, int64_t count) {
+    return batch_bytes(data, count) >= LEAST_BYTES && rt_threads(rt) > 1;
+}
+
 void rt_prefetch_start(nn_rt *rt, const nn_data *data, int64_t first, int64_t count, const int64_t *rows,
                        int64_t row) {
     size_t bytes = batch_bytes(data, count);
-    if (bytes < LEAST_BYTES || rt_threads(rt) == 1) return;
     if (!rt->prefetch) rt->prefetch = prefetch_new();
     rt_prefetch *prefetch = rt->prefetch;
     if (!prefetch) return;

@@ -41,3 +41,8 @@ void rt_permutation(int64_t seed, int64_t stream, int64_t count, int64_t *order)
         order[j] = moved;
     }
 }
+
+int64_t rt_draw(int64_t seed, int64_t stream, int64_t i, int64_t count) {
+    uint64_t key = rt_threefry(rt_threefry((uint64_t)seed, (uint64_t)stream), (uint64_t)i), number = 0;
+    return (int64_t)draw_below(key, &number, (uint64_t)count);
+}

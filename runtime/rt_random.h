@@ -14,5 +14,8 @@ uint64_t rt_threefry(uint64_t key, uint64_t counter);
  * 2019). Draw number n is threefry(threefry(seed, stream), n); a rejected one is followed by the next number.
  */
 void rt_permutation(int64_t seed, int64_t stream, int64_t count, int64_t *order);
+/* Draw number `i` of stream (seed, stream): one of 0 … count - 1, each equally likely; count ≥ 1. Rejection
+ * as above, with the key threefry(threefry(seed, stream), i). */
+int64_t rt_draw(int64_t seed, int64_t stream, int64_t i, int64_t count);
 
 #endif
