@@ -3,31 +3,19 @@
 #include "codegen/host.h"
 #include "codegen/optimize.h"
 #include "codegen/target.h"
+#include "support/clock.h"
 #include <assert.h>
 #include <llvm-c/Analysis.h>
 #include <llvm/Config/llvm-config.h>
 #include <stdio.h>
-#include <time.h>
 
 static_assert(LLVM_VERSION_MAJOR == 19, "written for LLVM 19");
 
-static double milliseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
-}
-
 /* Prints the time since `*since` and starts anew. */
 static void report_time(const CodegenOptions *options, const char *what, double *since) {
-    double now = milliseconds();
+    double now = clock_milliseconds();
     if (options->time) fprintf(stderr, "%8.1f ms  %s\n", now - *since, what);
     *since = now;
-}
-
-static const char *take(Arena *arena, char *message) {
-    const char *copy = arena_strdup(arena, message ? message : "");
-    LLVMDisposeMessage(message);
-    return copy;
 }
 
 static void open_module(Emit *e, const TargetMachine *machine) {
@@ -67,19 +55,19 @@ static const char *write_file(Emit *e, LLVMTargetMachineRef machine, EmitKind ki
     else
         failed = LLVMTargetMachineEmitToFile(machine, e->module, path,
                                              kind == EMIT_ASM ? LLVMAssemblyFile : LLVMObjectFile, &message);
-    return failed ? take(arena, message) : NULL;
+    return failed ? target_take_message(arena, message) : NULL;
 }
 
 static const char *verify(Emit *e, Arena *arena) {
     char *message = NULL;
     LLVMBool broken = LLVMVerifyModule(e->module, LLVMReturnStatusAction, &message);
-    const char *text = take(arena, message);
+    const char *text = target_take_message(arena, message);
     return broken ? arena_printf(arena, "bug: the generated code is malformed: %s", text) : NULL;
 }
 
 static const char *make_code(Emit *e, const TargetMachine *machine, EmitKind kind, const char *path,
                              Arena *arena) {
-    double since = milliseconds();
+    double since = clock_milliseconds();
     emit_program(e);
     report_time(e->options, "emit LLVM", &since);
     const char *error = e->options->verify ? verify(e, arena) : NULL;

@@ -19,7 +19,7 @@ LLVMTypeRef emit_memory_type(Emit *e, DType dtype) {
     case DTYPE_data: return LLVMPointerTypeInContext(e->llvm, 0);
     case DTYPE_COUNT: break;
     }
-    assert(!"a dtype");
+    assert(false && "a dtype");
     return NULL;
 }
 

@@ -240,7 +240,7 @@ static const KernelKind *kind_of(const Node *node) {
                                  &kernel_scatter};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i]->name, node_str(node, ATTR_kind)) == 0) return kinds[i];
-    assert(!"a kind of kernel");
+    assert(false && "a kind of kernel");
     return NULL;
 }
 

@@ -11,7 +11,7 @@ static Op combine_of(Op op) {
                            {OP_argmax, OP_max},     {OP_argmin, OP_min}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i][0] == op) return table[i][1];
-    assert(!"a reduction");
+    assert(false && "a reduction");
     return OP_add;
 }
 

@@ -122,7 +122,7 @@ static LLVMValueRef at_iota(Kernel *k, const Node *node, const At *at) {
     for (uint32_t i = 0; i < count; i++)
         if (spans[i].first == axis)
             return k->dry ? NULL : number_as(k, access_lanes(k->e, spans[i].index, at->lanes), type->dtype);
-    assert(!"spans cover all axes");
+    assert(false && "spans cover all axes");
     return NULL;
 }
 

@@ -21,7 +21,7 @@ static LLVMTypeRef letter_type(Emit *e, char letter) {
     case 'p': return LLVMPointerTypeInContext(e->llvm, 0);
     case 'i': return LLVMInt32TypeInContext(e->llvm);
     case 'l': return LLVMInt64TypeInContext(e->llvm);
-    default: assert(!"a letter of runtime.def"); return NULL;
+    default: assert(false && "a letter of runtime.def"); return NULL;
     }
 }
 

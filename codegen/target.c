@@ -70,15 +70,15 @@ static Target native_target(const char *features) {
 }
 
 /* LLVM's message or string, moved into the arena. */
-static const char *take(Arena *arena, char *message) {
+const char *target_take_message(Arena *arena, char *message) {
     const char *copy = arena_strdup(arena, message ? message : "");
     LLVMDisposeMessage(message);
     return copy;
 }
 
 static const char *choose_native(Arena *arena, TargetMachine *out) {
-    out->cpu = take(arena, LLVMGetHostCPUName());
-    out->features = take(arena, LLVMGetHostCPUFeatures());
+    out->cpu = target_take_message(arena, LLVMGetHostCPUName());
+    out->features = target_take_message(arena, LLVMGetHostCPUFeatures());
     out->target = native_target(out->features);
     return NULL;
 }
@@ -122,12 +122,14 @@ const char *target_open(const CodegenOptions *options, Arena *arena, TargetMachi
     LLVMInitializeAllTargets();
     LLVMInitializeAllTargetMCs();
     LLVMInitializeAllAsmPrinters();
-    const char *host = take(arena, LLVMGetDefaultTargetTriple());
-    out->triple = options->triple ? take(arena, LLVMNormalizeTargetTriple(options->triple)) : host;
+    const char *host = target_take_message(arena, LLVMGetDefaultTargetTriple());
+    out->triple =
+        options->triple ? target_take_message(arena, LLVMNormalizeTargetTriple(options->triple)) : host;
     LLVMTargetRef target;
     char *message = NULL;
     if (LLVMGetTargetFromTriple(out->triple, &target, &message))
-        return arena_printf(arena, "unknown target `%s`: %s", out->triple, take(arena, message));
+        return arena_printf(arena, "unknown target `%s`: %s", out->triple,
+                            target_take_message(arena, message));
     if (!architecture_of(out->triple))
         return arena_printf(arena, "no code can be made for %s: only for x86_64 and aarch64", out->triple);
     const char *error = choose(options, same_machine(host, out->triple), arena, out);

@@ -10,6 +10,8 @@ typedef struct TargetMachine {
     Target target;
 } TargetMachine;
 
+/* A text of LLVM's, copied to the arena and disposed of; empty for NULL. */
+const char *target_take_message(Arena *arena, char *message);
 /* NULL, or a message in `arena` (unknown triple or CPU). The machine is disposed of by target_close. */
 const char *target_open(const CodegenOptions *options, Arena *arena, TargetMachine *out);
 void target_close(TargetMachine *machine);

@@ -5,12 +5,12 @@
 #include "driver/interpret.h"
 #include "ir/text.h"
 #include "passes/passes.h"
+#include "support/clock.h"
 #include "support/file.h"
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 typedef enum { KIND_AST, KIND_IR, KIND_LLVM, KIND_ASM, KIND_OBJ, KIND_EXE, KIND_COUNT } OutputKind;
@@ -37,12 +37,6 @@ typedef struct {
     bool color;
     CodegenOptions codegen;
 } Session;
-
-static double seconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static int fail(const char *what, const char *why) {
     fprintf(stderr, "nnc: %s: %s\n", what, why);
@@ -174,10 +168,10 @@ static int build_executable(Session *s, Graph *graph, const char *output) {
     int file = mkstemps(object, 2);
     if (file < 0) return fail(object, "cannot make a temporary file");
     close(file);
-    double start = seconds();
+    double start = clock_milliseconds();
     const char *error = codegen_emit(graph, &s->codegen, EMIT_OBJ, object, s->arena);
     if (!error) {
-        double linking = seconds();
+        double linking = clock_milliseconds();
         const char *const objects[] = {object};
         LinkOptions link = {.objects = objects,
                             .object_count = 1,
@@ -188,8 +182,8 @@ static int build_executable(Session *s, Graph *graph, const char *output) {
                             .statically = s->options->value[OPTION_statically] != NULL};
         error = codegen_link(&link, s->arena);
         if (s->codegen.time)
-            fprintf(stderr, "%8.1f ms  codegen\n%8.1f ms  link\n", 1e3 * (linking - start),
-                    1e3 * (seconds() - linking));
+            fprintf(stderr, "%8.1f ms  codegen\n%8.1f ms  link\n", linking - start,
+                    clock_milliseconds() - linking);
     }
     unlink(object);
     return error ? fail(output, error) : 0;
@@ -280,9 +274,9 @@ int compile(const Options *options, Arena *arena) {
     if (!choose_rendering(&s) || !choose_kind(&s) || !choose_codegen(&s)) return EXIT_USAGE;
     if (s.kind == KIND_AST) return emit_ast(&s);
 
-    double start = seconds();
+    double start = clock_milliseconds();
     Graph *graph = make_graph(&s);
-    if (s.codegen.time) fprintf(stderr, "%8.1f ms  frontend\n", 1e3 * (seconds() - start));
+    if (s.codegen.time) fprintf(stderr, "%8.1f ms  frontend\n", clock_milliseconds() - start);
     bool interpret = options->value[OPTION_interpret] != NULL;
     if (graph && options->command != COMMAND_CHECK && !interpret && !run_passes(&s, graph)) graph = NULL;
     /* The interpreter needs no kernels, but it does need the gradients; a check must find what has none. */

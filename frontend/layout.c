@@ -1,10 +1,10 @@
 /* Which newlines end statements, and brackets that match. From the lexer's tokens it makes those of the
  * parser, in which
- *  - every opener has a closer: where one is missing that is reported once, and an empty one is put in; one
- * too many is dropped;
- *  - a T_NEWLINE ends every statement, also the last before `}` and the last of the file, and stands nowhere
- * else: inside ( ) and [ ] (but not in a { } nested in them), after an operator or comma, and before a line
- * that begins with `|>`, `.` or `else`, a line's end means nothing. */
+ *  - every opener has a closer: where one is missing that is reported once, and an empty one is put in;
+ *    one too many is dropped;
+ *  - a T_NEWLINE ends every statement, also the last before `}` and the last of the file, and stands
+ *    nowhere else: inside ( ) and [ ] (but not in a { } nested in them), after an operator or comma, and
+ *    before a line that begins with `|>`, `.` or `else`, a line's end means nothing. */
 #include "parser.h"
 
 enum {

@@ -4,7 +4,7 @@
 #include "support/map.h"
 #include <assert.h>
 
-static Value *mapped(const Map *map, Value *value) {
+Value *value_mapped(const Map *map, Value *value) {
     Value *by = map_get(map, value);
     return by ? by : value;
 }
@@ -72,7 +72,7 @@ Node *node_clone(Graph *graph, const Node *node, Map *map) {
     if (node->op == OP_symbol) rename_symbol(graph, node, map);
     Arena *arena = ir_arena(graph->ir);
     Value **operands = ARENA_ARRAY(arena, Value *, node->operand_count);
-    for (uint32_t i = 0; i < node->operand_count; i++) operands[i] = mapped(map, node->operands[i]);
+    for (uint32_t i = 0; i < node->operand_count; i++) operands[i] = value_mapped(map, node->operands[i]);
     Attr *attrs = ARENA_ARRAY(arena, Attr, node->attr_count);
     for (uint32_t i = 0; i < node->attr_count; i++) attrs[i] = clone_attr(graph, map, node->attrs[i]);
     const Type **types = ARENA_ARRAY(arena, const Type *, node->result_count);
@@ -101,6 +101,6 @@ Value **block_inline(Graph *graph, const Block *block, Node *where, Map *map) {
     for (Node *node = block->first; node != yield; node = node->next)
         node_insert_before(where, node_clone(graph, node, map));
     Value **results = ARENA_ARRAY(ir_arena(graph->ir), Value *, yield->operand_count);
-    for (uint32_t i = 0; i < yield->operand_count; i++) results[i] = mapped(map, yield->operands[i]);
+    for (uint32_t i = 0; i < yield->operand_count; i++) results[i] = value_mapped(map, yield->operands[i]);
     return results;
 }

@@ -23,6 +23,8 @@ bool dim_same_atom(const DimAtom *a, const DimAtom *b) {
     return a->symbol == b->symbol && a->numerator == b->numerator && a->denominator == b->denominator;
 }
 
+uint64_t dim_magnitude(int64_t value) { return value < 0 ? 0 - (uint64_t)value : (uint64_t)value; }
+
 static uint32_t degree(const DimTerm *term) {
     uint32_t sum = 0;
     for (uint32_t i = 0; i < term->count; i++) sum += term->atoms[i].power;

@@ -80,8 +80,6 @@ static const Dim *long_division(IrContext *ir, const Dim *a, const Dim *b, const
 }
 
 /* --- the greatest common number */
-static uint64_t magnitude(int64_t value) { return value < 0 ? 0 - (uint64_t)value : (uint64_t)value; }
-
 static uint64_t gcd(uint64_t a, uint64_t b) {
     while (b) {
         uint64_t r = a % b;
@@ -94,9 +92,9 @@ static uint64_t gcd(uint64_t a, uint64_t b) {
 /* Of all of b's coefficients and a's but the constant term's. */
 static int64_t common_number(const Dim *a, const Dim *b) {
     uint64_t common = 0;
-    for (uint32_t i = 0; i < b->count; i++) common = gcd(common, magnitude(b->terms[i].coefficient));
+    for (uint32_t i = 0; i < b->count; i++) common = gcd(common, dim_magnitude(b->terms[i].coefficient));
     for (uint32_t i = 0; i < a->count; i++)
-        if (a->terms[i].count) common = gcd(common, magnitude(a->terms[i].coefficient));
+        if (a->terms[i].count) common = gcd(common, dim_magnitude(a->terms[i].coefficient));
     return common > INT64_MAX ? 1 : (int64_t)common;
 }
 

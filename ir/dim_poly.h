@@ -12,10 +12,12 @@ struct Dim {
     uint32_t size;        /* atoms and terms in it, also in floor divisions */
 };
 
-/* Larger polynomials count as overflow, so hostile text and programs cost bounded time. Real shapes have a handful of terms. */
+/* Larger polynomials count as overflow, so hostile text and programs cost bounded time. Real shapes have a
+ * handful of terms. */
 enum { DIM_MAX_SIZE = 4000, DIM_MAX_POWER = 64 };
 
-/* The interned polynomial of these sorted, non-zero terms; NULL where it is too large. Copies what it keeps. */
+/* The interned polynomial of these sorted, non-zero terms; NULL where it is too large. Copies what it keeps.
+ */
 const Dim *dim_intern(IrContext *ir, uint32_t count, const DimTerm *terms);
 /* Graded lexicographic order, in which multiplication is monotonic: > 0 where a is the greater monomial. */
 int dim_compare_monomials(const DimTerm *a, const DimTerm *b);
@@ -24,6 +26,7 @@ bool dim_multiply_terms(IrContext *ir, const DimTerm *a, const DimTerm *b, DimTe
 /* The atoms of a without those of b, where b's monomial divides a's; the coefficient is left 1. */
 bool dim_divide_monomials(IrContext *ir, const DimTerm *a, const DimTerm *b, DimTerm *quotient);
 const Dim *dim_from_term(IrContext *ir, DimTerm term);
+uint64_t dim_magnitude(int64_t value); /* |value|, of the least number too */
 bool dim_same_atom(const DimAtom *a, const DimAtom *b);
 
 #endif

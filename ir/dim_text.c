@@ -8,8 +8,6 @@
 #include <string.h>
 
 /* --- printing */
-static uint64_t magnitude(int64_t value) { return value < 0 ? 0 - (uint64_t)value : (uint64_t)value; }
-
 /* Needs no parentheses as an operand of `//`. */
 static bool is_plain(const Dim *d) {
     int64_t value;
@@ -36,7 +34,7 @@ static void print_atom(FILE *out, const DimAtom *atom, bool alone) {
 
 /* The term without its sign. `alone`: a floor division needs no parentheses here. */
 static void print_term(FILE *out, const DimTerm *term, bool alone) {
-    uint64_t factor = magnitude(term->coefficient);
+    uint64_t factor = dim_magnitude(term->coefficient);
     bool need_star = factor != 1 || !term->count;
     if (need_star) fprintf(out, "%" PRIu64, factor);
     alone = alone && !need_star && term->count == 1 && term->atoms[0].power == 1;

@@ -1,10 +1,10 @@
-/* The graph: a program is a list of functions, a function a block, a block a list of nodes in order, a node an
- * operation on values that yields values. SSA: every value is defined once, by a node or as a block's parameter, and is
- * visible in the rest of its block and in all blocks nested there. Nodes with the EFFECT trait run in order; the rest
- * is pure. Every block ends in one `yield`.
+/* The graph: a program is a list of functions, a function a block, a block a list of nodes in order, a node
+ * an operation on values that yields values. SSA: every value is defined once, by a node or as a block's
+ * parameter, and is visible in the rest of its block and in all blocks nested there. Nodes with the EFFECT
+ * trait run in order; the rest is pure. Every block ends in one `yield`.
  *
- * Between kernels every tensor is dense and row-major; strided access exists only inside a kernel, where views are
- * index arithmetic. Values of rank 0 outside kernels live in registers. */
+ * Between kernels every tensor is dense and row-major; strided access exists only inside a kernel, where
+ * views are index arithmetic. Values of rank 0 outside kernels live in registers. */
 #ifndef IR_GRAPH_H
 #define IR_GRAPH_H
 
@@ -27,8 +27,15 @@ typedef enum {
 } AttrKey;
 
 typedef enum {
-    ATTR_KIND_INT, ATTR_KIND_NUMBER, ATTR_KIND_STR, ATTR_KIND_INTS, ATTR_KIND_STRS,
-    ATTR_KIND_DIM, ATTR_KIND_DIMS, ATTR_KIND_TYPES, ATTR_KIND_DTYPE
+    ATTR_KIND_INT,
+    ATTR_KIND_NUMBER,
+    ATTR_KIND_STR,
+    ATTR_KIND_INTS,
+    ATTR_KIND_STRS,
+    ATTR_KIND_DIM,
+    ATTR_KIND_DIMS,
+    ATTR_KIND_TYPES,
+    ATTR_KIND_DTYPE
 } AttrKind;
 
 typedef struct {
@@ -61,14 +68,14 @@ typedef struct {
 
 struct Value {
     const Type *type;
-    Node *node;          /* its definition, or NULL for a block parameter */
-    Block *block;        /* where it is defined */
-    uint32_t index;      /* which result, or which parameter */
-    uint32_t id;         /* unique in the graph; the number that is printed */
-    const char *name;    /* dotted source name ("net.up.weight"), interned, or NULL */
+    Node *node;       /* its definition, or NULL for a block parameter */
+    Block *block;     /* where it is defined */
+    uint32_t index;   /* which result, or which parameter */
+    uint32_t id;      /* unique in the graph; the number that is printed */
+    const char *name; /* dotted source name ("net.up.weight"), interned, or NULL */
     Place place;
-    Value *replacement;  /* see value_replace */
-    void *scratch;       /* for the pass that is running; meaningless between passes */
+    Value *replacement; /* see value_replace */
+    void *scratch;      /* for the pass that is running; meaningless between passes */
 };
 
 struct Node {
@@ -96,8 +103,8 @@ struct Block {
 typedef enum { FUNCTION_COMMAND, FUNCTION_EXPORT } FunctionKind;
 
 typedef struct {
-    Value *value;     /* the body block's parameter; a scalar or str for commands */
-    const char *name; /* as on the command line */
+    Value *value;         /* the body block's parameter; a scalar or str for commands */
+    const char *name;     /* as on the command line */
     const char *fallback; /* default as text ("10", "1e-3", "data/mnist"), or NULL if it must be given */
 } Param;
 
@@ -128,13 +135,14 @@ Node *block_yield(const Block *block);
 /* Is `inner` the block `outer` or nested in it? */
 bool block_inside(const Block *inner, const Block *outer);
 
-/* Unlinked node with results of the given types; insert it with node_append or node_insert_before. Arrays are copied. */
-Node *node_new(Graph *graph, Op op, uint32_t operands, Value *const *operand, uint32_t attrs, const Attr *attr,
-               uint32_t results, const Type *const *result, Loc loc);
+/* Unlinked node with results of the given types; insert it with node_append or node_insert_before. Arrays are
+ * copied. */
+Node *node_new(Graph *graph, Op op, uint32_t operands, Value *const *operand, uint32_t attrs,
+               const Attr *attr, uint32_t results, const Type *const *result, Loc loc);
 void node_append(Block *block, Node *node);
 void node_insert_before(Node *where, Node *node);
 void node_insert_after(Node *where, Node *node);
-void node_remove(Node *node); /* unlinks; the caller has seen to its uses */
+void node_remove(Node *node);                  /* unlinks; the caller has seen to its uses */
 void node_add_block(Node *node, Block *block); /* nothing where it is there already */
 /* Appends operands/results (loops grow carried values). */
 void node_add_operand(Node *node, Value *value);
@@ -150,8 +158,10 @@ void value_replace(Value *old, Value *by);
 Value *value_resolve(Value *value);
 /* Rewrites all operands to their replacements. */
 void graph_resolve(Graph *graph);
+void block_resolve(Block *block);
 
-/* Calls `visit` for every node, outer before inner, in order; `visit` may remove the node it is given or insert before it. */
+/* Calls `visit` for every node, outer before inner, in order; `visit` may remove the node it is given or
+ * insert before it. */
 void graph_walk(Graph *graph, void (*visit)(void *user, Node *node), void *user);
 void block_walk(Block *block, void (*visit)(void *user, Node *node), void *user);
 
@@ -161,10 +171,12 @@ void graph_renumber(Graph *graph);
 /* Number of uses of each value, by value->id (array of graph->next_id entries in `arena`). */
 uint32_t *graph_count_uses(Graph *graph, Arena *arena);
 
-/* Copies nodes. A copied block is appended to its new `owner`'s blocks. `map` (Value* → Value*) says what outer values become and receives what inner values became; a value that is
- * not in it stays itself. Symbols defined inside (`symbol` nodes) are renamed afresh in the copy. */
+/* Copies nodes. A copied block is appended to its new `owner`'s blocks. `map` (Value* → Value*) says what
+ * outer values become and receives what inner values became; a value that is not in it stays itself. Symbols
+ * defined inside (`symbol` nodes) are renamed afresh in the copy. */
 typedef struct Map Map;
-Node *node_clone(Graph *graph, const Node *node, Map *map);            /* unlinked */
+Value *value_mapped(const Map *map, Value *value);
+Node *node_clone(Graph *graph, const Node *node, Map *map); /* unlinked */
 Block *block_clone(Graph *graph, const Block *block, Node *owner, Map *map);
 /* Appends copies of all nodes of `block` but its yield before `where`; returns the yielded values' copies. */
 Value **block_inline(Graph *graph, const Block *block, Node *where, Map *map);

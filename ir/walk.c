@@ -23,6 +23,8 @@ static void resolve_operands(void *user, Node *node) {
 
 void graph_resolve(Graph *graph) { graph_walk(graph, resolve_operands, NULL); }
 
+void block_resolve(Block *block) { block_walk(block, resolve_operands, NULL); }
+
 static void count_operands(void *user, Node *node) {
     uint32_t *uses = user;
     for (uint32_t i = 0; i < node->operand_count; i++) uses[node->operands[i]->id]++;

@@ -5,11 +5,6 @@
 #include "passes/autodiff.h"
 #include <assert.h>
 
-static Value *mapped(const Map *map, Value *value) {
-    Value *copy = map_get(map, value);
-    return copy ? copy : value;
-}
-
 /* --- branches */
 typedef struct {
     Builder in;
@@ -26,7 +21,7 @@ static Branch reverse_branch(Autodiff *ad, const Builder *b, const Node *node, u
     Node *last = into->last;
     for (uint32_t k = 0; k < node->result_count; k++) {
         Value *adjoint = adjoint_get(outer, node->results[k]);
-        Value *yielded = mapped(map, block_yield(from)->operands[k]);
+        Value *yielded = value_mapped(map, block_yield(from)->operands[k]);
         if (adjoint && is_active(ad, yielded))
             adjoint_add(ad, &branch.adjoints, &branch.in, yielded, adjoint);
     }
@@ -135,7 +130,7 @@ static void reverse_body(LoopReverse *r) {
     for (uint32_t k = 0; k < r->carried; k++) {
         if (!r->flows[k]) continue;
         Value *adjoint = r->reverse->blocks[0]->params.at[param++];
-        Value *next = mapped(r->map, forward_next(r, k));
+        Value *next = value_mapped(r->map, forward_next(r, k));
         if (is_active(r->ad, next)) adjoint_add(r->ad, &r->adjoints, &r->in, next, adjoint);
     }
     sweep(r->ad, &r->in, last, stop, &r->adjoints);
@@ -163,11 +158,6 @@ static void carry_sums(LoopReverse *r, Values *captured) {
     }
 }
 
-static void resolve_operands(void *user, Node *node) {
-    (void)user;
-    for (uint32_t k = 0; k < node->operand_count; k++) node->operands[k] = value_resolve(node->operands[k]);
-}
-
 static Value *read_carried(LoopReverse *r, uint32_t k) {
     Value *stand = r->before[k];
     if (dtype_class(stand->type->dtype) == CLASS_OPAQUE) {
@@ -187,7 +177,7 @@ static void read_tapes(LoopReverse *r) {
         value_replace(stand, map_get(live, stand) ? read_carried(r, k) : r->forward->operands[k + 2]);
         node_remove(stand->node);
     }
-    block_walk(r->in.block, resolve_operands, NULL);
+    block_resolve(r->in.block);
 }
 
 static void reverse_for(Autodiff *ad, Builder *b, Node *node, Adjoints *adjoints) {

@@ -4,13 +4,13 @@
  * cheap and duplicated. Its *yielder* is the one group that stores it for everybody else. Nodes that are not
  * tensor computations have no home and stay as they are.
  *
- *   fuse.c         the pass: collects a block, runs the steps
- *   fuse_contract.c   before all: contractions take over the order of axes that they are read in
- *   fuse_join.c    step 1, forwards: reductions, contractions and scatters open groups; what consumes them
- * joins fuse_inline.c  step 2, backwards: every other node goes into its consumers, or opens a loop
- *   fuse_graph.c   who uses and needs whom; no group may need itself
- *   fuse_build.c   step 3: groups become kernel nodes, in an order that respects all needs
- *   fuse_cost.c    what an operation costs */
+ *   fuse.c           the pass: collects a block, runs the steps
+ *   fuse_contract.c  before all: contractions take over the order of axes that they are read in
+ *   fuse_join.c      step 1, forwards: reductions, contractions and scatters open groups, consumers join
+ *   fuse_inline.c    step 2, backwards: every other node goes into its consumers, or opens a loop
+ *   fuse_build.c     step 3: groups become kernel nodes, in an order that respects all needs
+ *   fuse_graph.c     who uses and needs whom; no group may need itself
+ *   fuse_cost.c      what an operation costs */
 #ifndef PASSES_FUSE_H
 #define PASSES_FUSE_H
 
@@ -81,6 +81,7 @@ typedef struct {
 void fuse_collect(Fuse *f, Block *block);
 /* The node in this block that defines `value`, or NULL. */
 FuseNode *fuse_definition(const Fuse *f, const Value *value);
+Value *fuse_result(const FuseNode *n);
 Group *fuse_root(Group *group); /* follows merges */
 Group *fuse_open(Fuse *f, GroupKind kind, FuseNode *seed, const Type *space);
 void fuse_add(Fuse *f, Group *group, FuseNode *n);

@@ -5,8 +5,6 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static Value *result_of(const FuseNode *n) { return n->node->results[0]; }
-
 static int by_position(const void *a, const void *b) {
     const FuseNode *const *x = a, *const *y = b;
     return ((*x)->position > (*y)->position) - ((*x)->position < (*y)->position);
@@ -61,7 +59,7 @@ static void build_kernel(Fuse *f, Group *group) {
         FuseNode *n = group->nodes.at[i];
         if (!is_yielded(n, group)) continue;
         vec_push(f->arena, &yields, n);
-        vec_push(f->arena, &types, result_of(n)->type);
+        vec_push(f->arena, &types, fuse_result(n)->type);
     }
     const char *kind = kind_name(group);
     Attr attrs[2] = {attr_str(ATTR_kind, intern(ir_strings(f->ir), kind)), attr_int(ATTR_rows, group->rows)};
@@ -75,15 +73,15 @@ static void build_kernel(Fuse *f, Group *group) {
         node_append(body, node_clone(f->graph, group->nodes.at[i]->node, map));
     VEC(Value *) values = {0};
     for (uint32_t i = 0; i < yields.count; i++) {
-        Value *inside = map_get(map, result_of(yields.at[i]));
+        Value *inside = map_get(map, fuse_result(yields.at[i]));
         assert(inside);
         vec_push(f->arena, &values, inside);
-        group->kernel->results[i]->name = result_of(yields.at[i])->name;
+        group->kernel->results[i]->name = fuse_result(yields.at[i])->name;
     }
     node_append(body, node_new(f->graph, OP_yield, values.count, values.at, 0, NULL, 0, NULL,
                                group->seed->node->loc));
     for (uint32_t i = 0; i < yields.count; i++)
-        value_replace(result_of(yields.at[i]), group->kernel->results[i]);
+        value_replace(fuse_result(yields.at[i]), group->kernel->results[i]);
 }
 
 /* --- order: in the program's, except that what a node needs comes before it */

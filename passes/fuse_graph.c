@@ -17,6 +17,8 @@ FuseNode *fuse_definition(const Fuse *f, const Value *value) {
     return value->node && value->block == f->block ? value->node->scratch : NULL;
 }
 
+Value *fuse_result(const FuseNode *n) { return n->node->results[0]; }
+
 static void link_use(Fuse *f, FuseNode *user, FuseNode *used) {
     if (!used || used == user) return;
     for (uint32_t i = 0; i < user->needs.count; i++)

@@ -12,8 +12,6 @@ enum {
     MAX_GROUP_NODES = 400 /* LLVM's time grows faster than the function */
 };
 
-static Value *result_of(const FuseNode *n) { return n->node->results[0]; }
-
 /* --- contractions read their operands through views only */
 typedef struct {
     const Fuse *fuse;
@@ -166,7 +164,7 @@ static bool read_in_place(const FuseNode *n, const Group *group) {
 static bool can_store(Fuse *f, FuseNode *n, Group *group) {
     bool full = group->kind == GROUP_LOOP || (group->kind == GROUP_REDUCE && group->rows);
     if (!full || group->nodes.count >= MAX_GROUP_NODES) return false;
-    const Dim *elements = type_elements(f->ir, result_of(n)->type);
+    const Dim *elements = type_elements(f->ir, fuse_result(n)->type);
     if (!elements || elements != type_elements(f->ir, group->space)) return false;
     return read_in_place(n, group) && !fuse_store_is_cyclic(f, n, group);
 }
@@ -181,7 +179,7 @@ static void store(Fuse *f, FuseNode *n, const Reading *r) {
         n->yielder = group;
         return;
     }
-    fuse_open(f, GROUP_LOOP, n, result_of(n)->type);
+    fuse_open(f, GROUP_LOOP, n, fuse_result(n)->type);
 }
 
 /* --- joined in step 1, but of no use there */

@@ -5,8 +5,6 @@
 static bool is_contract(Op op) { return op == OP_contract; }
 static bool is_scatter(Op op) { return op == OP_scatter_add || op == OP_update_slice; }
 
-static Value *result_of(const FuseNode *n) { return n->node->results[0]; }
-
 /* The number of leading axes where a reduction removes exactly the trailing ones and leaves some; else 0. */
 static uint32_t leading_axes(const Node *node) {
     const Attr *axes = node_attr(node, ATTR_axes);
@@ -53,7 +51,7 @@ static bool keeps_innermost(const Node *permute) {
  * operands'. */
 static Space space_of_consumer(Fuse *f, const Group *group, const FuseNode *n, Space space) {
     const Node *node = n->node;
-    const Type *type = result_of(n)->type;
+    const Type *type = fuse_result(n)->type;
     if (op_has(node->op, TRAIT_ELEMENTWISE)) return space;
     if (node->op == OP_reshape) {
         if (type->rank == 0) return SPACE_NONE;
@@ -196,10 +194,10 @@ void fuse_join(Fuse *f) {
         if (op_has(n->node->op, TRAIT_REDUCES)) {
             open_reduction(f, n);
         } else if (is_contract(n->node->op)) {
-            fuse_open(f, GROUP_CONTRACT, n, result_of(n)->type);
+            fuse_open(f, GROUP_CONTRACT, n, fuse_result(n)->type);
             n->space = SPACE_FULL;
         } else if (is_scatter(n->node->op)) {
-            fuse_open(f, GROUP_SCATTER, n, result_of(n)->type);
+            fuse_open(f, GROUP_SCATTER, n, fuse_result(n)->type);
         } else {
             join_consumer(f, n);
         }

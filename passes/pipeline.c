@@ -2,9 +2,9 @@
 #include "ir/text.h"
 #include "ir/verify.h"
 #include "passes/passes.h"
+#include "support/clock.h"
 #include <assert.h>
 #include <stdlib.h>
-#include <time.h>
 
 typedef struct {
     const char *name, *description;
@@ -94,12 +94,6 @@ typedef struct {
     Diagnostics *diags;
 } Runner;
 
-static double milliseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
-}
-
 /* The graph's text, to be freed; the caller compares it with an earlier one. */
 static char *graph_text(const Graph *graph) {
     char *text = NULL;
@@ -138,9 +132,9 @@ static bool run_pass(const Runner *r, PassId pass) {
     PassContext context = {.diags = r->diags, .scratch = arena_new()};
     char *before = r->options->print_changed ? graph_text(r->graph) : NULL;
     unsigned errors = diagnostics_errors(r->diags);
-    double start = milliseconds();
+    double start = clock_milliseconds();
     rows[pass].run(&context, r->graph);
-    if (r->options->time) fprintf(stderr, "%9.2f ms  %s\n", milliseconds() - start, pass_name(pass));
+    if (r->options->time) fprintf(stderr, "%9.2f ms  %s\n", clock_milliseconds() - start, pass_name(pass));
     arena_free(context.scratch);
     bool ok = diagnostics_errors(r->diags) == errors;
     if (ok) {

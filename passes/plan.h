@@ -1,11 +1,11 @@
 /* What the parts of plan share. One function is planned at a time.
  *
  *   plan.c        the pass
- *   plan_copy.c   step 1: copies, so that everything a loop or an if carries could have a place of its own
+ *   plan_copy.c   step 1: copies, so that everything a loop or an if carries could have its own place
  *   plan_live.c   step 2: when is each tensor alive
- *   plan_merge.c  step 3: which tensors share one place: carried ones must, copies and in-place results
- * should plan_place.c  step 4: arenas and offsets plan_check.c  independent of all these: does every reader
- * find what was written for it?
+ *   plan_merge.c  step 3: who shares a place: what is carried must, copies and in-place results should
+ *   plan_place.c  step 4: arenas and offsets
+ *   plan_check.c  independent of all these: does every reader find what was written for it?
  *
  * Time: the node at position p reads at time 2p and has written at 2p + 1; a result is alive from 2p, so that
  * it does not overlap the operands unless they are allowed to share. A region node has a position at its

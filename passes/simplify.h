@@ -50,7 +50,17 @@ void simplify_dead(Simplify *s);
 /* Symbols whose value is a constant or another dimension become that. */
 void simplify_symbols(Simplify *s);
 
-/* --- constants */
+/* --- questions that rules ask */
+static inline Value *in(const Node *node, uint32_t i) { return node->operands[i]; }
+
+static inline const Type *type_of(const Node *node) { return node->results[0]->type; }
+
+static inline bool made_by(const Value *value, Op op) { return value->node && value->node->op == op; }
+
+/* What the view (or whatever has one operand) that made the value is of. */
+static inline Value *source(const Value *value) { return value->node->operands[0]; }
+
+/* --- constants (simplify_const.c) */
 bool is_const(const Value *value);
 /* Every element is this number, with this sign of zero; integers too. */
 bool is_splat(const Value *value, double number);

@@ -5,15 +5,7 @@
 #include <stdlib.h>
 
 /* --- questions */
-static Value *in(const Node *node, uint32_t i) { return node->operands[i]; }
-
-static const Type *type_of(const Node *node) { return node->results[0]->type; }
-
 static bool is_float(const Value *value) { return dtype_is_float(value->type->dtype); }
-
-static bool made_by(const Value *value, Op op) { return value->node && value->node->op == op; }
-
-static Value *source(const Value *value) { return value->node->operands[0]; }
 
 static bool is_true(const Value *value) { return value->type->dtype == DTYPE_bool && is_splat(value, 1); }
 

@@ -3,7 +3,7 @@
 #include "passes/simplify.h"
 #include <math.h>
 
-bool is_const(const Value *value) { return value->node && value->node->op == OP_const; }
+bool is_const(const Value *value) { return made_by(value, OP_const); }
 
 bool is_splat(const Value *value, double number) {
     if (!is_const(value)) return false;

@@ -2,14 +2,6 @@
 #include "ir/shape.h"
 #include "passes/simplify.h"
 
-static Value *in(const Node *node, uint32_t i) { return node->operands[i]; }
-
-static const Type *type_of(const Node *node) { return node->results[0]->type; }
-
-static bool made_by(const Value *value, Op op) { return value->node && value->node->op == op; }
-
-static Value *source(const Value *value) { return value->node->operands[0]; }
-
 static bool has_axis(const Attr *axes, int64_t axis) {
     for (uint32_t i = 0; i < axes->count; i++)
         if (axes->ints[i] == axis) return true;

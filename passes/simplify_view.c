@@ -2,14 +2,6 @@
  * broadcasts of their operands, where there is less to compute. */
 #include "passes/simplify.h"
 
-static Value *in(const Node *node, uint32_t i) { return node->operands[i]; }
-
-static const Type *type_of(const Node *node) { return node->results[0]->type; }
-
-static bool made_by(const Value *value, Op op) { return value->node && value->node->op == op; }
-
-static Value *source(const Value *value) { return value->node->operands[0]; }
-
 /* --- reshape */
 static Value *rule_reshape(Simplify *s, Builder *b, Node *node) {
     (void)s;

@@ -1,7 +1,7 @@
 /* The safetensors format: a u64 (little-endian) with the length of a JSON header, the header, the tensors'
  * bytes without gaps.
- *     {"name": {"dtype": "F32", "shape": [10, 3], "data_offsets": [0, 120]}, …, "__metadata__": {"key":
- * "text", …}} */
+ *     {"name": {"dtype": "F32", "shape": [10, 3], "data_offsets": [0, 120]}, …,
+ *      "__metadata__": {"key": "text", …}} */
 #ifndef RT_SAFETENSORS_H
 #define RT_SAFETENSORS_H
 

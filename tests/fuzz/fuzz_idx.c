@@ -1,7 +1,6 @@
 /* libFuzzer: any bytes as an IDX file, raw or gzipped. The first byte chooses what the program declares.
- *     clang-19 -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu11 -I. tests/fuzz/fuzz_idx.c
- * runtime/rt_idx.c runtime/rt_number.c \ runtime/rt_spec.c runtime/rt_float.c runtime/rt_text.c
- * tests/fuzz/memory.c -lz -lm -o fuzz_idx */
+ *     clang-19 -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu11 -I. tests/fuzz/fuzz_idx.c \
+ *         runtime/rt_{idx,number,spec,float,text}.c tests/fuzz/memory.c -lz -lm -o fuzz_idx */
 #include "runtime/rt_idx.h"
 #include <stdlib.h>
 #include <string.h>
