@@ -81,6 +81,14 @@ static int check_file(const char *path) {
     return result.verdict == CHECK_RIGHT ? 0 : 1;
 }
 
+static void print_tally(const Tally *tally) {
+    printf("%llu programs, %llu refused, %llu failed; %lld elements, %lld of them without a bound\n",
+           (unsigned long long)tally->run, (unsigned long long)tally->refused,
+           (unsigned long long)tally->failed, (long long)tally->counts.elements,
+           (long long)tally->counts.unbounded);
+    fflush(stdout);
+}
+
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "-f") == 0) return check_file(argv[2]);
     if (argc == 3 && strcmp(argv[1], "-t") == 0) {
@@ -96,10 +104,10 @@ int main(int argc, char **argv) {
     }
     uint64_t first = strtoull(argv[1], NULL, 10), count = strtoull(argv[2], NULL, 10);
     Tally tally = {0};
-    for (uint64_t seed = first; seed < first + count; seed++)
+    for (uint64_t seed = first; seed < first + count; seed++) {
         check_seed(seed, argc > 3 ? argv[3] : NULL, &tally);
-    printf("%llu programs, %llu refused, %llu failed; %lld elements, %lld of them without a bound\n",
-           (unsigned long long)tally.run, (unsigned long long)tally.refused, (unsigned long long)tally.failed,
-           (long long)tally.counts.elements, (long long)tally.counts.unbounded);
+        if (tally.run % 250 == 0) print_tally(&tally);
+    }
+    print_tally(&tally);
     return tally.failed != 0;
 }

@@ -9,7 +9,7 @@ Value *try_node(Random *r, Builder *b, Op op, uint32_t operands, Value *const *o
     Node *node = build_try(b, op, operands, operand, attrs, attr, &why);
     if (!node) return NULL;
     Value *result = node->results[0];
-    if (type_limit(r, result->type) > MOST_ELEMENTS) return result; /* dead, and used by nothing */
+    if (type_limit(r, result->type) > r->most_elements) return result; /* dead, and used by nothing */
     offer(r, result);
     return result;
 }
@@ -155,7 +155,7 @@ static void add_concat(Random *r, Builder *b) {
     for (uint32_t i = 1; i < count; i++) {
         if (chance(r, 60)) dims[axis] = random_size(r);
         const Type *type = type_tensor(r->ir, x->type->dtype, x->type->rank, dims);
-        parts[i] = type_limit(r, type) > MOST_ELEMENTS ? x : value_of(r, b, type);
+        parts[i] = type_limit(r, type) > r->most_elements ? x : value_of(r, b, type);
     }
     Attr attr = attr_int(ATTR_axis, axis);
     try_node(r, b, OP_concat, count, parts, 1, &attr);
@@ -227,7 +227,7 @@ static void add_gather_scatter(Random *r, Builder *b) {
     const Dim *size = x->type->dims[axis];
     if (dim_least(r, size) < 1 || !dim_limit(r, size, &most) || most > 100) return;
     const Type *ids_type = random_type(r, integers[below(r, 5)], 2);
-    if (type_limit(r, x->type) / most * type_limit(r, ids_type) > MOST_ELEMENTS) return;
+    if (type_limit(r, x->type) / most * type_limit(r, ids_type) > r->most_elements) return;
     Value *ids = indices_below(r, b, ids_type, size);
     Value *taken = build_gather(b, x, ids, axis);
     if (chance(r, 50)) {
@@ -336,9 +336,9 @@ static void add_contract(Random *r, Builder *b) {
     }
     for (uint32_t n = below(r, 3); n; n--, letter++)
         if (!add_letter(r, &p, letter, random_size(r), true, true)) break;
-    if (p.products > MOST_PRODUCTS) return;
+    if (p.products > r->most_products) return;
     const Type *type = type_tensor(r->ir, x->type->dtype, p.y_rank, p.y_dims);
-    if (type_limit(r, type) > MOST_ELEMENTS) return;
+    if (type_limit(r, type) > r->most_elements) return;
     Value *y = value_of(r, b, type);
     bool swapped = chance(r, 50);
     const char *spec = swapped ? arena_printf(r->arena, "%s,%s->%s", p.y, p.x, p.result)

@@ -14,7 +14,9 @@ void offer(Random *r, Value *value) { vec_push(r->arena, &r->pool, value); }
 
 static const Dim *pick_size(Random *r) {
     static const int64_t sizes[] = {1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 65, 4, 5, 1, 2, 3};
+    static const int64_t large[] = {64, 65, 100, 128, 129, 257, 300, 511};
     if (chance(r, 3)) return dim_const(r->ir, 0);
+    if (r->large && chance(r, 60)) return dim_const(r->ir, large[below(r, 8)]);
     return dim_const(r->ir, sizes[below(r, sizeof sizes / sizeof *sizes)]);
 }
 
@@ -101,10 +103,13 @@ RandomProgram random_program(Arena *arena, uint64_t seed) {
     Random r = {.arena = arena, .random = (seed + 1) * 0x9E3779B97F4A7C15u};
     r.ir = ir_context_new(arena, strings_new(arena));
     r.graph = graph_new(r.ir, "random");
-    below(&r, 2);
+    r.large = chance(&r, 6);
+    r.most_elements = r.large ? 150000 : 20000;
+    r.most_products = r.large ? 6000000 : 200000;
     r.floats = floats[below(&r, 7)];
     r.integers = integers[below(&r, 5)];
     RandomProgram program = {.size = sizes[below(&r, 14)], .special = chance(&r, 15)};
+    if (r.large) program.size = 40 + below(&r, 260);
     Function *f = graph_function(r.graph, FUNCTION_COMMAND, "run");
     Value *argument = block_param(f->body, type_scalar(r.ir, DTYPE_i64), NULL);
     vec_push(arena, &f->params, ((Param){.value = argument, .name = "size"}));
@@ -114,7 +119,7 @@ RandomProgram random_program(Arena *arena, uint64_t seed) {
     Value *path = build_text(&b, "file");
     add_load(&r, &b, path);
     r.trains = chance(&r, 20);
-    r.budget = 4 + below(&r, chance(&r, 30) ? 60 : 24);
+    r.budget = 4 + below(&r, r.large ? 8 : chance(&r, 30) ? 60 : 24);
     while (r.budget) add_nodes(&r, &b, r.budget);
     save_some(&r, &b, path);
     finish_load(&r);

@@ -40,7 +40,8 @@ typedef struct {
     const Dim *sizes[5]; /* what most axes are */
     DType floats, integers;
     uint32_t depth, budget; /* of blocks; of nodes that are still to come */
-    bool trains;
+    bool trains, large;     /* large: few nodes, of tensors that are cut into chunks */
+    int64_t most_elements, most_products;
 } Random;
 
 uint32_t below(Random *r, uint32_t limit);
@@ -51,7 +52,6 @@ bool dim_limit(const Random *r, const Dim *dim, int64_t *most);
 int64_t dim_least(const Random *r, const Dim *dim);
 /* The most elements that a type has, or INT64_MAX. */
 int64_t type_limit(const Random *r, const Type *type);
-enum { MOST_ELEMENTS = 20000, MOST_PRODUCTS = 200000 };
 
 DType random_dtype(Random *r);
 DType random_number(Random *r);

@@ -58,7 +58,7 @@ const Type *random_type(Random *r, DType dtype, uint32_t most_rank) {
     for (uint32_t i = 0; i < rank; i++) {
         dims[i] = random_size(r);
         const Type *next = type_tensor(r->ir, dtype, i + 1, dims);
-        if (type_limit(r, next) > MOST_ELEMENTS) break;
+        if (type_limit(r, next) > r->most_elements) break;
         type = next;
     }
     return type;
