@@ -5,7 +5,8 @@
 
 Suites, a folder each:
   unit, runtime   Criterion programs built by CMake
-  diagnostics     NAME.nn, and NAME.expected: what `nnc check` says of it
+  diagnostics     NAME.nn, and NAME.expected: what `nnc check` says of it (`# command: build` in its head: what that says);
+                  NAME.nnir: what `nnc ir` says
   parse           NAME.nn, and NAME.ast: its syntax tree
   ir              NAME.nnir, first line `# passes: a,b`, and NAME.expected: the graph after these passes
   programs        NAME.nn, and NAME.out: what it prints. Compiled at -O0 and -O3, run on 1, 2 and 3 threads, and interpreted
@@ -32,6 +33,7 @@ sys.dont_write_bytecode = True
 
 BUILDS = {"release": ROOT / "build", "asan": ROOT / "build-asan"}
 TIMEOUT = 240  # seconds a command: a hang is a failure
+UNIT_TIMEOUT = 900  # for a program of many tests, each of which has its own limit
 UPDATE = False
 
 
@@ -43,12 +45,12 @@ def nnc(build):
     return str(BUILDS[build] / "bin" / "nnc")
 
 
-def run(command, **options):
+def run(command, timeout=TIMEOUT, **options):
     """Runs a command; (exit status, stdout, stderr). Negative status: killed by that signal."""
     try:
-        done = subprocess.run(command, capture_output=True, timeout=TIMEOUT, stdin=subprocess.DEVNULL, **options)
+        done = subprocess.run(command, capture_output=True, timeout=timeout, stdin=subprocess.DEVNULL, **options)
     except subprocess.TimeoutExpired:
-        raise Failure(f"no end after {TIMEOUT} s: {shlex.join(map(str, command))}")
+        raise Failure(f"no end after {timeout} s: {shlex.join(map(str, command))}")
     return done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
 
 
@@ -93,7 +95,7 @@ def criterion(build, name):
         if not program.exists():
             raise Failure(f"{program} was not built")
         # LeakSanitizer cannot trace Criterion's own forked children.
-        status, out, err = run([str(program), "-j1", "--timeout=120"],
+        status, out, err = run([str(program), "-j1", "--timeout=120"], UNIT_TIMEOUT,
                                env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}, cwd=ROOT)
         match = re.search(r"Tested:\D*(\d+).*?Passing:\D*(\d+).*?Failing:\D*(\d+).*?Crashing:\D*(\d+)",
                           re.sub(r"\x1b\[[0-9;]*m", "", err + out))
@@ -104,10 +106,11 @@ def criterion(build, name):
 
 
 def diagnostics(build):
-    for path in sorted((TESTS / "diagnostics").glob("*.nn")):
+    for path in sorted((TESTS / "diagnostics").glob("*.nn*")):
         def test(path=path):
+            command = "ir" if path.suffix == ".nnir" else header(path, "command", "check")
             options = shlex.split(header(path, "options"))
-            status, out, err = run([nnc(build), "check", "--color=never", *options, path.name], cwd=path.parent)
+            status, out, err = run([nnc(build), command, "--color=never", *options, path.name], cwd=path.parent)
             if status not in (0, 1):
                 raise Failure(f"exit status {status}\n{out}{err}")
             code = path.name.split("-")[0].split(".")[0]
