@@ -177,12 +177,32 @@ const Val *builtin_call(Elab *e, const Val *callee, const Args *args, const Ty *
 }
 
 /* --- what bodies ask of their arguments */
+/* How the value becomes what is wanted, where that is a matter of one call. */
+static void help_argument(Elab *e, Diagnostic *d, const Val *v, Span span, const char *wanted) {
+    const char *text = el_source(e, span);
+    bool tensor = strstr(wanted, "tensor") != NULL || strstr(wanted, "number") != NULL;
+    bool list = v->kind == VAL_LIST || v->kind == VAL_TUPLE;
+    if (list && tensor && strncmp(wanted, "a list", 6) != 0)
+        diag_help(d, "`stack(%s)` makes a tensor of it", text);
+    if (v->kind != VAL_TENSOR) return;
+    DType dtype = v->tensor.type->dtype;
+    if (strcmp(wanted, "bool") == 0)
+        diag_help(d, "compare it: `%s != 0`", text);
+    else if (strstr(wanted, "int") && dtype_is_float(dtype))
+        diag_help(d, "write `int(%s)`", text);
+    else if (strstr(wanted, "float") && !dtype_is_float(dtype))
+        diag_help(d, "write `float(%s)`", text);
+    else if (tensor && dtype == DTYPE_bool)
+        diag_help(d, "a bool is no number: `int(%s)` or `float(%s)` makes one of it", text, text);
+}
+
 const Val *refuse_argument(Elab *e, const BuiltinCall *c, uint32_t slot, const char *wanted) {
     const char *what =
         arena_printf(e->arena, "argument `%s` of %s", param_at(e, c->builtin, slot), builtin_what(e, c));
     Diagnostic *d = diag_report(e->diags, D_TYPE_MISMATCH, c->span_of[slot], what, wanted,
                                 val_type_text(e, c->slot[slot]));
     diag_here(d, "this is %s", val_type_text(e, c->slot[slot]));
+    help_argument(e, d, c->slot[slot], c->span_of[slot], wanted);
     return e->poison;
 }
 

@@ -1,15 +1,33 @@
 /* Why there is no derivative: what the user is told, with the place where the chain from x to y breaks. */
 #include "passes/autodiff.h"
 #include "passes/derive.h"
+#include <string.h>
 
 enum { MAX_LABELS = 3 };
 
 static Span span_of(const Autodiff *ad, const Node *node) { return diagnostics_span(ad->diags, node->loc); }
 
-/* What is differentiated by, by name where it has one. */
+/* How many letters of dotted names agree: "net.up" of "net.up.weight" and "net.up.bias". */
+static size_t common_name(const char *a, size_t length, const char *b) {
+    size_t agree = 0;
+    for (size_t i = 0; i <= length; i++) {
+        bool a_ends = i == length || a[i] == '.', b_ends = b[i] == 0 || b[i] == '.';
+        if (a_ends && b_ends) agree = i;
+        if (i == length || a[i] != b[i]) break;
+    }
+    return agree;
+}
+
+/* What is differentiated by, by name where it has one; a model by the beginning that its parameters' names
+ * share. */
 static const char *x_name(const Autodiff *ad) {
     const Value *x = ad->grad->operands[1];
-    if (ad->grad->operand_count == 2 && x->name) return arena_printf(ad->scratch, "`%s`", x->name);
+    size_t length = x->name ? strlen(x->name) : 0;
+    for (uint32_t k = 2; k < ad->grad->operand_count; k++) {
+        const char *name = ad->grad->operands[k]->name;
+        length = name ? common_name(x->name ? x->name : "", length, name) : 0;
+    }
+    if (length) return arena_printf(ad->scratch, "`%.*s`", (int)length, x->name);
     return "what it is differentiated by";
 }
 
@@ -52,7 +70,11 @@ void report_independent(Autodiff *ad) {
     Diagnostic *d = diag_report(ad->diags, D_GRAD_INDEPENDENT, span_of(ad, ad->grad), x_name(ad));
     Breaks breaks = {ad, live_values(ad->scratch, NULL, 1, ad->grad->operands), d, 0};
     block_walk(ad->grad->block->function->body, find_break, &breaks);
-    if (breaks.found == 0) diag_note(d, "nothing that it is computed from depends on it");
+    if (breaks.found == 0) {
+        diag_note(d, "nothing that it is computed from depends on it");
+        diag_help(d, "the gradient is with respect to the value that a variable has here: compute what is "
+                     "differentiated after the last assignment to it (`=`, `opt.step`, `load`)");
+    }
     ad->failed = true;
 }
 
@@ -68,5 +90,6 @@ void report_earlier(Autodiff *ad, const Value *carried) {
 void report_unsupported(Autodiff *ad, DiagnosticId id, const Node *node, const char *why) {
     Diagnostic *d = diag_report(ad->diags, id, span_of(ad, ad->grad));
     diag_label(d, span_of(ad, node), "%s", why);
+    diag_help(d, "take the gradient inside of it, or move this to before it");
     ad->failed = true;
 }
