@@ -2,6 +2,7 @@
  *
  * for each product of the chunk:
  *     for each block of k:
+ *         pack the chunk's rows of A, if the schedule says so
  *         for each block of columns:
  *             pack the block of B, if the schedule says so
  *             for each tile of rows, for each panel of columns:
@@ -39,7 +40,7 @@ typedef struct {
     LLVMValueRef index[PRODUCT_MAX_AXES];
     Size row_from, row_to, column_from, column_to;     /* of the chunk */
     LLVMValueRef a, b;                                 /* of this product, at k = 0 */
-    LLVMValueRef packed_b;                             /* scratch, or NULL */
+    LLVMValueRef packed_a, packed_b;                   /* scratch, or NULL */
     LLVMValueRef sums;                                 /* buffer of accumulators */
     Size sums_stride;                                  /* its elements a row */
     bool blocked;                                      /* is k in blocks? */
@@ -138,15 +139,18 @@ static void emit_epilogue(Emit *e, Epilogue *epilogue, LLVMValueRef row_count) {
 }
 
 /* --- one tile */
+static LLVMTypeRef a_type(const Where *at) { return at->packed_a ? at->p->element : at->p->memory; }
 static LLVMTypeRef b_type(const Where *at) { return at->packed_b ? at->p->element : at->p->memory; }
 
-/* Strides of the packed block along k: of the innermost axis a panel's width, of the others what lies inside
- * them. */
+/* Strides of the packed blocks along k: of the innermost axis a panel's or strip's width, of the others what
+ * lies inside them. */
 static void packed_strides(Emit *e, const Where *at, Tile *tile) {
-    Size stride = size_known(e, panel_width(at->p));
+    Size a = size_known(e, at->p->plan.lanes), b = size_known(e, panel_width(at->p));
     for (uint32_t i = tile->k_count; i-- > 0;) {
-        tile->k[i].b = stride;
-        stride = size_mul(e, stride, at->k[i].extent);
+        if (at->packed_a) tile->k[i].a = a;
+        if (at->packed_b) tile->k[i].b = b;
+        a = size_mul(e, a, at->k[i].extent);
+        b = size_mul(e, b, at->k[i].extent);
     }
 }
 
@@ -160,8 +164,10 @@ static LLVMValueRef tile_b(Emit *e, const Where *at) {
     const Product *p = at->p;
     LLVMValueRef place;
     if (at->packed_b) {
-        place = multiply(e, sub(e, at->column, at->block_column.value), block_depth(e, at).value);
-        return vector_at(e, p->element, at->packed_b, place);
+        LLVMValueRef from = sub(e, at->column, at->block_column.value);
+        LLVMValueRef panel = LLVMBuildExactUDiv(e->builder, from, emit_i64(e, panel_width(p)), "");
+        Size stride = pack_stride(e, panel_width(p), p->plan.lanes, block_depth(e, at));
+        return vector_at(e, p->element, at->packed_b, multiply(e, panel, stride.value));
     }
     place = add(e, multiply(e, at->column, p->column.b.value), at->b_block);
     return vector_at(e, p->memory, at->b, place);
@@ -198,13 +204,13 @@ static void multiply_tile(Emit *e, void *user) {
                  .vectors = at->column_variant->tile,
                  .lanes = lanes,
                  .element = p->element,
-                 .a_memory = p->memory,
+                 .a_memory = a_type(at),
                  .b_memory = b_type(at),
                  .b = tile_b(e, at),
                  .k_count = p->k.count};
     memcpy(tile.k, at->k, sizeof tile.k);
     memcpy(tile.a, at->tile_a, sizeof tile.a);
-    if (at->packed_b) packed_strides(e, at, &tile);
+    packed_strides(e, at, &tile);
     set_masks(e, at, &tile);
     for (uint32_t i = 0; i < tile.rows * tile.vectors; i++)
         tile.sum[i] = at->blocked ? vector_load(e, p->element,
@@ -310,11 +316,22 @@ static void tile_columns(Emit *e, void *user) {
     each_variant(e, &at->column_variants, at->column_count, &at->column_variant, body, at);
 }
 
+/* First element of a row in the packed strips. */
+static LLVMValueRef packed_row(Emit *e, const Where *at, LLVMValueRef row) {
+    const Product *p = at->p;
+    LLVMValueRef lanes = emit_i64(e, p->plan.lanes), from = sub(e, row, at->row_from.value);
+    LLVMValueRef lane = LLVMBuildURem(e->builder, from, lanes, "");
+    LLVMValueRef strip = LLVMBuildUDiv(e->builder, from, lanes, "");
+    Size stride = pack_stride(e, p->plan.lanes, p->plan.lanes, block_depth(e, at));
+    return vector_at(e, p->element, at->packed_a, add(e, multiply(e, strip, stride.value), lane));
+}
+
 /* First element of row r of the tile, at this block of k. Rows beyond the last repeat it. */
 static LLVMValueRef row_pointer(Emit *e, const Where *at, uint32_t r) {
     const Product *p = at->p;
     LLVMValueRef number = emit_i64(e, r), last = sub(e, at->row_count, emit_i64(e, 1));
     LLVMValueRef row = add(e, at->row, at->row_variant->exact ? number : minimum(e, number, last));
+    if (at->packed_a) return packed_row(e, at, row);
     return vector_at(e, p->memory, at->a, add(e, product_offset(e, &p->rows, false, row), at->a_block));
 }
 
@@ -352,20 +369,38 @@ static void row_body(Emit *e, LLVMValueRef row, void *user) {
 }
 
 /* --- blocks */
+/* A's rows play the part of columns: strips are panels of one vector. */
+static void pack_rows(Emit *e, Where *at) {
+    const Product *p = at->p;
+    Size stride = p->rows.at[0].a;
+    LLVMValueRef first = add(e, multiply(e, at->row_from.value, stride.value), at->a_block);
+    Pack pack = {.memory = p->memory,
+                 .element = p->element,
+                 .source = vector_at(e, p->memory, at->a, first),
+                 .target = at->packed_a,
+                 .columns = size_sub(e, at->row_to, at->row_from),
+                 .column_stride = stride,
+                 .k_count = p->k.count,
+                 .lanes = p->plan.lanes,
+                 .width = p->plan.lanes};
+    for (uint32_t i = 0; i < p->k.count; i++) pack.k[i] = (PackAxis){at->k[i].extent, at->k[i].a};
+    pack_panels(e, &pack);
+}
+
 static void pack_block(Emit *e, Where *at) {
     const Product *p = at->p;
     LLVMValueRef first = add(e, multiply(e, at->block_column.value, p->column.b.value), at->b_block);
-    PackB pack = {.memory = p->memory,
-                  .element = p->element,
-                  .source = vector_at(e, p->memory, at->b, first),
-                  .target = at->packed_b,
-                  .columns = size_sub(e, at->block_end, at->block_column),
-                  .column_stride = p->column.b,
-                  .k_count = p->k.count,
-                  .lanes = p->plan.lanes,
-                  .width = panel_width(p),
-                  .k = at->k};
-    pack_b(e, &pack);
+    Pack pack = {.memory = p->memory,
+                 .element = p->element,
+                 .source = vector_at(e, p->memory, at->b, first),
+                 .target = at->packed_b,
+                 .columns = size_sub(e, at->block_end, at->block_column),
+                 .column_stride = p->column.b,
+                 .k_count = p->k.count,
+                 .lanes = p->plan.lanes,
+                 .width = panel_width(p)};
+    for (uint32_t i = 0; i < p->k.count; i++) pack.k[i] = (PackAxis){at->k[i].extent, at->k[i].b};
+    pack_panels(e, &pack);
 }
 
 static void column_body(Emit *e, LLVMValueRef column, void *user) {
@@ -389,6 +424,7 @@ static void depth_body(Emit *e, LLVMValueRef from, void *user) {
         at->a_block = multiply(e, from, k->at[0].a.value);
         at->b_block = multiply(e, from, k->at[0].b.value);
     }
+    if (at->packed_a) pack_rows(e, at);
     if (block)
         emit_loop(e, at->column_from.value, at->column_to.value, block, "block", column_body, at);
     else
@@ -468,11 +504,18 @@ static Size aligned(Emit *e, const Product *p, Size elements) {
     return size_round_up(e, elements, (int64_t)(64 / LLVMABISizeOfType(e->layout, p->element)));
 }
 
+/* Elements that the packed panels of so many columns take. */
+static Size panels_size(Emit *e, const Product *p, Size columns, uint32_t width) {
+    Size stride = pack_stride(e, width, p->plan.lanes, depth_together(e, p));
+    return aligned(e, p, size_mul(e, size_div_up(e, columns, width), stride));
+}
+
 static void take_memory(Emit *e, Where *at) {
     const Product *p = at->p;
-    Size b = size_known(e, 0), sums = b,
+    Size a = size_known(e, 0), b = a, sums = a,
          bytes = size_known(e, (int64_t)LLVMABISizeOfType(e->layout, p->element));
-    if (p->plan.pack_b) b = aligned(e, p, size_mul(e, depth_together(e, p), columns_together(e, p)));
+    if (p->plan.pack_a) a = panels_size(e, p, chunk_rows(e, p), p->plan.lanes);
+    if (p->plan.pack_b) b = panels_size(e, p, columns_together(e, p), panel_width(p));
     if (at->blocked) {
         at->sums_stride = chunk_columns(e, p);
         sums = size_mul(e, chunk_rows(e, p), at->sums_stride);
@@ -481,11 +524,13 @@ static void take_memory(Emit *e, Where *at) {
         at->sums_stride = size_known(e, panel_width(p));
         at->sums = emit_alloca(e, LLVMArrayType2(vector, (uint64_t)p->plan.rows * p->plan.vectors), "sums");
     }
-    if (!p->plan.pack_b && !at->blocked) return;
-    LLVMValueRef arguments[] = {e->rt, size_mul(e, size_add(e, b, sums), bytes).value};
+    if (!p->plan.pack_a && !p->plan.pack_b && !at->blocked) return;
+    Size packed = size_add(e, a, b);
+    LLVMValueRef arguments[] = {e->rt, size_mul(e, size_add(e, packed, sums), bytes).value};
     LLVMValueRef scratch = emit_runtime_call(e, "nn_scratch", 2, arguments);
-    if (p->plan.pack_b) at->packed_b = scratch;
-    if (at->blocked) at->sums = vector_at(e, p->element, scratch, b.value);
+    if (p->plan.pack_a) at->packed_a = scratch;
+    if (p->plan.pack_b) at->packed_b = vector_at(e, p->element, scratch, a.value);
+    if (at->blocked) at->sums = vector_at(e, p->element, scratch, packed.value);
 }
 
 /* --- chunks */

@@ -1,4 +1,4 @@
-/* Packing of B for the micro-kernel. */
+/* Packing of B, or of A, for the micro-kernel. */
 #include "codegen/contract_pack.h"
 #include "codegen/vector.h"
 #include <assert.h>
@@ -9,7 +9,7 @@ enum { MAX_LANES = 64 };
 typedef struct KWalk KWalk;
 typedef void KBody(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset);
 struct KWalk {
-    const TileAxis *k;
+    const PackAxis *k;
     uint32_t k_count;
     KBody *body;
     const void *user;
@@ -23,9 +23,9 @@ static void walk_level(Emit *e, KWalk *walk);
 static void walk_step(Emit *e, LLVMValueRef i, void *user) {
     KWalk *outer = user;
     KWalk inner = *outer;
-    const TileAxis *axis = &outer->k[outer->level];
-    inner.offset =
-        LLVMBuildNSWAdd(e->builder, outer->offset, LLVMBuildNSWMul(e->builder, i, axis->b.value, ""), "");
+    const PackAxis *axis = &outer->k[outer->level];
+    inner.offset = LLVMBuildNSWAdd(e->builder, outer->offset,
+                                   LLVMBuildNSWMul(e->builder, i, axis->stride.value, ""), "");
     LLVMValueRef scaled = LLVMBuildNSWMul(e->builder, outer->flat, axis->extent.value, "");
     inner.flat = LLVMBuildNSWAdd(e->builder, scaled, i, "");
     inner.level++;
@@ -43,16 +43,16 @@ static void walk_level(Emit *e, KWalk *walk) {
     walk->body(e, walk, flat, walk->offset);
 }
 
-static void walk_k(Emit *e, const TileAxis *k, uint32_t count, KBody *body, const void *user) {
+static void walk_k(Emit *e, const PackAxis *k, uint32_t count, KBody *body, const void *user) {
     LLVMValueRef zero = emit_i64(e, 0);
     KWalk walk = {.k = k, .k_count = count, .body = body, .user = user, .flat = zero, .offset = zero};
     walk_level(e, &walk);
 }
 
 /* The innermost k axis; one step where there is none. */
-static TileAxis innermost(Emit *e, const TileAxis *k, uint32_t count) {
+static PackAxis innermost(Emit *e, const PackAxis *k, uint32_t count) {
     Size zero = size_known(e, 0);
-    return count ? k[count - 1] : (TileAxis){size_known(e, 1), zero, zero};
+    return count ? k[count - 1] : (PackAxis){size_known(e, 1), zero};
 }
 
 static LLVMValueRef multiply(Emit *e, LLVMValueRef a, LLVMValueRef b) {
@@ -64,12 +64,11 @@ static LLVMValueRef add(Emit *e, LLVMValueRef a, LLVMValueRef b) {
 
 /* --- B: one group of vectors, side by side */
 typedef struct {
-    const PackB *pack;
-    LLVMValueRef source, target; /* the group's first column, at k = 0 */
-    uint32_t vectors;            /* of a contiguous group */
-    LLVMValueRef columns,
-        depth;         /* if not NULL: copy panels up to this column, each so many steps of k long */
-    LLVMValueRef mask; /* of a contiguous group of one vector: columns that exist, or NULL */
+    const Pack *pack;
+    LLVMValueRef source, target;    /* the group's first column, at k = 0 */
+    uint32_t vectors;               /* of a contiguous group */
+    LLVMValueRef columns, stride;   /* if not NULL: copy panels up to this column, so far from each other */
+    LLVMValueRef mask;              /* of a contiguous group of one vector: columns that exist, or NULL */
     LLVMValueRef column[MAX_LANES]; /* otherwise: the offset of each lane's column */
     LLVMValueRef flat, offset;      /* the place in k */
 } Group;
@@ -87,7 +86,7 @@ typedef struct {
 
 static void copy_vectors(Emit *e, const CopyRow *row) {
     const Group *g = row->group;
-    const PackB *pack = g->pack;
+    const Pack *pack = g->pack;
     for (uint32_t v = 0; v < g->vectors; v++) {
         LLVMValueRef place = emit_i64(e, (int64_t)v * pack->lanes);
         LLVMValueRef at = vector_at(e, pack->memory, row->from, place), value;
@@ -104,16 +103,17 @@ static void copy_panel(Emit *e, LLVMValueRef column, void *user) {
     CopyRow row = *(const CopyRow *)user;
     const Group *g = row.group;
     row.from = vector_at(e, g->pack->memory, row.from, column);
-    row.to = vector_at(e, g->pack->element, row.to, multiply(e, column, g->depth));
+    LLVMValueRef panel = LLVMBuildExactUDiv(e->builder, column, emit_i64(e, g->pack->width), "");
+    row.to = vector_at(e, g->pack->element, row.to, multiply(e, panel, g->stride));
     copy_vectors(e, &row);
 }
 
 /* Along the row through all panels: memory is read in order. */
 static void copy_step(Emit *e, LLVMValueRef i, void *user) {
     const Group *g = user;
-    const PackB *pack = g->pack;
-    TileAxis axis = innermost(e, pack->k, pack->k_count);
-    LLVMValueRef offset = add(e, g->offset, multiply(e, i, axis.b.value));
+    const Pack *pack = g->pack;
+    PackAxis axis = innermost(e, pack->k, pack->k_count);
+    LLVMValueRef offset = add(e, g->offset, multiply(e, i, axis.stride.value));
     CopyRow row = {g, vector_at(e, pack->memory, g->source, offset), target_at(e, g, add(e, g->flat, i))};
     if (g->columns)
         emit_loop(e, emit_i64(e, 0), g->columns, pack->width, "panel", copy_panel, &row);
@@ -124,15 +124,15 @@ static void copy_step(Emit *e, LLVMValueRef i, void *user) {
 static void copy_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset) {
     Group g = *(const Group *)walk->user;
     g.flat = flat, g.offset = offset;
-    TileAxis axis = innermost(e, walk->k, walk->k_count);
+    PackAxis axis = innermost(e, walk->k, walk->k_count);
     emit_loop(e, emit_i64(e, 0), axis.extent.value, 1, "copy", copy_step, &g);
 }
 
 static void gather_step(Emit *e, LLVMValueRef i, void *user) {
     const Group *g = user;
-    const PackB *pack = g->pack;
-    TileAxis axis = innermost(e, pack->k, pack->k_count);
-    LLVMValueRef offset = add(e, g->offset, multiply(e, i, axis.b.value));
+    const Pack *pack = g->pack;
+    PackAxis axis = innermost(e, pack->k, pack->k_count);
+    LLVMValueRef offset = add(e, g->offset, multiply(e, i, axis.stride.value));
     LLVMValueRef to = target_at(e, g, add(e, g->flat, i));
     for (uint32_t lane = 0; lane < pack->lanes; lane++) {
         LLVMValueRef from = vector_at(e, pack->memory, g->source, add(e, g->column[lane], offset));
@@ -208,13 +208,13 @@ static void transpose(Emit *e, LLVMValueRef *row, uint32_t lanes, uint32_t eleme
         row[i] = collect(e, old + i % block, block, lanes / block, lanes, block, i / block);
 }
 
-static uint32_t element_bytes(Emit *e, const PackB *pack) {
+static uint32_t element_bytes(Emit *e, const Pack *pack) {
     return (uint32_t)LLVMABISizeOfType(e->layout, pack->element);
 }
 
 /* One square; `rest` is how many steps of k there are where that is fewer than lanes, else 0. */
 static void transpose_square(Emit *e, const Group *g, LLVMValueRef i, uint32_t rest) {
-    const PackB *pack = g->pack;
+    const Pack *pack = g->pack;
     LLVMValueRef row[MAX_LANES];
     LLVMValueRef offset = add(e, g->offset, i);
     LLVMValueRef mask = rest ? vector_first_lanes(e, emit_i64(e, rest), pack->lanes) : NULL;
@@ -234,10 +234,10 @@ static void transpose_step(Emit *e, LLVMValueRef i, void *user) { transpose_squa
 static void strided_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset) {
     Group g = *(const Group *)walk->user;
     g.flat = flat, g.offset = offset;
-    const PackB *pack = g.pack;
-    TileAxis axis = innermost(e, walk->k, walk->k_count);
+    const Pack *pack = g.pack;
+    PackAxis axis = innermost(e, walk->k, walk->k_count);
     LLVMValueRef from = emit_i64(e, 0);
-    if (size_is(axis.b, 1) && pack->lanes > 1 && element_bytes(e, pack) >= 4) {
+    if (size_is(axis.stride, 1) && pack->lanes > 1 && element_bytes(e, pack) >= 4) {
         Size squares = size_mul(e, size_div(e, axis.extent, pack->lanes), size_known(e, pack->lanes));
         emit_loop(e, from, squares.value, pack->lanes, "transpose", transpose_step, &g);
         from = squares.value;
@@ -252,18 +252,26 @@ static void strided_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef o
 }
 
 /* --- B: all groups */
-static Size total_depth(Emit *e, const PackB *pack) {
+static Size total_depth(Emit *e, const Pack *pack) {
     Size depth = size_known(e, 1);
     for (uint32_t i = 0; i < pack->k_count; i++) depth = size_mul(e, depth, pack->k[i].extent);
     return depth;
 }
 
+Size pack_stride(Emit *e, uint32_t width, uint32_t lanes, Size depth) {
+    return size_add(e, size_mul(e, depth, size_known(e, width)), size_known(e, lanes));
+}
+
+static LLVMValueRef panel_stride(Emit *e, const Pack *pack) {
+    return pack_stride(e, pack->width, pack->lanes, total_depth(e, pack)).value;
+}
+
 /* One vector's columns. */
-static void pack_group(Emit *e, const PackB *pack, LLVMValueRef column, bool partial) {
+static void pack_group(Emit *e, const Pack *pack, LLVMValueRef column, bool partial) {
     LLVMValueRef width = emit_i64(e, pack->width);
     LLVMValueRef within = LLVMBuildURem(e->builder, column, width, "");
-    LLVMValueRef panel = LLVMBuildNSWSub(e->builder, column, within, "");
-    LLVMValueRef place = add(e, multiply(e, panel, total_depth(e, pack).value), within);
+    LLVMValueRef panel = LLVMBuildUDiv(e->builder, column, width, "");
+    LLVMValueRef place = add(e, multiply(e, panel, panel_stride(e, pack)), within);
     Group g = {.pack = pack,
                .source = pack->source,
                .vectors = 1,
@@ -285,13 +293,13 @@ static void pack_group(Emit *e, const PackB *pack, LLVMValueRef column, bool par
     walk_k(e, pack->k, pack->k_count, strided_body, &g);
 }
 
-static void whole_panels(Emit *e, const PackB *pack, Size columns) {
+static void whole_panels(Emit *e, const Pack *pack, Size columns) {
     Group g = {.pack = pack,
                .source = pack->source,
                .target = pack->target,
                .vectors = pack->width / pack->lanes,
                .columns = columns.value,
-               .depth = total_depth(e, pack).value};
+               .stride = panel_stride(e, pack)};
     if (!size_is(columns, 0)) walk_k(e, pack->k, pack->k_count, copy_body, &g);
 }
 
@@ -299,7 +307,7 @@ static void whole_vector(Emit *e, LLVMValueRef column, void *user) { pack_group(
 
 static void partial_vector(Emit *e, LLVMValueRef column, void *user) { pack_group(e, user, column, true); }
 
-void pack_b(Emit *e, PackB *pack) {
+void pack_panels(Emit *e, Pack *pack) {
     assert(pack->lanes <= MAX_LANES);
     LLVMValueRef from = emit_i64(e, 0);
     if (size_is(pack->column_stride, 1)) {

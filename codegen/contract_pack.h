@@ -1,21 +1,29 @@
-/* Packing: copies blocks of B into the order in which the micro-kernel reads them, converted to the
+/* Packing: copies blocks of B, or of A, into the order in which the micro-kernel reads them, converted to the
  * accumulator's type. */
 #ifndef CODEGEN_CONTRACT_PACK_H
 #define CODEGEN_CONTRACT_PACK_H
 
 #include "codegen/contract_tile.h"
 
+/* One axis of k of the operand that is packed; the stride in elements. */
+typedef struct {
+    Size extent, stride;
+} PackAxis;
+
 /* A block of B: `columns` columns from `source` on, to panels of `width` columns (a multiple of `lanes`):
  * panel q at target + q · width · K holds [K][width], K being all of k in order. What lies beyond the last
- * column of the last panel is undefined. */
+ * column of the last panel is undefined. A is packed in the same way, its rows being the columns. */
 typedef struct {
     LLVMTypeRef memory, element;
     LLVMValueRef source, target;
     Size columns, column_stride;
     uint32_t k_count, lanes, width;
-    const TileAxis *k; /* its strides b */
-} PackB;
+    PackAxis k[MAX_RANK]; /* outer to inner */
+} Pack;
 
-void pack_b(Emit *e, PackB *pack);
+/* Elements from panel to panel of `depth` steps: one vector more than they hold, lest all of them begin in
+ * the same cache set. */
+Size pack_stride(Emit *e, uint32_t width, uint32_t lanes, Size depth);
+void pack_panels(Emit *e, Pack *pack);
 
 #endif

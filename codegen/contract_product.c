@@ -110,6 +110,7 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .columns = known_or(p->column.extent),
         .depth = known_or(p->depth),
         .depth_inner = inner_depth(&p->k),
+        .a_row = p->rows.count == 1 ? known_or(p->rows.at[0].a) : -1,
         .a_depth = known_or(k ? k->a : zero),
         .b_column = p->column.extent.known && p->column.extent.constant == 1 ? 1 : known_or(p->column.b),
         .b_depth = known_or(k ? k->b : zero),

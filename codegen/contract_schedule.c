@@ -8,9 +8,11 @@ enum {
     MIN_CHUNK_WORK = 400000, /* multiply-adds: below it a thread's start costs more than it saves */
     MAX_PIECES = 16,         /* that rows, columns, or both together are cut into */
     TILE_OVERHEAD = 60,      /* half cycles to start and store a tile */
-    PACKED_DEPTH = 384,      /* steps of k that a packed block holds */
-    COPIED_COLUMNS = 256,    /* that are packed together */
+    PACKED_DEPTH = 2048,     /* steps of k that a packed block holds */
+    COPIED_COLUMNS = 256,    /* that are packed together at most */
     DIRECT_DEPTH = 1024,     /* the same where B is read where it lies */
+    MAX_PACKED_ROWS = 2048,  /* of A in a chunk */
+    FEW = 64,                /* rows or columns that packing doesn't pay for */
     PAGE = 4096,             /* strides that are multiples of it collide in the caches */
 };
 
@@ -31,6 +33,7 @@ static uint32_t choose_lanes(const Target *target, const ContractShape *shape) {
 static double step_cost(int64_t rows, int64_t vectors) {
     if (rows == 0 || vectors == 0) return 0;
     double cost = (double)max64(max64(rows * vectors, rows + vectors), max64(8, 3 * vectors));
+    cost *= 1 + 0.01 * (double)max64(vectors - 4, 0);
     return rows > 12 ? 1.05 * cost : rows > 8 ? 1.03 * cost : cost;
 }
 
@@ -68,33 +71,46 @@ static bool collides(int64_t stride, uint32_t bytes) {
 
 static bool should_pack_b(const ContractShape *shape) {
     if (shape->b_column != 1) return true;
-    return assumed(shape->rows) >= 64 && assumed(shape->depth) > 64 &&
+    return assumed(shape->rows) >= FEW && assumed(shape->depth) > FEW &&
            collides(shape->b_depth, shape->memory_bytes);
 }
 
-/* Half cycles to pack all of B: copied where columns are contiguous, transposed by shuffles where k is, else
- * gathered. */
-static double pack_b_cost(const ContractShape *shape) {
-    double elements = (double)assumed(shape->columns) * (double)assumed(shape->depth);
-    if (shape->b_column == 1) return 0.25 * elements;
-    return (shape->b_depth == 1 && shape->bytes >= 4 ? 0.6 : 3.0) * elements;
+/* A that lies transposed, so that each step of k reads another page and another line of the same cache set.
+ */
+static bool should_pack_a(const ContractShape *shape) {
+    return shape->a_row == 1 && shape->a_depth != 1 && shape->rows > 0 && shape->rows <= MAX_PACKED_ROWS &&
+           assumed(shape->columns) >= FEW && assumed(shape->depth) > FEW &&
+           collides(shape->a_depth, shape->memory_bytes);
+}
+
+/* Is a block of so many elements more than the second level holds beside others? */
+static bool is_far(const Target *target, double elements, uint32_t bytes) {
+    return elements * bytes > (double)target->l2_bytes / 2;
+}
+
+/* Half cycles to pack all of an operand: copied where rows or columns are contiguous, transposed by shuffles
+ * where k is, else gathered. */
+static double pack_cost(const Target *target, double elements, uint32_t bytes, int64_t stride,
+                        int64_t depth_stride) {
+    double far = is_far(target, elements, bytes) ? 0.75 : 0;
+    if (stride == 1) return (0.25 + far) * elements;
+    return (far + (depth_stride == 1 && bytes >= 4 ? 0.6 : 3.0)) * elements;
 }
 
 /* Half cycles to bring the operands near: both once, A again for each panel if the second level doesn't hold
- * it. */
+ * it. That overlaps with the arithmetic as long as a cache holds A at all. */
 static double touch_cost(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
-    double depth = (double)assumed(shape->depth), a = depth * (double)assumed(shape->rows);
-    double b = depth * (double)assumed(shape->columns);
-    double block = shape->depth > PACKED_DEPTH ? a / depth * (double)PACKED_DEPTH : a;
-    double panels = (double)assumed(shape->columns) / (plan->vectors * plan->lanes);
-    bool stays = block * shape->bytes < target->l2_bytes / 2;
+    double depth = (double)assumed(shape->depth), rows = (double)assumed(shape->rows);
+    double b = depth * (double)assumed(shape->columns), near = 0.3, far = 1;
+    double again = (double)assumed(shape->columns) / (plan->vectors * plan->lanes) - 1;
+    double block = rows * (depth > PACKED_DEPTH ? (double)PACKED_DEPTH : depth);
+    double price = block * shape->bytes > 4.0 * (double)target->l2_bytes ? far : 0.12;
+    double cost = (is_far(target, rows * depth, shape->bytes) ? far : near) * rows * depth;
+    if (is_far(target, block, shape->bytes) && again > 0) cost += price * again * rows * depth;
     /* Short pieces of rows keep prefetchers from running ahead. */
-    double piece = (double)assumed(shape->columns) * shape->memory_bytes;
-    if (shape->b_column == 1 && shape->b_depth > shape->columns) b *= 1 + 512 / piece;
-    double near = 0.3, far = 1;
-    double a_cost =
-        (a * shape->bytes > target->l2_bytes / 2 ? far : near) * (stays || panels < 1 ? a : a * panels);
-    return a_cost + (b * shape->bytes > target->l2_bytes / 2 ? far : near) * b;
+    double piece = (double)assumed(shape->columns) * shape->memory_bytes, slow = 1;
+    if (shape->b_column == 1 && shape->b_depth > shape->columns) slow = 1 + 512 / piece;
+    return cost + slow * (is_far(target, b, shape->bytes) ? far : near) * b;
 }
 
 /* Half cycles by which an epilogue is slower whose lanes aren't neighbours in memory. */
@@ -136,9 +152,16 @@ static double cost_of(const Target *target, const ContractShape *shape, Contract
     if (choose_dot(target, shape, plan))
         return cost + dot_cost(shape, plan) + touch_cost(target, shape, plan);
     plan->lanes = choose_lanes(target, shape);
+    plan->pack_a = should_pack_a(shape);
     plan->pack_b = should_pack_b(shape);
     cost += choose_tile(target, shape, plan) + touch_cost(target, shape, plan);
-    if (plan->pack_b) cost += pack_b_cost(shape);
+    double depth = (double)assumed(shape->depth);
+    if (plan->pack_a)
+        cost += pack_cost(target, depth * (double)assumed(shape->rows), shape->bytes, shape->a_row,
+                          shape->a_depth);
+    if (plan->pack_b)
+        cost += pack_cost(target, depth * (double)assumed(shape->columns), shape->bytes, shape->b_column,
+                          shape->b_depth);
     return cost;
 }
 
@@ -164,8 +187,10 @@ static void choose_blocks(const Target *target, const ContractShape *shape, Cont
     /* A packed panel is used while it is near; so is one of a B that the second level doesn't hold. */
     bool large = (double)depth * (double)assumed(shape->columns) * shape->bytes > target->l2_bytes / 2;
     if (plan->pack_b || large) plan->column_block = panel;
-    /* A B with contiguous rows is packed from longer pieces of these. */
-    if (plan->pack_b && shape->b_column == 1) plan->column_block = max64(COPIED_COLUMNS / panel, 1) * panel;
+    /* A B with contiguous rows is packed from longer pieces of these if the cache has room. */
+    int64_t room = target->l2_bytes / 4 / (max64(depth, 1) * shape->bytes);
+    if (plan->pack_b && shape->b_column == 1)
+        plan->column_block = max64(min64(COPIED_COLUMNS, room) / panel, 1) * panel;
 }
 
 /* --- chunks */
@@ -234,8 +259,9 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
 
 void contract_schedule_print(FILE *out, const ContractSchedule *plan) {
     if (plan->dot_lanes) fprintf(out, "dot products by %u, ", plan->dot_lanes);
-    fprintf(out, "tile %ux%ux%u%s, depth block %" PRId64 ", column block %" PRId64, plan->rows, plan->vectors,
-            plan->lanes, plan->pack_b ? ", pack B" : "", plan->depth_block, plan->column_block);
+    fprintf(out, "tile %ux%ux%u%s%s, depth block %" PRId64 ", column block %" PRId64, plan->rows,
+            plan->vectors, plan->lanes, plan->pack_a ? ", pack A" : "", plan->pack_b ? ", pack B" : "",
+            plan->depth_block, plan->column_block);
     fprintf(out, ", chunks of %" PRId64 " products, %" PRId64 " rows, %" PRId64 " columns\n",
             plan->chunk_outer, plan->chunk_rows, plan->chunk_columns);
 }

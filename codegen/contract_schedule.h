@@ -16,7 +16,7 @@ typedef struct {
     int64_t rows, columns;     /* M and N of each */
     int64_t depth;             /* K: all its axes */
     int64_t depth_inner;       /* K without its outermost axis */
-    int64_t a_depth;           /* stride of A along the innermost k axis */
+    int64_t a_row, a_depth;    /* strides of A: along the rows if these are one axis, along the innermost k */
     int64_t b_column, b_depth; /* strides of B: along columns, along the innermost k axis */
     uint32_t bytes;            /* of an accumulator's element */
     uint32_t memory_bytes;     /* of an element in memory */
@@ -29,6 +29,7 @@ typedef struct {
     uint32_t rows, vectors; /* the full register tile: rows x (vectors · lanes) */
     uint32_t
         dot_lanes; /* not 0: dot products along k by vectors of so many lanes; `lanes` are columns then */
+    bool pack_a;   /* copy A into strips of `lanes` rows that the tile reads in order */
     bool pack_b;   /* copy B into panels that the tile reads in order */
     int64_t
         depth_block; /* steps of the outermost k axis between visits of the accumulators in memory; 0 = all */

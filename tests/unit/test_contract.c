@@ -214,14 +214,45 @@ Test(contract, element_types) {
 }
 
 Test(contract, large_sizes_are_blocked_and_cut) {
-    static const int64_t size[][3] = {{70, 300, 1300},  {300, 1024, 64}, {64, 784, 128},
-                                      {130, 200, 2000}, {1, 1000, 600},  {3, 100, 5000}};
+    static const int64_t size[][3] = {{70, 300, 1300}, {300, 1024, 64}, {64, 784, 128}, {130, 200, 2000},
+                                      {1, 1000, 600},  {3, 100, 5000},  {70, 70, 2500}, {1024, 70, 70}};
     for (uint32_t i = 0; i < sizeof size / sizeof *size; i++)
         for (uint32_t layout = 0; layout < 4; layout++) {
             ProductCase c =
                 product_case(DTYPE_f32, 1, size[i][0], size[i][1], size[i][2], layout & 1, layout & 2);
             check(&c);
         }
+}
+
+/* Rows of pages that are far apart: A is packed too, in one block of k and in several, whole strips and not,
+ * converted or not. */
+Test(contract, colliding_strides) {
+    static const DType dtypes[] = {DTYPE_f32, DTYPE_f64, DTYPE_bf16};
+    for (uint32_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++) {
+        const ProductCase cases[] = {
+            {dtypes[i],
+             4,
+             {{'b', 2, 4096 * 100, 100, 71 * 70, false, false},
+              {'m', 71, 1, 0, 70, false, false},
+              {'n', 70, 0, 200, 1, false, false},
+              {'k', 100, 4096, 1, 0, false, false}},
+             false},
+            {dtypes[i],
+             3,
+             {{'m', 70, 1, 0, 64, false, false},
+              {'n', 64, 0, 1, 1, false, false},
+              {'k', 2300, 2048, 2048, 0, false, false}},
+             false},
+            {dtypes[i],
+             4,
+             {{'m', 64, 1, 0, 80, false, false},
+              {'n', 80, 0, 1, 1, false, false},
+              {'k', 5, 100, 80 * 30, 0, false, false},
+              {'k', 30, 4096, 80, 0, false, false}},
+             false},
+        };
+        for (uint32_t j = 0; j < sizeof cases / sizeof *cases; j++) check(&cases[j]);
+    }
 }
 
 /* Several axes a role, in orders that do and don't merge: as convolutions and attention have. */
