@@ -29,8 +29,8 @@ static void run_plan(Test *t, bool fuse) {
     cr_assert_null(wrong, "%s", wrong);
 }
 
-/* Fuses and plans a command's body. */
-static Test plan_text(const char *body) {
+/* Reads a command's body. */
+static Test read_text(const char *body) {
     Test t = start();
     Sources *sources = sources_new(t.arena);
     Diagnostics *diags = diagnostics_new(t.arena, sources);
@@ -40,6 +40,12 @@ static Test plan_text(const char *body) {
     t.graph = graph_parse(t.ir, sources, source, diags);
     if (!t.graph) diagnostics_render(diags, RENDER_TEXT, false, stderr);
     cr_assert_not_null(t.graph);
+    return t;
+}
+
+/* Fuses and plans a command's body. */
+static Test plan_text(const char *body) {
+    Test t = read_text(body);
     run_plan(&t, true);
     return t;
 }
@@ -178,6 +184,26 @@ Test(plan, transposed_operand_is_not_overwritten) {
                        "  }\n"
                        "  print(%3) text=\"{}\"",
                   0, 1);
+}
+
+/* Nor does it help that the result itself is computed from the same index, where another result of the kernel
+ * is not: elements are written one after the other. */
+Test(plan, operand_that_another_result_transposes_is_not_overwritten) {
+    Test t = read_text(ZERO "  %2: f32[8, 8] = const dims=[8, 8] dtype=f32 value=1\n"
+                            "  %3: f32[8, 8] = for(%1, %0, %2) {\n"
+                            "    (%4: i64, %5: f32[8, 8]):\n"
+                            "    %6: f32[8, 8], %7: f32[8, 8] = kernel kind=\"loop\" {\n"
+                            "      %8: f32[8, 8] = exp(%5)\n"
+                            "      %9: f32[8, 8] = permute(%8) perm=[1, 0]\n"
+                            "      yield(%8, %9)\n"
+                            "    }\n"
+                            "    print(%7) text=\"{}\"\n"
+                            "    yield(%6)\n"
+                            "  }\n"
+                            "  print(%3) text=\"{}\"");
+    run_plan(&t, false);
+    cr_expect_eq(count_op(&t, OP_copy).in_loops, 1);
+    arena_free(t.arena);
 }
 
 Test(plan, branches_yield_into_one_place) {
