@@ -15,7 +15,7 @@ static LLVMValueRef to_register(Emit *e, DType dtype, LLVMValueRef value) {
     if (dtype == DTYPE_bf16) return emit_from_bf16(e, value);
     if (dtype == DTYPE_bool)
         return LLVMBuildICmp(e->builder, LLVMIntNE, value, LLVMConstNull(LLVMTypeOf(value)), "");
-    return LLVMTypeOf(value) == type ? value : LLVMBuildFPExt(e->builder, value, type, "");
+    return LLVMTypeOf(value) == type ? value : emit_from_f16(e, value);
 }
 
 static LLVMValueRef to_memory(Emit *e, DType dtype, LLVMValueRef value) {

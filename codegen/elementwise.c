@@ -1,6 +1,6 @@
 /* Elementwise operations on registers: one function an operation, for a scalar or a vector of any element
- * type. No fast-math flag anywhere: multiply and add are fused only where the generator says so (products), so
- * every level of optimisation gives the same bits. */
+ * type. No fast-math flag anywhere: multiply and add are fused only where the generator says so (products),
+ * so every level of optimisation gives the same bits. */
 #include "codegen/elementwise.h"
 #include "codegen/math.h"
 #include <assert.h>
@@ -92,6 +92,13 @@ static LLVMTypeRef int_lanes(Emit *e, unsigned bits, LLVMValueRef like) {
     return emit_lanes(LLVMIntTypeInContext(e->llvm, bits), emit_lane_count(like));
 }
 
+/* Behind a fence: LLVM would see that operations on what comes from f16 and goes there could be done in f16,
+ * and does those, on machines that can't, element by element; its minimum and maximum then lose NaN. */
+LLVMValueRef emit_from_f16(Emit *e, LLVMValueRef x) {
+    LLVMTypeRef type = emit_lanes(LLVMFloatTypeInContext(e->llvm), emit_lane_count(x));
+    return intrinsic1(e, "llvm.arithmetic.fence", LLVMBuildFPExt(e->builder, x, type, ""));
+}
+
 /* bf16 is kept in integers here: LLVM calls a library to convert where the machine can't, and the machines
  * that can flush denormals. To nearest, ties to even: adds just under half of the last place that stays. NaN
  * stays NaN, quiet. */
@@ -175,7 +182,7 @@ static LLVMValueRef cast_to_float(const Elementwise *o, DType to, LLVMTypeRef ty
     /* Computed as f32, but a cast rounds. */
     if (to == DTYPE_bf16) return emit_from_bf16(o->e, emit_to_bf16(o->e, x));
     LLVMTypeRef half = emit_lanes(emit_memory_type(o->e, to), emit_lane_count(x));
-    return LLVMBuildFPExt(o->b, LLVMBuildFPTrunc(o->b, x, half, ""), type, "");
+    return emit_from_f16(o->e, LLVMBuildFPTrunc(o->b, x, half, ""));
 }
 
 static LLVMValueRef cast_to_bool(const Elementwise *o) {

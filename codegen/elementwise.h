@@ -10,6 +10,8 @@ LLVMValueRef emit_intrinsic(Emit *e, const char *name, uint32_t types, LLVMTypeR
 /* 1 for a scalar. */
 uint32_t emit_lane_count(LLVMValueRef value);
 LLVMValueRef emit_splat(Emit *e, LLVMValueRef scalar, uint32_t lanes);
+/* f16 as f32, in which registers hold it. */
+LLVMValueRef emit_from_f16(Emit *e, LLVMValueRef x);
 /* f32 rounded to the 16 bits of a bf16, as an integer, and back. */
 LLVMValueRef emit_to_bf16(Emit *e, LLVMValueRef x);
 LLVMValueRef emit_from_bf16(Emit *e, LLVMValueRef x);
