@@ -42,12 +42,8 @@ def tests(build, tools):
         tools.must([tools.nnc(build), "build", level, f"--float={float_type}", str(here / f"{name}.nn"), "-o", program])
         return program
 
-    def layers(float_type, tolerance):
-        with tempfile.TemporaryDirectory() as work:
-            program = compiled("layers", float_type, work)
-            tools.must([program, f"--input={here}/layers-in.safetensors", f"--out={work}/out.safetensors"])
-            got = read_safetensors(f"{work}/out.safetensors")
-        expected = read_safetensors(here / "layers-out.safetensors")
+    def same(got_path, expected_path, tolerance):
+        got, expected = read_safetensors(got_path), read_safetensors(expected_path)
         if sorted(got) != sorted(expected):
             raise tools.Failure(f"tensors: {sorted(set(got) ^ set(expected))}")
         for name, (_, shape, values) in expected.items():
@@ -55,6 +51,30 @@ def tests(build, tools):
                 raise tools.Failure(f"{name}: shape {got[name][1]}, expected {shape}")
             require(name, worst(got[name][2], values), tolerance)
         return len(expected)
+
+    def layers(float_type, tolerance):
+        with tempfile.TemporaryDirectory() as work:
+            program = compiled("layers", float_type, work)
+            tools.must([program, f"--input={here}/layers-in.safetensors", f"--out={work}/out.safetensors"])
+            return same(f"{work}/out.safetensors", here / "layers-out.safetensors", tolerance)
+
+    def functions(float_type, tolerance):
+        with tempfile.TemporaryDirectory() as work:
+            program = compiled("functions", float_type, work)
+            tools.must([program, f"--input={here}/functions-in.safetensors", f"--out={work}/out.safetensors"])
+            return same(f"{work}/out.safetensors", here / "functions-out.safetensors", tolerance)
+
+    def recurrent(float_type, tolerance):
+        """Sizes known to the compiler, and known to the run: a full batch, one sequence, one step."""
+        cases = [("fixed", 3, 5)] + [("main", b, t) for b, t in ((3, 5), (1, 1), (2, 1), (1, 4))]
+        count = 0
+        with tempfile.TemporaryDirectory() as work:
+            program = compiled("recurrent", float_type, work)
+            for command, b, t in cases:
+                sizes = [f"--b={b}", f"--t={t}"] if command == "main" else []
+                tools.must([program, command, f"--input={here}/recurrent-in.safetensors", f"--out={work}/out.safetensors", *sizes])
+                count += same(f"{work}/out.safetensors", here / f"recurrent-{b}-{t}.safetensors", tolerance)
+        return count
 
     def optimizers(float_type, tolerance):
         with tempfile.TemporaryDirectory() as work:
@@ -95,6 +115,6 @@ def tests(build, tools):
     if build == "release":
         yield f"reference/levels {build}", levels
 
-    for test, f32, f64 in ((layers, 1e-5, 1e-10), (optimizers, 1e-4, 1e-10), (mlp, 1e-3, 1e-9)):
+    for test, f32, f64 in ((layers, 1e-5, 1e-10), (functions, 1e-5, 1e-10), (recurrent, 1e-5, 1e-10), (optimizers, 1e-4, 1e-10), (mlp, 1e-3, 1e-9)):
         yield f"reference/{test.__name__} f32 {build}", lambda test=test, f32=f32: test("f32", f32)
         yield f"reference/{test.__name__} f64 {build}", lambda test=test, f64=f64: test("f64", f64)

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch.nn import functional as F
 
 HERE = pathlib.Path(__file__).resolve().parent
+RECURRENT = [(3, 5), (1, 1), (2, 1), (1, 4)]  # sequences and steps
 
 
 def write_idx(path, array):
@@ -72,12 +73,120 @@ def layers():
     save_file({name: v.contiguous() for name, v in out.items()}, HERE / "layers-out.safetensors")
 
 
+def functions():
+    torch.manual_seed(6)
+    t = {"x": 2 * torch.randn(3, 8), "y": torch.randn(3, 8), "c": torch.randn(3, 8)}
+    t["x"][0, :5] = torch.tensor([0, 9, -9, 1e-3, -1e-3])  # corners, zero and where rounding shows
+    sizes = {"rms.weight": 8, "layer.weight": 8, "layer.bias": 8, "group.weight": 4, "group.bias": 4, "thin.weight": 8, "thin.bias": 8}
+    t |= {name: torch.randn(n) for name, n in sizes.items()}
+    t = {name: v.double() for name, v in t.items()}
+    save_file(t, HERE / "functions-in.safetensors")
+    leaf = {name: v.clone().requires_grad_() for name, v in t.items()}
+    x, out = leaf["x"], {}
+
+    def record(name, y, c=None):
+        out[f"{name}.y"] = y.detach()
+        out[f"{name}.dx"] = torch.autograd.grad(y if c is None else (y * c).sum(), x, retain_graph=True)[0]
+
+    def weights(layer, y, names):
+        gradients = torch.autograd.grad((y * t["c"]).sum(), [leaf[f"{layer}.{name}"] for name in names])
+        out.update({f"d{layer}.{name}": g for name, g in zip(names, gradients)})
+
+    for name, f in [("gelu_tanh", lambda v: F.gelu(v, approximate="tanh")), ("softplus", F.softplus), ("log_sigmoid", F.logsigmoid),
+                    ("leaky_relu", F.leaky_relu), ("elu", F.elu), ("selu", F.selu), ("mish", F.mish), ("softsign", F.softsign),
+                    ("relu6", F.relu6), ("hardswish", F.hardswish)]:
+        record(name, f(x), t["c"])
+    rms = F.rms_norm(x, [8], leaf["rms.weight"], 1e-6)
+    layer = F.layer_norm(x, [8], leaf["layer.weight"], leaf["layer.bias"])
+    group = F.group_norm(x.view(3, 4, 2), 2, leaf["group.weight"], leaf["group.bias"]).reshape(3, 8)
+    # By its definition: PyTorch refuses groups of one element.
+    thin = (x - x) * leaf["thin.weight"] + leaf["thin.bias"]
+    for name, y in [("rms", rms), ("layer", layer), ("group", group), ("thin", thin)]:
+        record(name, y, t["c"])
+    weights("rms", rms, ["weight"])
+    weights("layer", layer, ["weight", "bias"])
+    weights("group", group, ["weight", "bias"])
+    classes, targets, dist = torch.arange(3) * 3 % 8, torch.sigmoid(t["y"]), torch.softmax(t["y"], -1)
+    record("smoothed", F.cross_entropy(x, classes, label_smoothing=0.1))
+    record("nll", F.nll_loss(torch.log_softmax(x, -1), classes))
+    record("bce", F.binary_cross_entropy(torch.sigmoid(x), targets))
+    record("bce_with_logits", F.binary_cross_entropy_with_logits(x, targets))
+    record("kl", F.kl_div(torch.log_softmax(x, -1), dist, reduction="batchmean"))
+    record("l1", F.l1_loss(x, t["y"]))
+    record("huber", F.huber_loss(x, t["y"], delta=0.7))
+    save_file({name: v.contiguous() for name, v in out.items()}, HERE / "functions-out.safetensors")
+
+
+def recurrent():
+    """For each (sequences, steps) a file: outputs and gradients, zero where the case leaves something out."""
+    torch.manual_seed(5)
+    d = torch.float64
+    layers = {"lstm": torch.nn.LSTM(4, 6, batch_first=True), "gru": torch.nn.GRU(4, 6, batch_first=True),
+              "rnn": torch.nn.RNN(4, 6, batch_first=True), "relu": torch.nn.RNN(4, 6, nonlinearity="relu", batch_first=True)}
+    t = {"x": torch.randn(3, 5, 4), "h": torch.randn(3, 6), "c": torch.randn(3, 6), "cy": torch.randn(3, 5, 6),
+         "ch": torch.randn(3, 6), "cc": torch.randn(3, 6)}
+    weights = {f"{name}.{key}": v.data for name, layer in layers.items() for key, v in layer.named_parameters()}
+    save_file({name: v.double() for name, v in (t | weights).items()}, HERE / "recurrent-in.safetensors")
+    for layer in layers.values():
+        layer.double()
+
+    def case(b, steps):
+        x = t["x"][:b, :steps].to(d).requires_grad_()
+        h, c = (t[name][:b].to(d).requires_grad_() for name in "hc")
+        cy, ch, cc = t["cy"][:b, :steps].to(d), t["ch"][:b].to(d), t["cc"][:b].to(d)
+        out, stepped = {}, 0
+
+        def full(v, *shape):
+            whole = torch.zeros(*shape, dtype=d)
+            whole[tuple(slice(n) for n in v.shape)] = v.detach()
+            return whole
+        for weight, (name, layer) in enumerate(layers.items()):
+            if name == "lstm":
+                y, (last, memory) = layer(x, (h[None], c[None]))
+                loss = (y * cy).sum() + (last[0] * ch).sum() + (memory[0] * cc).sum()
+                out["memory"] = full(memory[0], 3, 6)
+                out["dc"] = full(torch.autograd.grad(loss, c, retain_graph=True)[0], 3, 6)
+            else:
+                y, last = layer(x, h[None])
+                loss = (y * cy).sum() + (last[0] * ch).sum()
+            dx, dh = torch.autograd.grad(loss, [x, h], retain_graph=True)
+            out |= {f"{name}.y": full(y, 3, 5, 6), f"{name}.last": full(last[0], 3, 6), f"{name}.dx": full(dx, 3, 5, 4),
+                    f"{name}.dh": full(dh, 3, 6)}
+            names, parameters = zip(*layer.named_parameters())
+            out |= {f"d{name}.{key}": g for key, g in zip(names, torch.autograd.grad(loss, parameters))}
+            if name != "relu":
+                stepped = stepped + (weight + 1) * last[0]
+        out["stepped"] = full(stepped, 3, 6)
+        save_file({name: v.contiguous() for name, v in out.items()}, HERE / f"recurrent-{b}-{steps}.safetensors")
+    for b, steps in RECURRENT:
+        case(b, steps)
+
+
+class Lion(torch.optim.Optimizer):
+    """As in the paper's listing (Chen et al., 2023): PyTorch has none. Weight decay 0.1."""
+
+    def __init__(self, parameters, lr):
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self):
+        for p in self.param_groups[0]["params"]:
+            m, lr = self.state[p].setdefault("m", torch.zeros_like(p)), self.param_groups[0]["lr"]
+            direction = torch.sign(0.9 * m + 0.1 * p.grad)
+            p -= lr * (direction + 0.1 * p)
+            m.mul_(0.99).add_(0.01 * p.grad)
+
+
 def optimizers():
     torch.manual_seed(2)
     start = torch.randn(5).double()
     save_file({"w": start}, HERE / "optimizers-in.safetensors")
     goal = torch.arange(5, dtype=torch.float64) / 4
     makers = {"sgd": lambda p: torch.optim.SGD(p, lr=0.05), "momentum": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9),
+              "nesterov": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.1),
+              "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.02),
+              "rmsprop_momentum": lambda p: torch.optim.RMSprop(p, lr=0.02, alpha=0.9, momentum=0.5, weight_decay=0.1),
+              "adagrad": lambda p: torch.optim.Adagrad(p, lr=0.3, lr_decay=0.1, weight_decay=0.1), "lion": lambda p: Lion(p, lr=0.03),
               "adam": lambda p: torch.optim.Adam(p, lr=0.1), "adamw": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.05)}
     steps = {}
     for name, make in makers.items():
@@ -140,6 +249,8 @@ def main():
             print(json.dumps(train(net, read_idx(images), read_idx(labels), dtype, 1, 64, 3200)))
         return
     layers()
+    functions()
+    recurrent()
     optimizers()
     mlp()
 
