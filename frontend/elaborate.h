@@ -392,6 +392,9 @@ const Val *unify(Elab *e, const AstType *type, const Val *v, Scope *scope, Fit f
 const Val *fit_type(Elab *e, const Ty *ty, const Val *v, Fit fit);
 /* Binds what `type` leaves unbound from a type that is expected of it. */
 void unify_expected(Elab *e, const AstType *type, const Ty *expected, Scope *scope);
+/* Does the name stand for a value already, so that a shape that mentions it doesn't bind it? Functions,
+ * models and the like are no values: a dimension may have the name of one. */
+bool dim_is_named(Elab *e, Scope *scope, const char *name);
 /* Declares the dimension names of a signature as symbols. */
 void bind_symbols(Elab *e, const AstType *type, Scope *scope);
 

@@ -184,6 +184,8 @@ static void help_argument(Elab *e, Diagnostic *d, const Val *v, Span span, const
     bool list = v->kind == VAL_LIST || v->kind == VAL_TUPLE;
     if (list && tensor && strncmp(wanted, "a list", 6) != 0)
         diag_help(d, "`stack(%s)` makes a tensor of it", text);
+    if (strcmp(wanted, "a list") == 0 && (v->kind == VAL_TENSOR || v->kind == VAL_DATASET))
+        diag_help(d, "only a list is numbered: count in a variable, `var i = 0` and `i += 1` in the loop");
     if (v->kind != VAL_TENSOR) return;
     DType dtype = v->tensor.type->dtype;
     if (strcmp(wanted, "bool") == 0)

@@ -118,6 +118,7 @@ typedef struct {
     const Target **targets; /* of inout parameters */
     Scope *root;
     Span span;
+    const Ty *expected;
     bool failed; /* one message says what is wrong with several arguments */
 } Call;
 
@@ -170,6 +171,17 @@ static bool swapped(Elab *e, const Call *call, const AstParam *p, uint32_t i, co
     return false;
 }
 
+/* The variable that an `inout` parameter changes; NULL after reporting. */
+static const Target *inout_target(Elab *e, const AstParam *p, const Arg *arg) {
+    const AstExpr *expr = arg ? arg->expr : NULL;
+    bool place = expr && (expr->kind == AST_NAME || expr->kind == AST_FIELD || expr->kind == AST_INDEXING);
+    if (place) return el_target(e, expr, true);
+    Diagnostic *d = diag_report(e->diags, D_NOT_ASSIGNABLE, arg ? arg->span : p->span);
+    diag_label(d, p->span, "`%s` is changed by the function", p->name.text);
+    diag_help(d, "pass a variable: `var value = …`, then `value` as the argument");
+    return NULL;
+}
+
 static bool bind_param(Elab *e, Call *call, const AstParam *p, uint32_t i) {
     const Arg *arg = call->slots[i];
     if (is_shape(p)) {
@@ -190,8 +202,7 @@ static bool bind_param(Elab *e, Call *call, const AstParam *p, uint32_t i) {
         v = el_value(e, p->fallback, expected);
         e->scope = outside;
     }
-    if (p->inout && !(call->targets[i] = arg && arg->expr ? el_target(e, arg->expr, true) : NULL))
-        return false;
+    if (p->inout && !(call->targets[i] = inout_target(e, p, arg))) return false;
     if (swapped(e, call, p, i, v)) {
         call->failed = true;
         return false;
@@ -331,7 +342,10 @@ static const Ty *result_type(Elab *e, const Call *call) {
     Span result = call->decl->fn.result->span;
     Diagnostic *d = diag_report(e->diags, D_RESULT_SHAPE, call->span, call->decl->name.text);
     diag_label(d, result, "its result is %s", el_source(e, result));
-    diag_help(d, "declare the type where it is used: `let x: … = …`");
+    if (call->expected)
+        diag_help(d, "%s, which is expected here, is not of that form", ty_text(e, call->expected));
+    else
+        diag_help(d, "declare the type where it is used: `let x: … = …`");
     return ty_new(e, (Ty){.kind = TY_POISON});
 }
 
@@ -435,7 +449,7 @@ static const Val *call_function(Elab *e, const Val *f, const AstExpr *written, c
     const AstDecl *decl = f->function.decl;
     uint32_t count = 1;
     for (const AstParam *p = decl->fn.params; p; p = p->next) count++;
-    Call call = {.decl = decl, .args = args, .span = span};
+    Call call = {.decl = decl, .args = args, .span = span, .expected = expected};
     call.what = arena_printf(e->arena, "`%s`", decl->name.text);
     call.slots = ARENA_ARRAY(e->arena, const Arg *, count);
     call.values = ARENA_ARRAY(e->arena, const Val *, count);
@@ -470,6 +484,16 @@ static const Val *call_model(Elab *e, const Val *model, const AstExpr *expr, con
     return call_function(e, &f, expr, args, expected, span);
 }
 
+/* `x |> nn.Linear(4, 4)`: a model is made before it is called. */
+static const Val *piped_into_model(Elab *e, const Val *callee, const AstExpr *expr, Span span) {
+    Diagnostic *d = diag_report(e->diags, D_NOT_CALLABLE, span, val_type_text(e, callee));
+    if (callee->decl.decl->kind == AST_MODEL)
+        diag_help(d, "`%s(…)` makes a model: declare a field `layer = %s(…)`, then write `x |> layer`",
+                  expr ? el_source(e, expr->span) : callee->decl.decl->name.text,
+                  expr ? el_source(e, expr->span) : callee->decl.decl->name.text);
+    return e->poison;
+}
+
 const Val *call_value(Elab *e, const Val *callee, const AstExpr *expr, const Args *args, const Ty *expected,
                       Span span) {
     if (!el_budget(e, span)) return e->poison;
@@ -477,6 +501,7 @@ const Val *call_value(Elab *e, const Val *callee, const AstExpr *expr, const Arg
     case VAL_POISON: return callee;
     case VAL_FUNCTION: return call_function(e, callee, NULL, args, expected, span);
     case VAL_DECL:
+        if (args->count && args->at[0].val) return piped_into_model(e, callee, expr, span);
         if (callee->decl.decl->kind == AST_MODEL)
             return model_construct(e, callee->decl.decl, callee->decl.unit, args, span);
         if (callee->decl.decl->kind == AST_OPTIMIZER)

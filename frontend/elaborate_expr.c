@@ -176,6 +176,17 @@ static const Target *no_place(Elab *e, const AstExpr *expr, bool report) {
     return NULL;
 }
 
+/* A constant, a function, …: nothing that changes. */
+static const Target *global_place(Elab *e, const AstExpr *expr, const Found *found, bool report) {
+    if (!report || val_poisoned(found->global)) return NULL;
+    Diagnostic *d = diag_report(e->diags, D_IMMUTABLE, expr->span, expr->name.text);
+    if (found->global == e->training)
+        diag_help(d, "what belongs to training stands in a block: `training { … }`");
+    else
+        diag_help(d, "what is declared outside of functions is constant; `var` declares a variable in one");
+    return NULL;
+}
+
 static const Target *name_place(Elab *e, const AstExpr *expr, bool report) {
     Found found;
     if (!scope_find(e, e->scope, expr->name.text, &found)) {
@@ -183,7 +194,7 @@ static const Target *name_place(Elab *e, const AstExpr *expr, bool report) {
         return NULL;
     }
     if (found.binding) return place_new(e, found.binding, expr->span);
-    if (!found.self) return no_place(e, expr, report);
+    if (!found.self) return global_place(e, expr, &found, report);
     return place_step(e, place_new(e, found.self, expr->span),
                       (TargetStep){STEP_FIELD, found.field, NULL, expr->span});
 }
@@ -376,7 +387,13 @@ static const Val *indexing(Elab *e, const AstExpr *expr) {
     if (object->kind == VAL_TUPLE || object->kind == VAL_LIST)
         return item_position(e, object, expr->indexing.indices, &at) ? object->list.items[at] : e->poison;
     if (object->kind != VAL_TENSOR) {
-        diag_report(e->diags, D_NOT_INDEXABLE, expr->indexing.object->span, val_type_text(e, object));
+        Diagnostic *d =
+            diag_report(e->diags, D_NOT_INDEXABLE, expr->indexing.object->span, val_type_text(e, object));
+        if (object->kind == VAL_STRING)
+            diag_help(d, "`bytes(%s)` is a tensor of its bytes", el_source(e, expr->indexing.object->span));
+        else if (object->kind == VAL_DATASET)
+            diag_help(d, "loop over it: `for … in %s`; `.take(n)` and `.skip(n)` choose samples",
+                      el_source(e, expr->indexing.object->span));
         return e->poison;
     }
     const Selection *s = select_resolve(e, object->tensor.type, expr->indexing.indices, expr->span);

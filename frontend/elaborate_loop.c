@@ -240,6 +240,8 @@ void el_for(Elab *e, const AstStmt *stmt) {
         Diagnostic *d = diag_report(e->diags, D_NOT_ITERABLE, stmt->loop.over->span, val_type_text(e, over));
         if (val_is_int(over))
             diag_help(d, "count with a range: `0..%s`", el_source(e, stmt->loop.over->span));
+        else if (over->kind == VAL_STRING)
+            diag_help(d, "`bytes(%s)` is a tensor of its bytes", el_source(e, stmt->loop.over->span));
     }
 }
 

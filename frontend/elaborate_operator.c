@@ -25,9 +25,11 @@ static const Val *no_operator(Elab *e, AstOperator op, const Val *a, Span as, co
     diag_label(d, bs, "%s", val_type_text(e, b));
     if (help)
         diag_help(d, "%s", help);
+    else if (a->kind == VAL_TUPLE || b->kind == VAL_TUPLE)
+        diag_help(d, "take the tuple apart first: `let (a, b) = %s`",
+                  el_source(e, a->kind == VAL_TUPLE ? as : bs));
     else if (is_list(a) || is_list(b))
-        diag_help(d, "a %s is no tensor: `stack(%s)` makes one of its items",
-                  (is_list(a) ? a : b)->kind == VAL_LIST ? "list" : "tuple",
+        diag_help(d, "a list is no tensor: `stack(%s)` makes one of its items",
                   el_source(e, is_list(a) ? as : bs));
     return e->poison;
 }

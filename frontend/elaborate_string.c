@@ -1,5 +1,6 @@
 /* Strings: known text where every part is known, otherwise a template and its arguments. */
 #include "frontend/elaborate.h"
+#include "frontend/format_spec.h"
 #include <string.h>
 
 const char *text_escape(Elab *e, const char *text, uint32_t length) {
@@ -36,6 +37,16 @@ static const char *placeholder(Elab *e, const Val *v, const char *spec, Span spa
         Diagnostic *d = diag_report(e->diags, D_NOT_PRINTABLE, span, val_type_text(e, v));
         if (v->kind == VAL_MODEL || v->kind == VAL_OPTIMIZER)
             diag_help(d, "numbers, tensors and strings can be printed, so its fields can");
+        else if (v->kind == VAL_DATASET)
+            diag_help(d, "loop over it, or print the number of its samples: `.len`");
+        return NULL;
+    }
+    const Ty *ty = ty_of(e, v);
+    if (spec && *spec && !format_spec_fits(spec, ty->kind == TY_STRING ? DTYPE_str : ty->tensor->dtype)) {
+        Diagnostic *d = diag_report(e->diags, D_FORMAT, span, spec, ty_text(e, ty));
+        diag_help(
+            d, "formats are Python's: `.3f`, `e`, `>8`, `08.2f` for numbers, `d`, `x`, `b` for ints, `<20` "
+               "for strings");
         return NULL;
     }
     vec_push(e->arena, args, val_settled(e, v, span));

@@ -171,9 +171,8 @@ typedef struct {
 
 /* Does the expression mention a name that is not bound? */
 static bool dims_unbound(Elab *e, const AstExpr *expr, Scope *scope) {
-    Found found;
     switch (expr->kind) {
-    case AST_NAME: return !scope_find(e, scope, expr->name.text, &found);
+    case AST_NAME: return !dim_is_named(e, scope, expr->name.text);
     case AST_BINARY:
         return dims_unbound(e, expr->binary.left, scope) || dims_unbound(e, expr->binary.right, scope);
     case AST_UNARY: return dims_unbound(e, expr->unary.operand, scope);

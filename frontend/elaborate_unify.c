@@ -99,6 +99,31 @@ static bool refuse_dim(Elab *e, const Matching *m, const AstIndex *index, uint32
 }
 
 /* --- dimensions */
+bool dim_is_named(Elab *e, Scope *scope, const char *name) {
+    Found found;
+    if (!scope_find(e, scope, name, &found)) return false;
+    if (!found.global) return true;
+    switch (found.global->kind) {
+    case VAL_FUNCTION:
+    case VAL_DECL:
+    case VAL_BUILTIN:
+    case VAL_MODULE: return false;
+    case VAL_DTYPE:
+    case VAL_POISON:
+    case VAL_UNIT:
+    case VAL_NUMBER:
+    case VAL_TENSOR:
+    case VAL_STRING:
+    case VAL_TUPLE:
+    case VAL_LIST:
+    case VAL_RANGE:
+    case VAL_MODEL:
+    case VAL_OPTIMIZER:
+    case VAL_DATASET: break;
+    }
+    return true;
+}
+
 static const Dim *quiet_dim(Elab *e, const AstExpr *expr, Scope *scope) {
     AstIndex index = {.kind = AST_INDEX_EXPR, .span = expr->span, .value = (AstExpr *)(uintptr_t)expr};
     AstType type = {.kind = AST_TYPE_TENSOR, .span = expr->span, .has_shape = true, .dims = &index};
@@ -109,8 +134,7 @@ static const Dim *quiet_dim(Elab *e, const AstExpr *expr, Scope *scope) {
 
 static bool match_dim(Elab *e, Matching *m, const AstIndex *index, uint32_t axis, const Ty *ty) {
     const Dim *got = ty->tensor->dims[axis];
-    Found found;
-    if (index->value->kind == AST_NAME && !scope_find(e, m->scope, index->value->name.text, &found)) {
+    if (index->value->kind == AST_NAME && !dim_is_named(e, m->scope, index->value->name.text)) {
         scope_bind(e, m->scope, index->value->name.text, m->fit.value, val_dim(e, got), false);
         return true;
     }
@@ -296,11 +320,10 @@ static void bind_ellipsis(Elab *e, const AstIndex *index, Scope *scope) {
 void bind_symbols(Elab *e, const AstType *type, Scope *scope) {
     for (const AstType *part = type->parts; part; part = part->next) bind_symbols(e, part, scope);
     for (const AstIndex *d = type->dims; d; d = d->next) {
-        Found found;
         if (d->kind == AST_INDEX_ELLIPSIS)
             bind_ellipsis(e, d, scope);
         else if (d->kind == AST_INDEX_EXPR && d->value->kind == AST_NAME &&
-                 !scope_find(e, scope, d->value->name.text, &found))
+                 !dim_is_named(e, scope, d->value->name.text))
             scope_bind(e, scope, d->value->name.text, d->span,
                        val_dim(e, e->checking ? dim_symbol(e->ir, d->value->name.text)
                                               : dim_fresh(e->ir, d->value->name.text)),

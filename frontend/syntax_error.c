@@ -384,7 +384,7 @@ static const char *operator_help(const Mistake *m) {
     if (kind == T_IF) return "a choice is written `if condition { a } else { b }`";
     if (kind == T_NAME && habit_help(HABIT_INFIX, m->found->name))
         return habit_help(HABIT_INFIX, m->found->name);
-    if (kind == T_IN && has(m, T_NEWLINE))
+    if (kind == T_IN)
         return "`in` stands in a `for` only; compare with `==`, and `any(x == a)` looks in a tensor";
     if (kind == T_COLON && has(m, T_LBRACE)) return "a block is written in `{ }`";
     if ((begins_expr(kind) || kind == T_NAME) && has(m, T_COMMA))
