@@ -11,7 +11,7 @@ peers() { # a virtual environment with the peers, made once
 }
 
 training() { peers; build/bench-venv/bin/python bench/training.py; }
-contract() { build/bin/bench_contract; }
+contract() { cmake --build build --target contract-bench -- --quiet && build/bin/contract-bench; }
 
 [ $# -gt 0 ] || set -- contract training
 for name in "$@"; do
