@@ -92,7 +92,12 @@ static void host_size(Emit *e, Node *node) {
 }
 
 static void host_symbol(Emit *e, Node *node) {
-    map_put(e->dims->symbols, node_dim(node, ATTR_dim), emit_scalar(e, node->operands[0]));
+    Value *size = node->operands[0];
+    LLVMValueRef count = emit_scalar(e, size);
+    if (!size->node || size->node->op != OP_size)
+        host_require(e, LLVMBuildICmp(e->builder, LLVMIntSGE, count, emit_i64(e, 0), ""), node,
+                     "a size is negative: {}", 1, &size);
+    map_put(e->dims->symbols, node_dim(node, ATTR_dim), count);
 }
 
 static void host_seed(Emit *e, Node *node) {

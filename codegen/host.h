@@ -27,6 +27,8 @@ HostNode host_text_len, host_text_bytes, host_bytes_text;
 
 /* host_constants.c: private constants, as pointers to them. NULL text = a null pointer. */
 LLVMValueRef host_text(Emit *e, const char *text);
+/* Stops the program, with this text and its arguments, where `ok` is false. */
+void host_require(Emit *e, LLVMValueRef ok, const Node *node, const char *text, uint32_t count, Value *const *args);
 LLVMValueRef host_loc(Emit *e, Loc loc);
 LLVMValueRef host_constant(Emit *e, LLVMValueRef value, const char *name);
 LLVMTypeRef host_pointer_type(Emit *e);

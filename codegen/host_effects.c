@@ -105,19 +105,24 @@ static void mark_unlikely(Emit *e, LLVMValueRef branch) {
     LLVMSetMetadata(branch, LLVMGetMDKindIDInContext(e->llvm, "prof", 4), LLVMMetadataAsValue(e->llvm, list));
 }
 
-void host_check(Emit *e, Node *node) {
+void host_require(Emit *e, LLVMValueRef ok, const Node *node, const char *text, uint32_t count,
+                  Value *const *args) {
     LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->builder));
     LLVMBasicBlockRef failed = LLVMAppendBasicBlockInContext(e->llvm, function, "failed");
     LLVMBasicBlockRef passed = LLVMAppendBasicBlockInContext(e->llvm, function, "passed");
-    LLVMValueRef wrong = LLVMBuildNot(e->builder, emit_scalar(e, node->operands[0]), "");
+    LLVMValueRef wrong = LLVMBuildNot(e->builder, ok, "");
     mark_unlikely(e, LLVMBuildCondBr(e->builder, wrong, failed, passed));
     LLVMPositionBuilderAtEnd(e->builder, failed);
-    uint32_t count = node->operand_count - 1;
     emit_runtime_call(e, "nn_fail", 5,
-                      (LLVMValueRef[]){e->rt, host_loc(e, node->loc), host_text(e, node_str(node, ATTR_text)),
-                                       host_i32(e, count), tensors(e, count, node->operands + 1, NULL)});
+                      (LLVMValueRef[]){e->rt, host_loc(e, node->loc), host_text(e, text), host_i32(e, count),
+                                       tensors(e, count, args, NULL)});
     LLVMBuildUnreachable(e->builder);
     LLVMPositionBuilderAtEnd(e->builder, passed);
+}
+
+void host_check(Emit *e, Node *node) {
+    host_require(e, emit_scalar(e, node->operands[0]), node, node_str(node, ATTR_text),
+                 node->operand_count - 1, node->operands + 1);
 }
 
 void host_report(Emit *e, Node *node) {

@@ -88,6 +88,13 @@ static const Val *stop_leaf(Elab *e, const Val *leaf, void *user) {
 const Val *builtin_stop(Elab *e, BuiltinCall *c) { return val_map(e, c->slot[0], stop_leaf, &c->span); }
 
 /* --- two or three operands that broadcast */
+/* One of two literals, a float where one of them is. */
+static const Val *extreme_literal(Elab *e, const Val *const *vals, int chosen) {
+    double number;
+    bool is_float = vals[0]->number.is_float || vals[1]->number.is_float;
+    return is_float && val_static_number(vals[chosen], &number) ? val_float(e, number) : vals[chosen];
+}
+
 static const Val *pair(Elab *e, BuiltinCall *c, Op op) {
     const Val *vals[2] = {c->slot[0], c->slot[1]};
     Value *x[2];
@@ -96,7 +103,7 @@ static const Val *pair(Elab *e, BuiltinCall *c, Op op) {
         return refuse_argument(e, c, is_gradient(vals[0]) ? 0 : 1, "a tensor");
     if (vals[0]->kind == VAL_NUMBER && vals[1]->kind == VAL_NUMBER && val_static_number(vals[0], &a) &&
         val_static_number(vals[1], &b))
-        return op == OP_min ? (a <= b ? vals[0] : vals[1]) : (a >= b ? vals[0] : vals[1]);
+        return extreme_literal(e, vals, isnan(a) || (op == OP_min ? a <= b : a >= b) ? 0 : 1);
     int64_t i, j;
     if (val_is_int(vals[0]) && val_is_int(vals[1]) && (vals[0]->kind == VAL_NUMBER || vals[0]->tensor.dim) &&
         (vals[1]->kind == VAL_NUMBER || vals[1]->tensor.dim) &&

@@ -70,6 +70,7 @@ const Val *builtin_reshape(Elab *e, BuiltinCall *c) {
     if (!x || !sizes_argument(e, c, &rank, dims) || !infer_size(e, c, x->type, rank, dims, &made))
         return e->poison;
     Builder b = el_builder(e, c->span);
+    dims_require(e, rank, dims, c->span);
     if (made != type_elements(e->ir, x->type)) x = require_elements(e, x, made, c->span);
     return val_of(e, build_reshape(&b, x, rank, dims));
 }
@@ -177,6 +178,7 @@ const Val *builtin_broadcast(Elab *e, BuiltinCall *c) {
         const Dim *own = x->type->dims[i];
         ok = own == dims[rank - x->type->rank + i] || dim_is(own, 1);
     }
+    dims_require(e, rank, dims, c->span);
     if (ok) return op_broadcast(e, val_of(e, x), rank, dims, c->span);
     diag_report(e->diags, D_RESHAPE, c->span, type_text_nn(e, x->type), shape_text(e, rank, dims));
     return e->poison;
@@ -270,7 +272,7 @@ const Val *builtin_stack(Elab *e, BuiltinCall *c) {
 
 /* --- making */
 /* The shape from the sizes, or else from what is expected. */
-static const Type *wanted_type(Elab *e, BuiltinCall *c, DType dtype, bool any_dtype) {
+static const Type *unchecked_type(Elab *e, BuiltinCall *c, DType dtype, bool any_dtype) {
     const Dim *dims[MAX_RANK];
     uint32_t rank;
     const Type *expected = c->expected && c->expected->kind == TY_TENSOR ? c->expected->tensor : NULL;
@@ -286,6 +288,12 @@ static const Type *wanted_type(Elab *e, BuiltinCall *c, DType dtype, bool any_dt
         return NULL;
     }
     return type_tensor(e->ir, dtype, rank, dims);
+}
+
+static const Type *wanted_type(Elab *e, BuiltinCall *c, DType dtype, bool any_dtype) {
+    const Type *type = unchecked_type(e, c, dtype, any_dtype);
+    if (type) dims_require(e, type->rank, type->dims, c->span);
+    return type;
 }
 
 const Val *builtin_filled(Elab *e, BuiltinCall *c) {
@@ -325,6 +333,7 @@ const Val *builtin_range(Elab *e, BuiltinCall *c) {
         const Dim *n = dim_of(e, c->slot[0], c->span_of[0]);
         if (!n) return e->poison;
         if (dim_is_const(n, &constant) && constant < 0) n = dim_const(e->ir, 0);
+        dims_require(e, 1, &n, c->span);
         return val_of(e, counted(e, c, n));
     }
     for (uint32_t i = 0; i < 2; i++)
@@ -363,6 +372,7 @@ const Val *builtin_one_hot(Elab *e, BuiltinCall *c) {
         axes[i] = i;
     }
     dims[rank] = classes;
+    dims_require(e, 1, &classes, c->span_of[1]);
     Builder b = el_builder(e, c->span);
     Value *wide = build_cast(&b, ids, DTYPE_i64);
     Value *spread = build_broadcast(&b, wide, rank + 1, dims, axes);

@@ -30,6 +30,11 @@ static const Dim *symbol_for(Elab *e, Value *value, Span span, int depth) {
         return new_symbol(e, value, span);
     if (node->op == OP_const) return dim_const(e->ir, node_int(node, ATTR_ivalue));
     if (node->op == OP_size) return node_dim(node, ATTR_dim);
+    if (node->op == OP_neg) {
+        const Dim *opposite = symbol_for(e, node->operands[0], span, depth + 1);
+        dim = dim_mul(e->ir, dim_const(e->ir, -1), opposite);
+        return dim ? dim : new_symbol(e, value, span);
+    }
     /* A difference of two unknowns may well be a size where neither is one. */
     bool constant =
         node->operand_count == 2 && node->operands[1]->node && node->operands[1]->node->op == OP_const;
@@ -115,6 +120,16 @@ const Dim *dim_of_expr(Elab *e, const AstExpr *expr, Scope *scope) {
     const Val *v = el_value(e, expr, NULL);
     e->scope = outside;
     return dim_of(e, v, expr->span);
+}
+
+void dims_require(Elab *e, uint32_t rank, const Dim *const *dims, Span span) {
+    Builder b = el_builder(e, span);
+    for (uint32_t i = 0; i < rank; i++) {
+        if (dim_is_const(dims[i], NULL) || !dim_may_be_negative(dims[i])) continue;
+        Value *size = build_size(&b, dims[i]);
+        runtime_check(e, build_binary(&b, OP_le, build_int(&b, 0), size), "a size is negative: {}", 1, &size,
+                      span);
+    }
 }
 
 bool dim_at_least(const Dim *d, int64_t bound) {

@@ -83,11 +83,15 @@ static void check_ids(Elab *e, Value *ids, const Dim *size, Span span) {
 }
 
 /* --- resolving */
-/* A slice's bound, counted from the start of the axis. */
+/* A slice's bound, counted from the start of the axis. One that is known at run time only counts from there
+ * by itself, and may not be before it. */
 static const Dim *bound(Elab *e, const AstExpr *expr, const Dim *n, int64_t low) {
     const Dim *d = dim_of_expr(e, expr, e->scope);
     int64_t i, size;
     if (!d) return NULL;
+    if (!dim_is_const(d, NULL) &&
+        !require_order(e, dim_const(e->ir, 0), d, expr->span, "the slice starts before the axis ({} > {})"))
+        return NULL;
     if (dim_is_const(d, &i) && i < 0) d = dim_add(e->ir, n, d);
     if (dim_is_const(d, &i) && dim_is_const(n, &size)) {
         int64_t high = size + low;
@@ -131,8 +135,9 @@ static bool resolve_slice(Elab *e, const AstIndex *index, const Dim *n, Axis *ax
         return true;
     }
     const Dim *zero = dim_const(e->ir, 0), *first = back ? stop : start, *end = back ? start : stop;
-    if (!require_order(e, back ? dim_const(e->ir, -1) : zero, first, index->span,
-                       "the slice starts before the axis ({} > {})"))
+    bool checked = back ? index->stop : index->start;
+    if (checked && !require_order(e, back ? dim_const(e->ir, -1) : zero, first, index->span,
+                                  "the slice starts before the axis ({} > {})"))
         return false;
     if (!require_order(e, first, end, index->span, "the slice's start {} is after its end {}")) return false;
     if (!require_order(e, end, back ? last : n, index->span, "the slice ends at {}, and the axis at {}"))
