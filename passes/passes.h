@@ -1,6 +1,6 @@
-/* The pipeline. Requires a verified graph; each pass leaves a verified graph. After `autodiff` there is no grad node; after `fuse`
- * every tensor operation is in a kernel node (host scalars, control and effects aside); after `plan` every tensor of rank ≥ 1
- * outside kernels has a place. */
+/* The pipeline. Requires a verified graph; each pass leaves a verified graph. After `autodiff` there is no
+ * grad node; after `fuse` every tensor operation is in a kernel node (host scalars, control and effects
+ * aside); after `plan` every tensor of rank ≥ 1 outside kernels has a place. */
 #ifndef PASSES_PASSES_H
 #define PASSES_PASSES_H
 
@@ -18,13 +18,15 @@ typedef struct {
     const char *print_after; /* comma-separated names, "all", or NULL */
     bool print_changed;      /* print after passes that changed something */
     const char *stop_after;  /* a pass name or NULL */
-    const char *disable;     /* comma-separated names that are skipped, or NULL; autodiff, fuse and plan cannot be */
-    bool time;               /* report wall time a pass to stderr */
-    bool verify;             /* verify after every pass: abort with the pass named where it fails */
-    FILE *out;               /* for printed graphs */
+    const char
+        *disable; /* comma-separated names that are skipped, or NULL; autodiff, fuse and plan cannot be */
+    bool time;    /* report wall time a pass to stderr */
+    bool verify;  /* verify after every pass: abort with the pass named where it fails */
+    FILE *out;    /* for printed graphs */
 } PassOptions;
 
-/* What a pass may use: diagnostics (autodiff refuses what has no derivative, at the .nn place) and scratch memory that is freed after it. */
+/* What a pass may use: diagnostics (autodiff refuses what has no derivative, at the .nn place) and scratch
+ * memory that is freed after it. */
 typedef struct {
     Diagnostics *diags;
     Arena *scratch;
