@@ -346,6 +346,7 @@ static void panel_body(Emit *e, LLVMValueRef column, void *user) {
     at->column_count = minimum(e, sub(e, at->block_end.value, column), emit_i64(e, panel_width(p)));
     tile_columns(e, at);
     if (at->blocked) return;
+    vector_release(e);
     Epilogue epilogue = {.place = at,
                          .row = at->row,
                          .column = column,

@@ -48,7 +48,8 @@ static double tile_cost(int64_t rows, int64_t vectors, int64_t tile_rows, int64_
     return step * (double)depth + tiles * (double)TILE_OVERHEAD;
 }
 
-/* The cheapest tile whose accumulators, vectors of B and one broadcast of A fit into the registers. */
+/* The cheapest tile whose accumulators, vectors of B and one broadcast of A fit into the registers. A few are
+ * left for broadcasts ahead of their use: without them LLVM spills an accumulator and rotates all others. */
 static double choose_tile(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     int64_t rows = max64(assumed(shape->rows), 1), depth = max64(assumed(shape->depth), 1);
     int64_t vectors = max64(div_up(assumed(shape->columns), plan->lanes), 1);
@@ -56,7 +57,7 @@ static double choose_tile(const Target *target, const ContractShape *shape, Cont
     double best = -1;
     for (int64_t r = CONTRACT_MAX_ROWS; r >= 1; r--)
         for (int64_t v = CONTRACT_MAX_VECTORS; v >= 1; v--) {
-            if (r > rows || v > vectors || r * v + v + 1 > registers) continue;
+            if (r > rows || v > vectors || r * v + v + 1 > registers - registers / 16) continue;
             double cost = tile_cost(rows, vectors, r, v, depth);
             if (best >= 0 && cost >= best) continue;
             best = cost, plan->rows = (uint32_t)r, plan->vectors = (uint32_t)v;

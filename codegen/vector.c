@@ -1,6 +1,7 @@
 /* Registers of one or more lanes. */
 #include "codegen/vector.h"
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 uint32_t vector_lanes(LLVMTypeRef type) {
@@ -60,6 +61,17 @@ LLVMValueRef vector_load_masked(Emit *e, LLVMTypeRef element, LLVMValueRef point
 void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer) {
     LLVMValueRef store = LLVMBuildStore(e->builder, value, pointer);
     LLVMSetAlignment(store, alignment(e, vector_element(LLVMTypeOf(value))));
+}
+
+void vector_release(Emit *e) {
+    const char *name = strncmp(LLVMGetTarget(e->module), "x86_64", 6) == 0 ? "xmm" : "v";
+    char clobbers[32 * 10] = "";
+    for (uint32_t i = 0, at = 0; i < e->target.vector_registers && i < 32; i++)
+        at += (uint32_t)snprintf(clobbers + at, sizeof clobbers - at, "%s~{%s%u}", i ? "," : "", name, i);
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->llvm), NULL, 0, false);
+    LLVMValueRef nothing = LLVMGetInlineAsm(type, "", 0, clobbers, strlen(clobbers), true, false,
+                                            LLVMInlineAsmDialectATT, false);
+    LLVMBuildCall2(e->builder, type, nothing, NULL, 0, "");
 }
 
 LLVMValueRef vector_first_lanes(Emit *e, LLVMValueRef count, uint32_t lanes) {

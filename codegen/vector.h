@@ -22,6 +22,9 @@ LLVMValueRef vector_load(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, uin
 /* Lanes whose mask bit is clear are not read; they are 0. */
 LLVMValueRef vector_load_masked(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, LLVMValueRef mask);
 void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer);
+/* No value stays in a vector register across this place. LLVM hoists the constants of one loop over the whole
+ * of another that needs every register for its sums, and then spills these. */
+void vector_release(Emit *e);
 /* Mask of the first `count` (i64) of `lanes` lanes. */
 LLVMValueRef vector_first_lanes(Emit *e, LLVMValueRef count, uint32_t lanes);
 /* pointer + index elements */
