@@ -24,6 +24,7 @@ typedef struct {
 static const Shape shapes[] = {
     {"64x128x784 NN", 1, 64, 128, 784, false, false},
     {"784x128x64 TN", 1, 784, 128, 64, true, false},
+    {"128x784x64 TN", 1, 128, 784, 64, true, false},
     {"64x784x128 NT", 1, 64, 784, 128, false, true},
     {"64x10x128 NN", 1, 64, 10, 128, false, false},
     {"128x10x64 TN", 1, 128, 10, 64, true, false},
