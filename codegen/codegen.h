@@ -1,5 +1,6 @@
-/* From a planned graph to machine code. One LLVM module a program: a function per command or export, a function per distinct
- * kernel, and the table `nn_program` that the runtime's `main` reads (runtime/nnrt.h is the ABI). */
+/* From a planned graph to machine code. One LLVM module a program: a function per command or export, a
+ * function per distinct kernel, and the table `nn_program` that the runtime's `main` reads (runtime/nnrt.h is
+ * the ABI). */
 #ifndef CODEGEN_CODEGEN_H
 #define CODEGEN_CODEGEN_H
 
@@ -8,27 +9,30 @@
 typedef enum { EMIT_LLVM, EMIT_ASM, EMIT_OBJ } EmitKind;
 
 typedef struct {
-    int optimize;          /* 0…3 */
-    const char *cpu;       /* "native", "generic" or an LLVM CPU name; NULL = native when the target is the host, else generic */
-    const char *triple;    /* NULL = the host */
-    bool debug;            /* .nn line tables */
-    bool verify;           /* run LLVM's verifier before optimising (always in tests) */
-    bool time;             /* print the time of emission, optimisation and machine code to stderr */
+    int optimize;       /* 0…3 */
+    const char *cpu;    /* "native", "generic" or an LLVM CPU name; NULL = native when the target is the host,
+                           else generic */
+    const char *triple; /* NULL = the host */
+    bool debug;         /* .nn line tables */
+    bool verify;        /* run LLVM's verifier before optimising (always in tests) */
+    bool time;          /* print the time of emission, optimisation and machine code to stderr */
 } CodegenOptions;
 
 /* Writes the output to `path`. NULL, or a message in `arena` (unknown CPU or triple, disk full, …). */
-const char *codegen_emit(Graph *graph, const CodegenOptions *options, EmitKind kind, const char *path, Arena *arena);
+const char *codegen_emit(Graph *graph, const CodegenOptions *options, EmitKind kind, const char *path,
+                         Arena *arena);
 
 typedef struct {
     const char *const *objects; /* object files, first the program's */
     uint32_t object_count;
-    const char *runtime;        /* libnnrt.a */
+    const char *runtime; /* libnnrt.a */
     const char *output;
-    const char *flags;          /* further words for the linker, separated by blanks, or NULL */
+    const char *flags; /* further words for the linker, separated by blanks, or NULL */
     bool debug, statically;
 } LinkOptions;
 
-/* Runs the system's linker through its C compiler driver (`$CC`, cc, clang, gcc). NULL, or a message in `arena`. */
+/* Runs the system's linker through its C compiler driver (`$CC`, cc, clang, gcc). NULL, or a message in
+ * `arena`. */
 const char *codegen_link(const LinkOptions *options, Arena *arena);
 
 #endif

@@ -1,5 +1,6 @@
-/* What the parts of the code generator share: the LLVM module being made, the target, element types, dimensions. Ownership of files:
- * host*.c emit functions and control flow; kernel*.c emit kernels and their calls; contract*.c emit products; math*.c emit vector functions. */
+/* What the parts of the code generator share: the LLVM module being made, the target, element types,
+ * dimensions. Ownership of files: host*.c emit functions and control flow; kernel*.c emit kernels and their
+ * calls; contract*.c emit products; math*.c emit vector functions. */
 #ifndef CODEGEN_EMIT_H
 #define CODEGEN_EMIT_H
 
@@ -16,7 +17,8 @@ typedef struct {
     uint32_t l1_bytes, l2_bytes;
 } Target;
 
-/* The values that the symbols of dimensions have in the function being emitted: a host function or a kernel. */
+/* The values that the symbols of dimensions have in the function being emitted: a host function or a kernel.
+ */
 typedef struct {
     Map *symbols; /* const Dim * → LLVMValueRef, i64 */
 } DimScope;
@@ -35,10 +37,11 @@ typedef struct Emit {
     LLVMValueRef function; /* being emitted */
     LLVMValueRef rt;       /* its nn_rt * argument */
     DimScope *dims;
-    Map *values;           /* host: const Value * → LLVMValueRef: memory of a scalar (its memory type), or of a tensor that is not in an arena */
-    Map *kernels;          /* by structure: emitted kernels, see kernel.c */
-    Map *frames;           /* host: number of an open arena + 1 → LLVMValueRef, pointer to its storage */
-    struct Debug *debug;   /* debug.c; NULL without line tables */
+    Map *values; /* host: const Value * → LLVMValueRef: memory of a scalar (its memory type), or of a tensor
+                    that is not in an arena */
+    Map *kernels;        /* by structure: emitted kernels, see kernel.c */
+    Map *frames;         /* host: number of an open arena + 1 → LLVMValueRef, pointer to its storage */
+    struct Debug *debug; /* debug.c; NULL without line tables */
     uint32_t next_kernel;
 } Emit;
 
@@ -57,7 +60,8 @@ LLVMValueRef emit_dim(Emit *e, const Dim *dim);
 /* --- host services for kernels (host.c) */
 /* The scalar's value in its register type. */
 LLVMValueRef emit_scalar(Emit *e, const Value *value);
-/* Pointer to the first element of a tensor; for rank 0 a pointer to memory that holds the scalar in its memory type. */
+/* Pointer to the first element of a tensor; for rank 0 a pointer to memory that holds the scalar in its
+ * memory type. */
 LLVMValueRef emit_pointer(Emit *e, Value *value);
 /* Gives a rank-0 value its value (register type). */
 void emit_define(Emit *e, const Value *value, LLVMValueRef scalar);
@@ -68,18 +72,22 @@ LLVMValueRef emit_runtime_call(Emit *e, const char *name, uint32_t count, LLVMVa
 void emit_attribute(Emit *e, LLVMValueRef function, const char *name, size_t length);
 /* What every generated function has: no unwinding, the target's CPU and features (target.c). */
 void target_attributes(Emit *e, LLVMValueRef function);
-/* Line tables (debug.c): the function as the .nn code at `loc`, and the place of what is built from now on. Nothing without -g. */
+/* Line tables (debug.c): the function as the .nn code at `loc`, and the place of what is built from now on.
+ * Nothing without -g. */
 void debug_function(Emit *e, LLVMValueRef function, const char *name, Loc loc);
 void debug_at(Emit *e, Loc loc);
 
-/* --- loops: `for (index = from; index < to; index += step) body`. Emits the header, calls `body`, closes the loop; leaves the builder after
- * it. A constant trip count of one needs no loop, of zero no body. */
+/* --- loops: `for (index = from; index < to; index += step) body`. Emits the header, calls `body`, closes the
+ * loop; leaves the builder after it. A constant trip count of one needs no loop, of zero no body. */
 typedef void LoopBody(Emit *e, LLVMValueRef index, void *user);
-void emit_loop(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t step, const char *name, LoopBody *body, void *user);
+void emit_loop(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t step, const char *name, LoopBody *body,
+               void *user);
 
-/* --- kernels (kernel.c): emits the kernel's function if an equal one does not exist yet, and the call with its chunks at the builder's place */
+/* --- kernels (kernel.c): emits the kernel's function if an equal one does not exist yet, and the call with
+ * its chunks at the builder's place */
 void emit_kernel_call(Emit *e, Node *kernel);
-/* One elementwise operation (traits ELEMENTWISE) on registers, scalar or vector: shared by host scalars and kernels. */
+/* One elementwise operation (traits ELEMENTWISE) on registers, scalar or vector: shared by host scalars and
+ * kernels. */
 LLVMValueRef emit_elementwise(Emit *e, const Node *node, const LLVMValueRef *operands);
 /* Load/store converting between memory and register type; `pointer` to `lanes` consecutive elements. */
 LLVMValueRef emit_load(Emit *e, DType dtype, LLVMValueRef pointer, uint32_t lanes);

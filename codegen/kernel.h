@@ -83,7 +83,7 @@ struct Kernel {
     Map *sizes;              /* const Dim * → i64 */
     Map *stored; /* const Value * → Stored *: kept in memory from one pass over a row to the next; NULL = none
                   */
-    Map *bound;        /* const Value * → register: reductions and products that are complete */
+    Map *bound;  /* const Value * → register: reductions and products that are complete */
     uint32_t pass;     /* over the row, for `stored` */
     uint32_t row_axes; /* leading axes of an element's index that say the row */
     const Scope *scope;

@@ -1,5 +1,5 @@
-/* From .nn text to a graph: parse (ast.h), load modules, check every declaration against its signature, lower commands and exports.
- * All mistakes go to the diagnostics; nothing is printed here. */
+/* From .nn text to a graph: parse (ast.h), load modules, check every declaration against its signature, lower
+ * commands and exports. All mistakes go to the diagnostics; nothing is printed here. */
 #ifndef FRONTEND_FRONTEND_H
 #define FRONTEND_FRONTEND_H
 
@@ -15,7 +15,7 @@ typedef struct {
     IrContext *ir;
     Sources *sources;
     Diagnostics *diags;
-    DType float_type;          /* what `float` means */
+    DType float_type; /* what `float` means */
     const Define *defines;
     uint32_t define_count;
 } FrontendOptions;

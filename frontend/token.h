@@ -15,8 +15,8 @@ typedef struct {
     uint32_t match;     /* index of the other bracket */
     uint32_t enclosing; /* index of the innermost bracket around it (for brackets: around both), NO_TOKEN if
                            none */
-    bool reported; /* bracket whose mate is missing, or a foreign operator, which has been said: mistakes inside,
-                    * or at it, follow from that */
+    bool reported;      /* bracket whose mate is missing, or a foreign operator, which has been said: mistakes
+                         * inside,      or at it, follow from that */
     union {
         const char *name; /* names and keywords, interned */
         struct {

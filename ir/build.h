@@ -1,5 +1,5 @@
-/* Building nodes: a Builder is a place and a source location. Each function computes the result type by the operation's
- * shape rule and asserts on misuse, which is our bug: the frontend checks before it builds. */
+/* Building nodes: a Builder is a place and a source location. Each function computes the result type by the
+ * operation's shape rule and asserts on misuse, which is our bug: the frontend checks before it builds. */
 #ifndef IR_BUILD_H
 #define IR_BUILD_H
 
@@ -23,42 +23,48 @@ Attr attr_dims(AttrKey key, uint32_t count, const Dim *const *dims);
 Attr attr_types(AttrKey key, uint32_t count, const Type *const *types);
 Attr attr_dtype(AttrKey key, DType dtype);
 
-/* Any operation without blocks. NULL and `*why` set where the shape rule refuses; `why` NULL asserts instead. */
+/* Any operation without blocks. NULL and `*why` set where the shape rule refuses; `why` NULL asserts instead.
+ */
 Node *build_try(Builder *b, Op op, uint32_t operands, Value *const *operand, uint32_t attrs, const Attr *attr,
                 const char **why);
-Node *build_node(Builder *b, Op op, uint32_t operands, Value *const *operand, uint32_t attrs, const Attr *attr);
+Node *build_node(Builder *b, Op op, uint32_t operands, Value *const *operand, uint32_t attrs,
+                 const Attr *attr);
 
 Value *build_unary(Builder *b, Op op, Value *x);
 Value *build_binary(Builder *b, Op op, Value *x, Value *y); /* equal types */
 Value *build_select(Builder *b, Value *condition, Value *x, Value *y);
-Value *build_cast(Builder *b, Value *x, DType dtype);       /* x itself where it has that dtype */
-Value *build_const(Builder *b, const Type *type, double value); /* every element `value`; exact for |ints| < 2^53 */
-Value *build_int(Builder *b, int64_t value);                /* i64 scalar */
-Value *build_text(Builder *b, const char *text);            /* str scalar */
+Value *build_cast(Builder *b, Value *x, DType dtype); /* x itself where it has that dtype */
+Value *build_const(Builder *b, const Type *type,
+                   double value);                /* every element `value`; exact for |ints| < 2^53 */
+Value *build_int(Builder *b, int64_t value);     /* i64 scalar */
+Value *build_text(Builder *b, const char *text); /* str scalar */
 Value *build_iota(Builder *b, const Type *type, int64_t axis);
-Value *build_size(Builder *b, const Dim *dim);              /* i64; a const node for a constant */
+Value *build_size(Builder *b, const Dim *dim); /* i64; a const node for a constant */
 /* A symbol with the run-time value of `count` (an i64 scalar); a constant dimension for a const node. */
 const Dim *build_symbol(Builder *b, Value *count, const char *name);
 
 Value *build_reshape(Builder *b, Value *x, uint32_t rank, const Dim *const *dims); /* x itself where equal */
 Value *build_permute(Builder *b, Value *x, const int64_t *perm);
-Value *build_slice(Builder *b, Value *x, const Dim *const *start, const Dim *const *dims, const int64_t *step);
+Value *build_slice(Builder *b, Value *x, const Dim *const *start, const Dim *const *dims,
+                   const int64_t *step);
 Value *build_broadcast(Builder *b, Value *x, uint32_t rank, const Dim *const *dims, const int64_t *axes);
 /* NumPy broadcasting to a shape: leading axes are added, axes of constant size 1 are repeated. */
 Value *build_broadcast_to(Builder *b, Value *x, uint32_t rank, const Dim *const *dims);
 Value *build_like(Builder *b, Value *scalar, const Type *shape); /* a scalar broadcast to a type's shape */
-Value *build_pad(Builder *b, Value *x, Value *fill, const Dim *const *low, const Dim *const *high, const int64_t *interior);
+Value *build_pad(Builder *b, Value *x, Value *fill, const Dim *const *low, const Dim *const *high,
+                 const int64_t *interior);
 Value *build_concat(Builder *b, uint32_t count, Value *const *parts, int64_t axis);
 Value *build_dynamic_slice(Builder *b, Value *x, uint32_t count, const int64_t *axes, Value *const *starts,
                            const Dim *const *dims);
-Value *build_update_slice(Builder *b, Value *x, Value *part, uint32_t count, const int64_t *axes, Value *const *starts);
+Value *build_update_slice(Builder *b, Value *x, Value *part, uint32_t count, const int64_t *axes,
+                          Value *const *starts);
 Value *build_gather(Builder *b, Value *x, Value *ids, int64_t axis);
 Value *build_scatter_add(Builder *b, Value *x, Value *ids, Value *part, int64_t axis);
 Value *build_reduce(Builder *b, Op op, Value *x, uint32_t count, const int64_t *axes); /* no axes: x itself */
 Value *build_contract(Builder *b, Value *x, Value *y, const char *spec);
 
-/* Control: make the node (appended), fill its blocks with builders of their own, end each with build_yield. The results'
- * types are given: they must equal what the blocks yield. */
+/* Control: make the node (appended), fill its blocks with builders of their own, end each with build_yield.
+ * The results' types are given: they must equal what the blocks yield. */
 Node *build_if(Builder *b, Value *condition, uint32_t results, const Type *const *types);
 /* Block 0 gets parameters (i, carried…) named as the inits. */
 Node *build_for(Builder *b, Value *lo, Value *hi, uint32_t carried, Value *const *init);

@@ -1,5 +1,5 @@
-/* What all graphs of one compilation share: an arena, interned strings, and the tables in which dimensions and
- * types are interned (so that equality is pointer equality). */
+/* What all graphs of one compilation share: an arena, interned strings, and the tables in which dimensions
+ * and types are interned (so that equality is pointer equality). */
 #ifndef IR_CONTEXT_H
 #define IR_CONTEXT_H
 

@@ -1,11 +1,11 @@
 /* Dimensions: polynomials with integer coefficients over run-time symbols and floor divisions, interned in
  * canonical form, so two dimensions are provably equal exactly when their pointers are. A dimension known at
- * compile time is the polynomial without symbols. Arithmetic wraps nowhere: a coefficient that would leave int64
- * yields NULL, which callers report.
+ * compile time is the polynomial without symbols. Arithmetic wraps nowhere: a coefficient that would leave
+ * int64 yields NULL, which callers report.
  *
  * Canonical form: a sum of terms sorted by monomial, no zero coefficients; a monomial is a sorted product of
- * atoms with powers; an atom is a symbol or floordiv(p, q) that could not be simplified. floordiv folds constants,
- * divides exactly where every term is divisible, and splits off the divisible part
+ * atoms with powers; an atom is a symbol or floordiv(p, q) that could not be simplified. floordiv folds
+ * constants, divides exactly where every term is divisible, and splits off the divisible part
  * ((2*B + 1) // 2 = B + 1 // 2 = B). */
 #ifndef IR_DIM_H
 #define IR_DIM_H
@@ -42,23 +42,25 @@ bool dim_may_be_negative(const Dim *d);
 bool dim_mentions(const Dim *d, const Dim *symbol);
 
 /* Replaces symbols: `map(user, symbol)` returns the replacement or NULL to keep. NULL on overflow. */
-const Dim *dim_substitute(IrContext *ir, const Dim *d, const Dim *(*map)(void *user, const Dim *symbol), void *user);
+const Dim *dim_substitute(IrContext *ir, const Dim *d, const Dim *(*map)(void *user, const Dim *symbol),
+                          void *user);
 /* Replaces one symbol. */
 const Dim *dim_replace(IrContext *ir, const Dim *d, const Dim *symbol, const Dim *by);
 
 /* Evaluates with run-time values; false on overflow, division by zero, or where `value` returns false. */
-bool dim_eval(const Dim *d, bool (*value)(void *user, const Dim *symbol, int64_t *out), void *user, int64_t *out);
+bool dim_eval(const Dim *d, bool (*value)(void *user, const Dim *symbol, int64_t *out), void *user,
+              int64_t *out);
 
 /* Structure, for code generation and solving. */
 typedef struct {
-    const Dim *symbol;               /* a symbol, or NULL for a floor division */
+    const Dim *symbol; /* a symbol, or NULL for a floor division */
     const Dim *numerator, *denominator;
-    uint32_t power;                  /* ≥ 1 */
+    uint32_t power; /* ≥ 1 */
 } DimAtom;
 typedef struct {
     int64_t coefficient;
     uint32_t count;
-    const DimAtom *atoms;            /* none for the constant term */
+    const DimAtom *atoms; /* none for the constant term */
 } DimTerm;
 uint32_t dim_terms(const Dim *d, const DimTerm **terms); /* 0 terms = the constant 0 */
 

@@ -1,24 +1,27 @@
-/* The reference interpreter: runs a function of any graph naively, floats as f64, integers exactly. It is the oracle of every
- * test and the constant folder, and shares no arithmetic with codegen. Each float element carries an error bound: what an
- * evaluation in the value's own dtype, in any order, may be off by.
+/* The reference interpreter: runs a function of any graph naively, floats as f64, integers exactly. It is the
+ * oracle of every test and the constant folder, and shares no arithmetic with codegen. Each float element
+ * carries an error bound: what an evaluation in the value's own dtype, in any order, may be off by.
  *
- * Error bounds: constants and arguments are exact; rounding adds a unit of roundoff of the dtype (sums, products and contractions a
- * unit an addend; f16 and bf16 accumulate in f32), elementary functions 2 ulp; what the operands may be off by goes through every
- * operation as an interval would. An integer or bool that floats decide near a tie has a non-zero `error` too: how far the true
- * result may be from it, infinity where nothing is known; a bool with a non-zero error may be either. Results of control flow
- * that hangs on such a value have infinite errors.
+ * Error bounds: constants and arguments are exact; rounding adds a unit of roundoff of the dtype (sums,
+ * products and contractions a unit an addend; f16 and bf16 accumulate in f32), elementary functions 2 ulp;
+ * what the operands may be off by goes through every operation as an interval would. An integer or bool that
+ * floats decide near a tie has a non-zero `error` too: how far the true result may be from it, infinity where
+ * nothing is known; a bool with a non-zero error may be either. Results of control flow that hangs on such a
+ * value have infinite errors.
  *
  * Random bits: element number n of `random_bits(seed, stream)` is word 0 of
  *     threefry2x32(key = threefry2x32(key = words(seed), counter = words(stream)), counter = words(n))
- * with 20 rounds (Salmon et al., Parallel random numbers: as easy as 1, 2, 3; SC 2011), where words(v) is (v mod 2^32, v >> 32
- * mod 2^32) of the i64's bits, low word first, and n the row-major index. The inner hash is one key a node. */
+ * with 20 rounds (Salmon et al., Parallel random numbers: as easy as 1, 2, 3; SC 2011), where words(v) is (v
+ * mod 2^32, v >> 32 mod 2^32) of the i64's bits, low word first, and n the row-major index. The inner hash is
+ * one key a node. */
 #ifndef IR_INTERPRET_H
 #define IR_INTERPRET_H
 
 #include "ir/graph.h"
 
-/* A tensor at run time. Floats are in `f`, integers and bools in `i`, str and data in `p`; the others are NULL. `error` is NULL where
- * it wasn't asked for or every element is exact. Row-major; `dims` has `rank` entries. */
+/* A tensor at run time. Floats are in `f`, integers and bools in `i`, str and data in `p`; the others are
+ * NULL. `error` is NULL where it wasn't asked for or every element is exact. Row-major; `dims` has `rank`
+ * entries. */
 typedef struct {
     DType dtype;
     uint32_t rank;
@@ -29,7 +32,8 @@ typedef struct {
     const void **p;
 } Tensor;
 
-/* What effects do. Unset members make the effect a no-op (reads of data and files: an error). `stop` ends the run. */
+/* What effects do. Unset members make the effect a no-op (reads of data and files: an error). `stop` ends the
+ * run. */
 typedef struct {
     void *user;
     int64_t seed;
@@ -57,11 +61,13 @@ typedef struct {
     Tensor *results; /* what the function yields */
 } InterpretResult;
 
-/* `arguments`: one per parameter, shapes checked against (and binding) the parameters' symbols. Tensors live in `arena`. */
-InterpretResult interpret(const Function *function, uint32_t count, const Tensor *arguments, const InterpretHost *host,
-                          bool with_errors, Arena *arena);
+/* `arguments`: one per parameter, shapes checked against (and binding) the parameters' symbols. Tensors live
+ * in `arena`. */
+InterpretResult interpret(const Function *function, uint32_t count, const Tensor *arguments,
+                          const InterpretHost *host, bool with_errors, Arena *arena);
 
-/* Evaluates one pure node without blocks whose operands are all given: the constant folder. False if it can't. */
+/* Evaluates one pure node without blocks whose operands are all given: the constant folder. False if it
+ * can't. */
 bool interpret_node(const Node *node, const Tensor *operands, Tensor *results, Arena *arena);
 
 /* The nearest value of the float dtype, ties to even. */

@@ -1,5 +1,5 @@
-/* Types: a dtype and a shape, interned. Tuples, models and optimizers do not exist here: the frontend flattens them
- * into their tensors. */
+/* Types: a dtype and a shape, interned. Tuples, models and optimizers do not exist here: the frontend
+ * flattens them into their tensors. */
 #ifndef IR_TYPE_H
 #define IR_TYPE_H
 

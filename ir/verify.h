@@ -1,5 +1,5 @@
-/* Is the graph well formed? Every operand visible where it is used, result types as the shape rules say, blocks end in one
- * yield of the right types, symbols defined before use, no effects inside kernels. */
+/* Is the graph well formed? Every operand visible where it is used, result types as the shape rules say,
+ * blocks end in one yield of the right types, symbols defined before use, no effects inside kernels. */
 #ifndef IR_VERIFY_H
 #define IR_VERIFY_H
 

@@ -1,6 +1,6 @@
-/* Elementary functions as emitted, against the C library in higher precision. Floats are sampled with a stride here;
- * with NNC_MATH_STRIDE=1 in the environment every float is tried (some minutes a function; NNC_MATH_FUNCTION=exp
- * tries one alone). Doubles are sampled at random. */
+/* Elementary functions as emitted, against the C library in higher precision. Floats are sampled with a
+ * stride here; with NNC_MATH_STRIDE=1 in the environment every float is tried (some minutes a function;
+ * NNC_MATH_FUNCTION=exp tries one alone). Doubles are sampled at random. */
 #include "codegen/math.h"
 #include "codegen/vector.h"
 #include "jit.h"

@@ -1,5 +1,5 @@
-/* Programs at random, compiled and interpreted: a fixed few of those that tests/fuzz/fuzz_native.c runs for as
- * long as one likes; and those of tests/native, which once were compiled wrong. */
+/* Programs at random, compiled and interpreted: a fixed few of those that tests/fuzz/fuzz_native.c runs for
+ * as long as one likes; and those of tests/native, which once were compiled wrong. */
 #include "tests/unit/random_check.h"
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -12,7 +12,8 @@ Test(native, random_programs, .timeout = 240) {
         Arena *arena = arena_new();
         RandomProgram program = random_program(arena, seed);
         uint32_t variants = 3u | 4u << seed % (VARIANTS - 2);
-        RandomCase c = {.size = program.size, .special = program.special, .variants = variants, .seconds = 60};
+        RandomCase c = {
+            .size = program.size, .special = program.special, .variants = variants, .seconds = 60};
         CheckResult result;
         random_check_apart(&c, program.text, &result);
         cr_expect(result.verdict == CHECK_RIGHT, "seed %u: %s\n%s", seed, result.message, program.text);
