@@ -20,6 +20,7 @@
  *   elaborate_stmt.c      statements
  *   elaborate_control.c   branches and loops: what they carry
  *   elaborate_loop.c      for and while
+ *   elaborate_equation*.c index notation
  *   elaborate_syntax.c    questions about syntax alone
  *
  * A mistake is reported once: its value is poison, and whatever poison touches is poison, silently. */
@@ -39,6 +40,7 @@ typedef struct Binding Binding;
 typedef struct Frame Frame;
 typedef struct ModelType ModelType;
 typedef struct Builtin Builtin;
+typedef struct Equation Equation;
 typedef struct Target Target;
 typedef struct Caller Caller;
 typedef struct Callee Callee;
@@ -167,6 +169,7 @@ struct Binding {
     const Val *value; /* NULL: only the result of a function that has not returned yet */
     const Ty *type;   /* what may be assigned; NULL = that of the value */
     bool is_mutable;
+    bool spread; /* in index notation: an element for each value of the indices, which `value` has as axes */
     BindingKind kind;
 };
 
@@ -189,6 +192,7 @@ struct Frame {
     Binding *returned;          /* bool: a return has happened */
     Binding *value;             /* what it returned */
     Binding *broke, *continued; /* of the innermost loop; NULL outside loops */
+    bool spread;                /* called in index notation with a spread argument */
     Span call;
 };
 
@@ -244,6 +248,7 @@ typedef struct {
     Span span, name_span;
     const AstExpr *expr; /* or … */
     const Val *val;      /* … elaborated already (the left side of a pipe) */
+    bool spread;         /* `val` is an element for each value of the indices */
 } Arg;
 typedef VEC(Arg) Args;
 
@@ -284,6 +289,7 @@ struct Elab {
     Frame *frame;
     Binding *stream;     /* i64: the next stream of random numbers */
     const Val *training; /* bool */
+    Equation *equation;  /* the index notation being elaborated, or NULL */
     bool checking;
     Span site;             /* the call in the user's own file that led into the library */
     const Val *last_broke; /* bool: did the loop that ended last end by a break? */
@@ -527,6 +533,10 @@ void loop_counted(Elab *e, Value *lo, Value *hi, bool leaves, LoopBody *body, vo
 void loop_while(Elab *e, const Val *(*condition)(Elab *e, void *user), LoopBody *body, void *user, Span span,
                 const AstStmt *syntax);
 /* --- elaborate_syntax.c */
+/* Calls `enter` for every expression, outer before inner; where it answers false the parts are left out. */
+typedef bool SyntaxVisit(void *user, const AstExpr *x);
+void syntax_visit(const AstExpr *x, SyntaxVisit *enter, void *user);
+void syntax_visit_stmts(const AstStmt *stmts, SyntaxVisit *enter, void *user);
 bool syntax_mentions(const AstStmt *stmts, const char *name);
 bool syntax_leaves(const AstStmt *body); /* break or return in it, outside inner loops for break */
 bool syntax_returns(const AstStmt *body);
@@ -537,6 +547,14 @@ bool syntax_ends_in(const AstStmt *body,
 /* --- elaborate_control.c, once more */
 /* True or false where known; otherwise a bool value: has control left what is being elaborated? */
 const Val *control_left(Elab *e, Span span);
+
+/* --- elaborate_equation.c */
+void el_equation(Elab *e, const AstStmt *stmt);
+const Val *el_reduction(Elab *e, const AstExpr *expr);
+/* The body of a function that is called element by element. */
+const Val *equation_body(Elab *e, const Frame *frame);
+/* Fits one element to the declared type of a scalar; the value itself stays spread. */
+const Val *equation_fit(Elab *e, const AstType *type, const Val *v, Scope *scope, Fit fit);
 
 /* --- elaborate_loop.c */
 void el_for(Elab *e, const AstStmt *stmt);

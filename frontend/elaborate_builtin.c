@@ -167,7 +167,7 @@ const Val *builtin_call(Elab *e, const Val *callee, const Args *args, const Ty *
     Args all = {0};
     if (callee->builtin.self) {
         Span at = callee->builtin.object ? callee->builtin.object->span : span;
-        Arg self = {NULL, at, at, NULL, callee->builtin.self};
+        Arg self = {NULL, at, at, NULL, callee->builtin.self, false};
         vec_push(e->arena, &all, self);
     }
     for (uint32_t i = 0; i < args->count; i++) vec_push(e->arena, &all, args->at[i]);

@@ -50,7 +50,7 @@ const Val *builtin_check(Elab *e, BuiltinCall *c) {
     for (uint32_t i = 1; i < c->args->count; i++) vec_push(e->arena, &rest, c->args->at[i]);
     if (rest.count == 0) {
         const char *text = arena_printf(e->arena, "check failed: %s", el_source(e, first->span));
-        Arg said = {NULL, first->span, {0}, NULL, val_text(e, text)};
+        Arg said = {NULL, first->span, {0}, NULL, val_text(e, text), false};
         vec_push(e->arena, &rest, said);
     }
     return emit_text(e, c, OP_check, &rest, val_value(e, condition, first->span));

@@ -98,7 +98,7 @@ bool args_match(Elab *e, const char *what, const AstParam *params, const Args *a
 static Args args_of(Elab *e, const AstArg *arg) {
     Args args = {0};
     for (; arg; arg = arg->next) {
-        Arg one = {arg->name.text, arg->value->span, arg->name.span, arg->value, NULL};
+        Arg one = {arg->name.text, arg->value->span, arg->name.span, arg->value, NULL, false};
         vec_push(e->arena, &args, one);
     }
     return args;
@@ -119,6 +119,7 @@ typedef struct {
     Scope *root;
     Span span;
     const Ty *expected;
+    bool spread; /* in index notation, element by element */
     bool failed; /* one message says what is wrong with several arguments */
 } Call;
 
@@ -182,6 +183,17 @@ static const Target *inout_target(Elab *e, const AstParam *p, const Arg *arg) {
     return NULL;
 }
 
+/* In index notation: the parameter is one element, for each value of the indices. */
+static bool bind_spread(Elab *e, Call *call, const AstParam *p, uint32_t i, const char *what) {
+    const Arg *arg = call->slots[i];
+    const Val *v =
+        equation_fit(e, p->type, arg->val, call->root, (Fit){what, arg->span, p->type->span, false});
+    Binding *b = scope_bind(e, call->root, p->name.text, p->name.span, v, false);
+    b->spread = true;
+    call->spread = true;
+    return !val_poisoned(v);
+}
+
 static bool bind_param(Elab *e, Call *call, const AstParam *p, uint32_t i) {
     const Arg *arg = call->slots[i];
     if (is_shape(p)) {
@@ -208,6 +220,7 @@ static bool bind_param(Elab *e, Call *call, const AstParam *p, uint32_t i) {
         return false;
     }
     const char *what = arena_printf(e->arena, "argument `%s` of %s", p->name.text, call->what);
+    if (arg && arg->spread) return bind_spread(e, call, p, i, what);
     v = unify(e, p->type, v, call->root, (Fit){what, span, p->type->span, false});
     call->values[i] = v;
     Binding *b = scope_bind(e, call->root, p->name.text, p->name.span, v, p->inout);
@@ -270,6 +283,7 @@ static bool recursive(Elab *e, const AstDecl *decl, const Val *self, Span span) 
 
 static const Val *body_value(Elab *e, Frame *frame, Span span) {
     const AstDecl *decl = frame->decl;
+    if (frame->spread) return equation_body(e, frame);
     if (decl->fn.value) {
         const Val *v = el_expr(e, decl->fn.value, frame->result);
         if (!frame->result) return v;
@@ -463,6 +477,7 @@ static const Val *call_function(Elab *e, const Val *f, const AstExpr *written, c
     if (recursive(e, decl, f->function.self, span)) return e->poison;
     Frame frame = {.decl = decl, .self = f->function.self, .root = call.root};
     frame.result = result_type(e, &call);
+    frame.spread = call.spread;
     const Val *v = call_body(e, &frame, span);
     copy_out(e, &call, f);
     return v;
@@ -557,7 +572,7 @@ const Val *el_pipe(Elab *e, const AstExpr *expr, const Ty *expected) {
     const Val *v = el_value(e, left, NULL);
     if (val_poisoned(v)) return v;
     Args args = {0};
-    Arg first = {NULL, left->span, {0}, NULL, v};
+    Arg first = {NULL, left->span, {0}, NULL, v, false};
     vec_push(e->arena, &args, first);
     const AstExpr *callee = right;
     if (right->kind == AST_CALL) {

@@ -538,7 +538,7 @@ static const Val *dispatch(Elab *e, const AstExpr *expr, const Ty *expected) {
     case AST_TUPLE:
     case AST_LIST: return items_of(e, expr, expected);
     case AST_COMPREHENSION: return comprehension(e, expr);
-    case AST_REDUCTION: return unsupported(e, expr->span, "index notation (a reduction with `for`)");
+    case AST_REDUCTION: return el_reduction(e, expr);
     case AST_IF: break;
     }
     return el_if_value(e, expr->branch.condition, expr->branch.then, expr->branch.otherwise, expected,

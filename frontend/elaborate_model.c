@@ -268,7 +268,7 @@ const Val *model_construct(Elab *e, const AstDecl *decl, Unit *unit, const Args 
 
 /* --- the type without a value: constructed once in a graph that is thrown away */
 static Arg symbolic_hyper(Elab *e, const AstParam *p, const char *owner) {
-    Arg arg = {p->name.text, p->span, p->span, NULL, NULL};
+    Arg arg = {p->name.text, p->span, p->span, NULL, NULL, false};
     const Ty *ty = ty_resolve(e, p->type, scope_root(e, NULL), true);
     if (ty && ty->kind == TY_STRING)
         arg.val = val_text(e, "");

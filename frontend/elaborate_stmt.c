@@ -276,10 +276,7 @@ static void one_stmt(Elab *e, const AstStmt *stmt) {
     switch (stmt->kind) {
     case AST_LET:
     case AST_VAR: let_stmt(e, stmt); return;
-    case AST_EQUATION:
-        diag_report(e->diags, D_UNSUPPORTED, stmt->span, "index notation (`let c[i, j] = …`)");
-        scope_declare(e, stmt->equation.name, e->poison, false);
-        return;
+    case AST_EQUATION: el_equation(e, stmt); return;
     case AST_ASSIGN: assign_stmt(e, stmt); return;
     case AST_EXPR: expr_stmt(e, stmt); return;
     case AST_IF_STMT: if_stmt(e, stmt); return;

@@ -1,90 +1,116 @@
 /* Questions that the syntax tree alone answers: which names occur in a body, and how control can leave it. */
 #include "frontend/elaborate.h"
 
-static bool expr_mentions(const AstExpr *x, const char *name);
-
-static bool string_mentions(const AstStringPart *part, const char *name) {
-    for (; part; part = part->next)
-        if (part->value && expr_mentions(part->value, name)) return true;
-    return false;
+static void visit_string(const AstStringPart *part, SyntaxVisit *enter, void *user) {
+    for (; part; part = part->next) syntax_visit(part->value, enter, user);
 }
 
-static bool call_mentions(const AstExpr *x, const char *name) {
-    if (expr_mentions(x->call.callee, name)) return true;
-    for (const AstArg *arg = x->call.args; arg; arg = arg->next)
-        if (expr_mentions(arg->value, name)) return true;
-    return false;
+static void visit_call(const AstExpr *x, SyntaxVisit *enter, void *user) {
+    syntax_visit(x->call.callee, enter, user);
+    for (const AstArg *arg = x->call.args; arg; arg = arg->next) syntax_visit(arg->value, enter, user);
 }
 
-static bool indices_mention(const AstIndex *index, const char *name) {
-    for (; index; index = index->next)
-        if (expr_mentions(index->value, name) || expr_mentions(index->start, name) ||
-            expr_mentions(index->stop, name) || expr_mentions(index->step, name))
-            return true;
-    return false;
+static void visit_indices(const AstIndex *index, SyntaxVisit *enter, void *user) {
+    for (; index; index = index->next) {
+        syntax_visit(index->value, enter, user);
+        syntax_visit(index->start, enter, user);
+        syntax_visit(index->stop, enter, user);
+        syntax_visit(index->step, enter, user);
+    }
 }
 
-static bool binders_mention(const AstBinder *binder, const char *name) {
-    for (; binder; binder = binder->next)
-        if (expr_mentions(binder->range, name)) return true;
-    return false;
+static void visit_binders(const AstBinder *binder, SyntaxVisit *enter, void *user) {
+    for (; binder; binder = binder->next) syntax_visit(binder->range, enter, user);
 }
 
-static bool expr_mentions(const AstExpr *x, const char *name) {
-    if (!x) return false;
+static void visit_two(const AstExpr *a, const AstExpr *b, SyntaxVisit *enter, void *user) {
+    syntax_visit(a, enter, user);
+    syntax_visit(b, enter, user);
+}
+
+void syntax_visit(const AstExpr *x, SyntaxVisit *enter, void *user) {
+    if (!x || !enter(user, x)) return;
     switch (x->kind) {
     case AST_INT:
     case AST_FLOAT:
-    case AST_BOOL: return false;
-    case AST_STRING: return string_mentions(x->string, name);
-    case AST_NAME: return x->name.text == name;
-    case AST_FIELD: return expr_mentions(x->field.object, name);
-    case AST_CALL: return call_mentions(x, name);
+    case AST_BOOL:
+    case AST_NAME: return;
+    case AST_STRING: visit_string(x->string, enter, user); return;
+    case AST_FIELD: syntax_visit(x->field.object, enter, user); return;
+    case AST_CALL: visit_call(x, enter, user); return;
     case AST_INDEXING:
-        return expr_mentions(x->indexing.object, name) || indices_mention(x->indexing.indices, name);
-    case AST_UNARY: return expr_mentions(x->unary.operand, name);
+        syntax_visit(x->indexing.object, enter, user);
+        visit_indices(x->indexing.indices, enter, user);
+        return;
+    case AST_UNARY: syntax_visit(x->unary.operand, enter, user); return;
     case AST_BINARY:
-    case AST_PIPE: return expr_mentions(x->binary.left, name) || expr_mentions(x->binary.right, name);
-    case AST_RANGE: return expr_mentions(x->range.start, name) || expr_mentions(x->range.stop, name);
+    case AST_PIPE: visit_two(x->binary.left, x->binary.right, enter, user); return;
+    case AST_RANGE: visit_two(x->range.start, x->range.stop, enter, user); return;
     case AST_TUPLE:
     case AST_LIST:
-        for (const AstExpr *item = x->items; item; item = item->next)
-            if (expr_mentions(item, name)) return true;
-        return false;
+        for (const AstExpr *item = x->items; item; item = item->next) syntax_visit(item, enter, user);
+        return;
     case AST_COMPREHENSION:
     case AST_REDUCTION:
-        return expr_mentions(x->reduction.body, name) || binders_mention(x->reduction.binders, name);
+        syntax_visit(x->reduction.body, enter, user);
+        visit_binders(x->reduction.binders, enter, user);
+        return;
     case AST_IF: break;
     }
-    return expr_mentions(x->branch.condition, name) || syntax_mentions(x->branch.then, name) ||
-           syntax_mentions(x->branch.otherwise, name);
+    syntax_visit(x->branch.condition, enter, user);
+    syntax_visit_stmts(x->branch.then, enter, user);
+    syntax_visit_stmts(x->branch.otherwise, enter, user);
 }
 
-static bool stmt_mentions(const AstStmt *s, const char *name) {
+static void visit_stmt(const AstStmt *s, SyntaxVisit *enter, void *user) {
     switch (s->kind) {
     case AST_LET:
-    case AST_VAR: return expr_mentions(s->let.value, name);
+    case AST_VAR: syntax_visit(s->let.value, enter, user); return;
     case AST_EQUATION:
-        return expr_mentions(s->equation.value, name) || binders_mention(s->equation.indices, name);
-    case AST_ASSIGN: return expr_mentions(s->assign.target, name) || expr_mentions(s->assign.value, name);
+        syntax_visit(s->equation.value, enter, user);
+        visit_binders(s->equation.indices, enter, user);
+        return;
+    case AST_ASSIGN: visit_two(s->assign.target, s->assign.value, enter, user); return;
     case AST_EXPR:
-    case AST_RETURN: return expr_mentions(s->value, name);
+    case AST_RETURN: syntax_visit(s->value, enter, user); return;
     case AST_IF_STMT:
-        return expr_mentions(s->branch.condition, name) || syntax_mentions(s->branch.then, name) ||
-               syntax_mentions(s->branch.otherwise, name);
-    case AST_FOR: return expr_mentions(s->loop.over, name) || syntax_mentions(s->loop.body, name);
-    case AST_WHILE: return expr_mentions(s->whilst.condition, name) || syntax_mentions(s->whilst.body, name);
-    case AST_TRAINING: return syntax_mentions(s->body, name);
+        syntax_visit(s->branch.condition, enter, user);
+        syntax_visit_stmts(s->branch.then, enter, user);
+        syntax_visit_stmts(s->branch.otherwise, enter, user);
+        return;
+    case AST_FOR:
+        syntax_visit(s->loop.over, enter, user);
+        syntax_visit_stmts(s->loop.body, enter, user);
+        return;
+    case AST_WHILE:
+        syntax_visit(s->whilst.condition, enter, user);
+        syntax_visit_stmts(s->whilst.body, enter, user);
+        return;
+    case AST_TRAINING: syntax_visit_stmts(s->body, enter, user); return;
     case AST_BREAK:
     case AST_CONTINUE: break;
     }
-    return false;
+}
+
+void syntax_visit_stmts(const AstStmt *stmts, SyntaxVisit *enter, void *user) {
+    for (; stmts; stmts = stmts->next) visit_stmt(stmts, enter, user);
+}
+
+typedef struct {
+    const char *name;
+    bool found;
+} Mention;
+
+static bool mentioned(void *user, const AstExpr *x) {
+    Mention *m = user;
+    m->found |= x->kind == AST_NAME && x->name.text == m->name;
+    return !m->found;
 }
 
 bool syntax_mentions(const AstStmt *stmts, const char *name) {
-    for (; stmts; stmts = stmts->next)
-        if (stmt_mentions(stmts, name)) return true;
-    return false;
+    Mention m = {name, false};
+    syntax_visit_stmts(stmts, mentioned, &m);
+    return m.found;
 }
 
 /* `breaks`: a break counts (not inside an inner loop, which it would leave instead). */
