@@ -5,6 +5,7 @@
 #include "ir/text.h"
 #include "ir/verify.h"
 #include <assert.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,20 @@ const char *el_source(Elab *e, Span span) {
     uint32_t length = span.end - span.start;
     const char *text = arena_strndup(e->arena, source->text + span.start, length);
     return length <= 60 && !strchr(text, '\n') ? text : "…";
+}
+
+const char *el_dim(Elab *e, const Dim *dim) {
+    const char *text = dim_text(e->ir, dim), *out = "";
+    size_t length = e->model_name ? strlen(e->model_name) : 0;
+    if (!length) return text;
+    const char *start = text;
+    for (const char *at; (at = strstr(text, e->model_name)); text = at + length) {
+        bool whole = (at == start || !(isalnum((unsigned char)at[-1]) || at[-1] == '_' || at[-1] == '.')) &&
+                     at[length] == '.';
+        out = arena_printf(e->arena, "%s%.*s", out, (int)(at - text) + (whole ? 0 : (int)length), text);
+        if (whole) at++;
+    }
+    return arena_printf(e->arena, "%s%s", out, text);
 }
 
 Builder el_builder(Elab *e, Span span) {
@@ -204,11 +219,13 @@ static void check_unit(Elab *e, Unit *unit) {
             el_queue(e, d, unit, NULL);
         } else if (d->kind == AST_MODEL) {
             scratch(e, d);
+            e->model_name = d->name.text;
             model_type_default(e, d, unit, d->name.span, d->name.text);
         } else if (d->kind == AST_COMMAND) {
             elaborate_command(e, unit, d, graph_new(e->ir, "check"));
         }
         check_queue(e);
+        e->model_name = NULL;
     }
 }
 

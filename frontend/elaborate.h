@@ -277,8 +277,9 @@ struct Elab {
     VEC(const ModelType *) models;
     VEC(CheckItem) queue; /* what check mode has met and must check itself */
     Map *queued;
-    Caller *callers; /* who calls whom, seen while checking */
-    Map *symbols;    /* Value → SymbolUse list: the symbols made for it so far */
+    const char *model_name; /* of the model being checked: its sizes are called `Name.size` */
+    Caller *callers;        /* who calls whom, seen while checking */
+    Map *symbols;           /* Value → SymbolUse list: the symbols made for it so far */
     const Val *poison, *unit;
     const ModelType *any_model; /* stands for the model of a `gradient` while a function of one is checked */
     /* the function being built */
@@ -301,6 +302,8 @@ struct Elab {
 Builder el_builder(Elab *e, Span span);
 const char *el_name(Elab *e, const char *text); /* interns */
 const char *el_source(Elab *e, Span span);      /* the program's own text there */
+/* For messages. Hyperparameters of the model being checked are shown by their plain names. */
+const char *el_dim(Elab *e, const Dim *dim);
 bool el_budget(Elab *e, Span span); /* false (after reporting once) where the program expands without end */
 void el_queue(Elab *e, const AstDecl *decl, Unit *unit, const Val *self);
 
@@ -410,7 +413,7 @@ const Dim *dim_of(Elab *e, const Val *v,
 const Dim *dim_of_expr(Elab *e, const AstExpr *expr, Scope *scope); /* as a size */
 /* Sizes that may turn out to be negative are checked when it runs. */
 void dims_require(Elab *e, uint32_t rank, const Dim *const *dims, Span span);
-bool dim_at_least(const Dim *d, int64_t bound);                     /* provably, symbols being ≥ 0? */
+bool dim_at_least(const Dim *d, int64_t bound); /* provably, symbols being ≥ 0? */
 
 /* --- elaborate_operator.c */
 const char *operator_text(AstOperator op);
@@ -541,6 +544,10 @@ bool syntax_mentions(const AstStmt *stmts, const char *name);
 bool syntax_leaves(const AstStmt *body); /* break or return in it, outside inner loops for break */
 bool syntax_returns(const AstStmt *body);
 bool syntax_returns_value(const AstStmt *body);
+/* Does a model have the field, under some `if` maybe? */
+bool syntax_has_field(const AstDecl *members, const char *name);
+/* Where a variable or loop in the body is called so; false if none is. */
+bool syntax_declares(const AstStmt *body, const char *name, Span *span);
 bool syntax_ends_in(const AstStmt *body,
                     const AstStmt *stmt); /* is it the last, branches of an `if` included? */
 

@@ -366,9 +366,9 @@ static bool labels_agree(Elab *e, const BuiltinCall *c, const Einsum *s, Value *
     for (uint32_t i = 0; s->operands == 2 && i < s->count[0]; i++) {
         const char *at = memchr(s->labels[1], s->labels[0][i], s->count[1]);
         if (!at || x[0]->type->dims[i] == x[1]->type->dims[at - s->labels[1]]) continue;
-        const char *why = arena_printf(e->arena, "gives one label to two sizes: `%c` is %s and %s",
-                                       s->labels[0][i], dim_text(e->ir, x[0]->type->dims[i]),
-                                       dim_text(e->ir, x[1]->type->dims[at - s->labels[1]]));
+        const char *why =
+            arena_printf(e->arena, "gives one label to two sizes: `%c` is %s and %s", s->labels[0][i],
+                         el_dim(e, x[0]->type->dims[i]), el_dim(e, x[1]->type->dims[at - s->labels[1]]));
         return bad_spec(e, c, why);
     }
     return true;

@@ -19,7 +19,7 @@ static bool refuse_reshape(Elab *e, BuiltinCall *c, const Type *type, uint32_t r
     Diagnostic *d =
         diag_report(e->diags, D_RESHAPE, c->span, type_text_nn(e, type), shape_text(e, rank, dims));
     diag_note(d, "%s has %s elements, and the new shape %s", type_text_nn(e, type),
-              dim_text(e->ir, type_elements(e->ir, type)), dim_text(e->ir, made));
+              el_dim(e, type_elements(e->ir, type)), el_dim(e, made));
     return false;
 }
 
@@ -139,7 +139,7 @@ const Val *builtin_squeeze(Elab *e, BuiltinCall *c) {
     int64_t axis = -1;
     if (c->slot[1] && !axis_argument(e, c, 1, x->type->rank, 0, &axis)) return e->poison;
     if (axis >= 0 && !dim_is(x->type->dims[axis], 1)) {
-        diag_report(e->diags, D_SQUEEZE, c->span_of[1], (int)axis, dim_text(e->ir, x->type->dims[axis]));
+        diag_report(e->diags, D_SQUEEZE, c->span_of[1], (int)axis, el_dim(e, x->type->dims[axis]));
         return e->poison;
     }
     const Dim *dims[MAX_RANK];
@@ -284,7 +284,7 @@ static const Type *unchecked_type(Elab *e, BuiltinCall *c, DType dtype, bool any
         int64_t n;
         if (!dim_is_const(dims[i], &n) || n >= 0) continue;
         diag_report(e->diags, D_NEGATIVE_SIZE, c->rest_spans.at[i < c->rest.count ? i : 0],
-                    dim_text(e->ir, dims[i]));
+                    el_dim(e, dims[i]));
         return NULL;
     }
     return type_tensor(e->ir, dtype, rank, dims);

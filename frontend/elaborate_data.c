@@ -195,7 +195,7 @@ static const Val *batch(Elab *e, const Val *d, const Args *args, Span span) {
     if (!n) return e->poison;
     int64_t constant;
     if (n->tensor.dim && dim_is_const(n->tensor.dim, &constant) && constant < 1) {
-        diag_report(e->diags, D_BATCH_SIZE, args->at[0].span, dim_text(e->ir, n->tensor.dim));
+        diag_report(e->diags, D_BATCH_SIZE, args->at[0].span, el_dim(e, n->tensor.dim));
         return e->poison;
     }
     Val copy = *d;

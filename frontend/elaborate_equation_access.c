@@ -205,8 +205,8 @@ static bool any_empty(const Equation *q) {
 }
 
 static bool outside(Elab *e, const Position *p, const Dim *least, const Dim *greatest, const Dim *size) {
-    Diagnostic *d = diag_report(e->diags, D_INDEX_OUTSIDE, p->span, dim_text(e->ir, least),
-                                dim_text(e->ir, greatest), dim_text(e->ir, size));
+    Diagnostic *d = diag_report(e->diags, D_INDEX_OUTSIDE, p->span, el_dim(e, least), el_dim(e, greatest),
+                                el_dim(e, size));
     diag_help(d, "write ranges that stay inside (`for i in lo..hi`), or read it in an `if` that makes sure");
     return false;
 }

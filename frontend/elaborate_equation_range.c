@@ -46,11 +46,11 @@ static void meet_axis(Search *s, const Dim *dim, Span span) {
         return;
     }
     if (s->extent == dim) return;
-    Diagnostic *d = diag_report(e->diags, D_INDEX_AXES, span, s->binder->name.text,
-                                dim_text(e->ir, s->extent), dim_text(e->ir, dim));
-    diag_here(d, "this axis has %s elements", dim_text(e->ir, dim));
-    diag_label(d, s->first, "this one has %s", dim_text(e->ir, s->extent));
-    diag_help(d, "write how far it runs: `for %s in 0..%s`", s->binder->name.text, dim_text(e->ir, dim));
+    Diagnostic *d =
+        diag_report(e->diags, D_INDEX_AXES, span, s->binder->name.text, el_dim(e, s->extent), el_dim(e, dim));
+    diag_here(d, "this axis has %s elements", el_dim(e, dim));
+    diag_label(d, s->first, "this one has %s", el_dim(e, s->extent));
+    diag_help(d, "write how far it runs: `for %s in 0..%s`", s->binder->name.text, el_dim(e, dim));
     s->failed = true;
 }
 
@@ -111,7 +111,7 @@ static bool runs_forwards(Elab *e, const Dim *lo, const Dim *hi, const Dim *exte
     int64_t constant;
     if (dim_is_const(extent, &constant) ? constant >= 0 : dim_at_least(extent, 0)) return true;
     if (dim_is_const(extent, &constant)) {
-        diag_report(e->diags, D_INDEX_RANGE_BACKWARDS, span, dim_text(e->ir, lo), dim_text(e->ir, hi));
+        diag_report(e->diags, D_INDEX_RANGE_BACKWARDS, span, el_dim(e, lo), el_dim(e, hi));
         return false;
     }
     Builder b = el_builder(e, span);

@@ -49,8 +49,13 @@ static const Val *no_field(Elab *e, const Val *object, AstName field, const char
         diag_help(d, "it is a function: `%s(%s)`", function, expr ? el_source(e, expr->span) : "…");
     else if (habit)
         diag_help(d, "%s", habit);
+    else if (near && strcmp(near, field.text) == 0)
+        diag_help(d, "a gradient has the parameters of its model, and neither states nor methods");
     else if (near)
         diag_help(d, "did you mean `%s`?", near);
+    if (object->kind == VAL_MODEL && !near &&
+        syntax_has_field(object->model.type->decl->model.members, field.text))
+        diag_help(d, "other hyperparameters give the model this field");
     return e->poison;
 }
 
@@ -235,7 +240,7 @@ static bool item_position(Elab *e, const Val *list, const AstIndex *index, uint3
     }
     if (i < 0) i += list->list.count;
     if (i < 0 || i >= list->list.count) {
-        diag_report(e->diags, D_INDEX_RANGE, index->span, dim_text(e->ir, dim),
+        diag_report(e->diags, D_INDEX_RANGE, index->span, el_dim(e, dim),
                     arena_printf(e->arena, "%u", (unsigned)list->list.count));
         return false;
     }

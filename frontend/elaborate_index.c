@@ -36,7 +36,7 @@ static bool require_order(Elab *e, const Dim *a, const Dim *b, Span span, const 
     int64_t constant;
     if (room && dim_is_const(room, &constant)) {
         if (constant >= 0) return true;
-        diag_report(e->diags, D_SLICE_RANGE, span, dim_text(e->ir, a), dim_text(e->ir, b));
+        diag_report(e->diags, D_SLICE_RANGE, span, el_dim(e, a), el_dim(e, b));
         return false;
     }
     if (room && dim_at_least(room, 0)) return true;
@@ -60,7 +60,7 @@ static bool index_in_range(Elab *e, const Dim *at, const Dim *size, Span span) {
     int64_t i, n;
     if (dim_is_const(at, &i) && dim_is_const(size, &n)) {
         if (i >= 0 && i < n) return true;
-        diag_report(e->diags, D_INDEX_RANGE, span, el_source(e, span), dim_text(e->ir, size));
+        diag_report(e->diags, D_INDEX_RANGE, span, el_source(e, span), el_dim(e, size));
         return false;
     }
     const Dim *after = dim_sub(e->ir, size, at);

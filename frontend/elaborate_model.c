@@ -86,7 +86,7 @@ static const ModelType *find_type(const Elab *e, const AstDecl *decl, uint32_t c
 
 static const char *hyper_text(Elab *e, const Val *v) {
     if (v->kind == VAL_STRING) return arena_printf(e->arena, "\"%s\"", v->string.text);
-    if (v->tensor.dim) return dim_text(e->ir, v->tensor.dim);
+    if (v->tensor.dim) return el_dim(e, v->tensor.dim);
     if (val_is_scalar(v, DTYPE_bool)) return v->tensor.number != 0 ? "true" : "false";
     return arena_printf(e->arena, "%g", v->tensor.number);
 }

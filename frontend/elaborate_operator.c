@@ -277,7 +277,7 @@ static bool shapes_clash(Elab *e, const Val *a, Span as, const Val *b, Span bs, 
         diag_note(
             d,
             "axis -%u is %s on the left and %s on the right; axes must be equal, or one of them written as 1",
-            (unsigned)k, dim_text(e->ir, p), dim_text(e->ir, q));
+            (unsigned)k, el_dim(e, p), el_dim(e, q));
         break;
     }
     if (x->rank == 2 && y->rank == 2 && x->dims[0] == y->dims[1] && x->dims[1] == y->dims[0])
@@ -478,7 +478,7 @@ static const Val *matmul(Elab *e, const Val *a, Span as, const Val *b, Span bs, 
         return matmul_clash(
             e, vals[0], as, vals[1], bs, span,
             arena_printf(e->arena, "the last axis of the left side is %s, axis %s of the right side is %s",
-                         dim_text(e->ir, k), q_tail == 1 ? "0" : "-2", dim_text(e->ir, l)));
+                         el_dim(e, k), q_tail == 1 ? "0" : "-2", el_dim(e, l)));
     const Val *leading[2] = {val_known(e, type_tensor(e->ir, p->dtype, p->rank - p_tail, p->dims), 0),
                              val_known(e, type_tensor(e->ir, q->dtype, q->rank - q_tail, q->dims), 0)};
     const Dim *batch[MAX_RANK];

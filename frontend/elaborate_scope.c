@@ -131,8 +131,28 @@ static Diagnostic *report_unknown(Elab *e, AstName name) {
     return diag_report(e->diags, D_UNKNOWN_NAME, name.span, name.text);
 }
 
+/* Names that are known elsewhere: in another block of the function, or in the model under other
+ * hyperparameters. False where it is none of these. */
+static bool explain_elsewhere(Elab *e, Diagnostic *d, const char *name) {
+    const AstDecl *decl = e->frame ? e->frame->decl : NULL;
+    const Val *self = e->frame ? e->frame->self : NULL;
+    Span span;
+    if (self && syntax_has_field(self->model.type->decl->model.members, name)) {
+        diag_help(d, "%s has no such field, other hyperparameters give it one: ask `if has(%s) { … }`",
+                  self->model.type->text, name);
+        return true;
+    }
+    if (!decl || (decl->kind != AST_FN && decl->kind != AST_COMMAND)) return false;
+    if (!syntax_declares(decl->kind == AST_FN ? decl->fn.body : decl->command.body, name, &span))
+        return false;
+    diag_label(d, span, "this `%s` is known in its own block, from here on", name);
+    diag_help(d, "declare `var %s = …` before both places, and assign to it", name);
+    return true;
+}
+
 static const Val *unknown_name(Elab *e, AstName name) {
     Diagnostic *d = report_unknown(e, name);
+    if (d && explain_elsewhere(e, d, name.text)) return e->poison;
     const char *help = d ? name_help(e, name.text) : NULL;
     if (help) diag_help(d, "%s", help);
     return e->poison;

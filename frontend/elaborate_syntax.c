@@ -149,3 +149,41 @@ bool syntax_ends_in(const AstStmt *body, const AstStmt *stmt) {
     return body->kind == AST_IF_STMT &&
            (syntax_ends_in(body->branch.then, stmt) || syntax_ends_in(body->branch.otherwise, stmt));
 }
+
+bool syntax_has_field(const AstDecl *members, const char *name) {
+    for (const AstDecl *d = members; d; d = d->next) {
+        if (d->kind == AST_FIELD_IF) {
+            if (syntax_has_field(d->branch.then, name) || syntax_has_field(d->branch.otherwise, name))
+                return true;
+        } else if (d->kind != AST_FN && d->name.text == name) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool pattern_declares(const AstPattern *pattern, const char *name, Span *span) {
+    if (pattern->name.text == name) {
+        *span = pattern->name.span;
+        return true;
+    }
+    for (const AstPattern *part = pattern->parts; part; part = part->next)
+        if (pattern_declares(part, name, span)) return true;
+    return false;
+}
+
+bool syntax_declares(const AstStmt *body, const char *name, Span *span) {
+    for (const AstStmt *s = body; s; s = s->next) {
+        bool here = false;
+        if (s->kind == AST_LET || s->kind == AST_VAR) here = pattern_declares(s->let.pattern, name, span);
+        if (s->kind == AST_IF_STMT)
+            here = syntax_declares(s->branch.then, name, span) ||
+                   syntax_declares(s->branch.otherwise, name, span);
+        if (s->kind == AST_FOR)
+            here = pattern_declares(s->loop.pattern, name, span) || syntax_declares(s->loop.body, name, span);
+        if (s->kind == AST_WHILE) here = syntax_declares(s->whilst.body, name, span);
+        if (s->kind == AST_TRAINING) here = syntax_declares(s->body, name, span);
+        if (here) return true;
+    }
+    return false;
+}

@@ -91,7 +91,7 @@ bool ty_same(const Ty *a, const Ty *b) {
 const char *shape_text(Elab *e, uint32_t rank, const Dim *const *dims) {
     const char *text = "[";
     for (uint32_t i = 0; i < rank; i++)
-        text = arena_printf(e->arena, "%s%s%s", text, i ? ", " : "", dim_text(e->ir, dims[i]));
+        text = arena_printf(e->arena, "%s%s%s", text, i ? ", " : "", el_dim(e, dims[i]));
     return arena_printf(e->arena, "%s]", text);
 }
 
@@ -268,7 +268,7 @@ static const Ty *resolve_tensor(Elab *e, Resolving *r, const AstType *type) {
         const Dim *dim = dim_of_expr(e, d->value, r->scope);
         int64_t constant;
         if (dim && dim_is_const(dim, &constant) && constant < 0) {
-            diag_report(e->diags, D_NEGATIVE_SIZE, d->span, dim_text(e->ir, dim));
+            diag_report(e->diags, D_NEGATIVE_SIZE, d->span, el_dim(e, dim));
             dim = NULL;
         }
         if (!dim) {

@@ -81,9 +81,9 @@ static const Binding *bound_by(const Scope *scope, const char *name) {
 static bool refuse_dim(Elab *e, const Matching *m, const AstIndex *index, uint32_t axis, const Ty *ty,
                        const Dim *want) {
     if (m->fit.silent || m->bind_only) return false;
-    const char *name = el_source(e, index->span), *size = dim_text(e->ir, want);
+    const char *name = el_source(e, index->span), *size = el_dim(e, want);
     Diagnostic *d = diag_report(e->diags, D_DIM_MISMATCH, m->fit.value, m->fit.what,
-                                dim_title(e, index, axis), size, dim_text(e->ir, ty->tensor->dims[axis]));
+                                dim_title(e, index, axis), size, el_dim(e, ty->tensor->dims[axis]));
     diag_here(d, "this is %s", ty_text(e, ty));
     label_called(m, d);
     bool constant = index->value->kind == AST_NAME && !bound_by(m->scope, index->value->name.text);
@@ -284,8 +284,8 @@ static void explain_types(Elab *e, Diagnostic *d, const Type *want, const Type *
     }
     for (uint32_t i = 0; i < want->rank; i++)
         if (want->dims[i] != got->dims[i])
-            diag_note(d, "axis %u must be %s, and is %s", (unsigned)i, dim_text(e->ir, want->dims[i]),
-                      dim_text(e->ir, got->dims[i]));
+            diag_note(d, "axis %u must be %s, and is %s", (unsigned)i, el_dim(e, want->dims[i]),
+                      el_dim(e, got->dims[i]));
 }
 
 const Val *fit_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
@@ -302,6 +302,8 @@ const Val *fit_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
         diag_label(d, fit.type, "%s is expected because of this", ty_text(e, ty));
     if (ty->kind == TY_TENSOR && got->kind == TY_TENSOR)
         explain_types(e, d, ty->tensor, got->tensor, fit.value);
+    if (ty->kind == TY_MODEL && got->kind == TY_GRADIENT)
+        diag_help(d, "an optimizer moves a model along a gradient: `opt.step(net, g)`");
     return e->poison;
 }
 

@@ -90,7 +90,7 @@ static const char *describe(const Mistake *m, const Token *token) {
 static bool has(const Mistake *m, int kind) { return m->expected->possible[kind - FIRST_KIND]; }
 
 static bool at_decl(const Mistake *m) { return has(m, T_CONST) && has(m, T_IMPORT); }
-static bool at_member(const Mistake *m) { return has(m, T_FN) && !at_decl(m); }
+static bool at_member(const Mistake *m) { return has(m, T_FN) && has(m, T_STATE) && !at_decl(m); }
 static bool at_stmt(const Mistake *m) { return has(m, T_LET); }
 static bool at_expr(const Mistake *m) { return has(m, T_INT) && !at_stmt(m); }
 /* An expression is complete. */
@@ -450,11 +450,25 @@ static Span place(const Mistake *m) {
     return (Span){source, m->found->start, m->found->end};
 }
 
+/* `class Net(nn.Module):`, `def f(x):` */
+static bool looks_like_python(const Mistake *m) {
+    const Token *word = m->found;
+    if (word->kind != T_NAME || (strcmp(word->name, "class") && strcmp(word->name, "def"))) return false;
+    const Source *source = sources_get(m->parser->options->sources, m->parser->source);
+    uint32_t end = word->end;
+    while (end < source->length && source->text[end] != '\n') end++;
+    while (end > word->end && strchr(" \t\r", source->text[end - 1])) end--;
+    return source->text[end - 1] == ':';
+}
+
 static void report(const Mistake *m) {
     Diagnostic *d = diag_report(m->parser->options->diags, D_SYNTAX, place(m), expected_phrase(m),
                                 after_phrase(m), describe(m, m->found));
     const char *help = help_for(m);
     if (help) diag_help(d, "%s", help);
+    if (!looks_like_python(m)) return;
+    diag_note(d, "this looks like Python; what follows is not read");
+    m->parser->doubtful_from = m->index;
 }
 
 void syntax_unexpected(Parser *parser, const Expectation *expected) {
