@@ -37,10 +37,10 @@ typedef struct Emit {
     LLVMValueRef function; /* being emitted */
     LLVMValueRef rt;       /* its nn_rt * argument */
     DimScope *dims;
-    Map *values; /* host: const Value * → LLVMValueRef: memory of a scalar (its memory type), or of a tensor
-                    that is not in an arena */
-    Map *kernels;        /* by structure: emitted kernels, see kernel.c */
-    Map *frames;         /* host: number of an open arena + 1 → LLVMValueRef, pointer to its storage */
+    Map *values;  /* host: const Value * → LLVMValueRef: memory of a scalar (its memory type), or of a tensor
+                     that is not in an arena */
+    Map *kernels; /* by structure: emitted kernels, see kernel.c */
+    Map *frames;  /* host: number of an open arena + 1 → LLVMValueRef, pointer to its storage */
     struct Debug *debug; /* debug.c; NULL without line tables */
     uint32_t next_kernel;
 } Emit;
@@ -65,8 +65,7 @@ LLVMValueRef emit_scalar(Emit *e, const Value *value);
 LLVMValueRef emit_pointer(Emit *e, Value *value);
 /* Gives a rank-0 value its value (register type). */
 void emit_define(Emit *e, const Value *value, LLVMValueRef scalar);
-/* Runtime function of nnrt.h by name, declared on first use. */
-LLVMValueRef emit_runtime(Emit *e, const char *name, LLVMTypeRef *type);
+/* Calls a function of nnrt.h by name, which is declared on first use; its result, if it has one. */
 LLVMValueRef emit_runtime_call(Emit *e, const char *name, uint32_t count, LLVMValueRef *arguments);
 /* Adds an attribute without a value to a function. */
 void emit_attribute(Emit *e, LLVMValueRef function, const char *name, size_t length);

@@ -46,7 +46,8 @@ static bool same_place(const Value *a, const Value *b) {
     return a->place.frame >= 0 && a->place.frame == b->place.frame && a->place.offset == b->place.offset;
 }
 
-void host_copy(Emit *e, Value *to, Value *from) {
+/* Copies a tensor's bytes unless both lie in the same place. */
+static void copy_tensor(Emit *e, Value *to, Value *from) {
     if (same_place(to, from)) return;
     DType dtype = from->type->dtype;
     LLVMValueRef bytes = LLVMBuildMul(e->builder, emit_dim(e, type_elements(e->ir, from->type)),
@@ -73,7 +74,7 @@ static void host_move(Emit *e, Node *node) {
     if (to->type->rank == 0 && from->type->rank == 0)
         host_assign(e, 1, &to, &from);
     else
-        host_copy(e, to, from);
+        copy_tensor(e, to, from);
 }
 
 static LLVMValueRef constant_of(Emit *e, const Node *node, DType dtype) {

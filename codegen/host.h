@@ -14,8 +14,6 @@ void host_block(Emit *e, const Block *block);
 /* Defines every rank-0 value of `to` from its counterpart, as if all at once. Tensors must lie in one place
  * already. */
 void host_assign(Emit *e, uint32_t count, Value *const *to, Value *const *from);
-/* Copies a tensor's bytes unless both lie in the same place. */
-void host_copy(Emit *e, Value *to, Value *from);
 
 /* host_control.c */
 HostNode host_if, host_for, host_while;
@@ -28,7 +26,8 @@ HostNode host_text_len, host_text_bytes, host_bytes_text;
 /* host_constants.c: private constants, as pointers to them. NULL text = a null pointer. */
 LLVMValueRef host_text(Emit *e, const char *text);
 /* Stops the program, with this text and its arguments, where `ok` is false. */
-void host_require(Emit *e, LLVMValueRef ok, const Node *node, const char *text, uint32_t count, Value *const *args);
+void host_require(Emit *e, LLVMValueRef ok, const Node *node, const char *text, uint32_t count,
+                  Value *const *args);
 LLVMValueRef host_loc(Emit *e, Loc loc);
 LLVMValueRef host_constant(Emit *e, LLVMValueRef value, const char *name);
 LLVMTypeRef host_pointer_type(Emit *e);

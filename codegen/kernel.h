@@ -220,7 +220,6 @@ Fold fold_open(Kernel *k, const Node *node, uint32_t lanes, uint32_t copies);
 /* Takes in the operand's elements at `at`; element numbers are counted along `axes` of it. */
 void fold_step(Kernel *k, const Fold *fold, uint32_t copy, const At *at, uint32_t count,
                const uint32_t *axes);
-Folded fold_start(Kernel *k, const Fold *fold, uint32_t lanes);
 Folded fold_combine(Kernel *k, const Fold *fold, Folded a, Folded b);
 Folded fold_load(Kernel *k, const Fold *fold, uint32_t copy);
 /* All copies and lanes, in a fixed order, as a scalar. */

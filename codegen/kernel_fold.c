@@ -33,7 +33,7 @@ static LLVMValueRef identity(Kernel *k, const Fold *fold) {
     return real ? LLVMConstReal(type, least ? -INFINITY : INFINITY) : extreme_int(type, fold->dtype, least);
 }
 
-Folded fold_start(Kernel *k, const Fold *fold, uint32_t lanes) {
+static Folded nothing_yet(Kernel *k, const Fold *fold, uint32_t lanes) {
     Folded start = {.value = emit_splat(k->e, identity(k, fold), lanes)};
     /* No element has this number, and every other is less. */
     if (fold->finds) start.place = emit_splat(k->e, emit_i64(k->e, INT64_MAX), lanes);
@@ -57,7 +57,7 @@ Fold fold_open(Kernel *k, const Node *node, uint32_t lanes, uint32_t copies) {
         fold.slot[i] = emit_alloca(k->e, emit_lanes(emit_register_type(k->e, fold.dtype), lanes), "sum");
         if (fold.finds)
             fold.place[i] = emit_alloca(k->e, emit_lanes(LLVMInt64TypeInContext(k->e->llvm), lanes), "place");
-        store_state(k, &fold, i, fold_start(k, &fold, lanes));
+        store_state(k, &fold, i, nothing_yet(k, &fold, lanes));
     }
     return fold;
 }
@@ -115,7 +115,7 @@ void fold_step(Kernel *k, const Fold *fold, uint32_t copy, const At *at, uint32_
     Folded element = {.value = value_at(k, fold->node->operands[0], at)};
     if (fold->finds) element.place = number_along(k, at, count, axes);
     if (at->tail) {
-        Folded nothing = fold_start(k, fold, fold->lanes);
+        Folded nothing = nothing_yet(k, fold, fold->lanes);
         element.value = LLVMBuildSelect(b, at->tail, element.value, nothing.value, "");
         if (fold->finds) element.place = LLVMBuildSelect(b, at->tail, element.place, nothing.place, "");
     }
@@ -152,7 +152,7 @@ LLVMValueRef fold_result(Kernel *k, const Fold *fold, Folded state) {
     if (!fold->finds) return state.value;
     /* Over no elements there is no place; the frontend has refused that, and 0 is a valid number for whatever
      * reads it. */
-    LLVMValueRef none = fold_start(k, fold, emit_lane_count(state.place)).place;
+    LLVMValueRef none = nothing_yet(k, fold, emit_lane_count(state.place)).place;
     LLVMValueRef empty = LLVMBuildICmp(k->e->builder, LLVMIntEQ, state.place, none, "");
     return LLVMBuildSelect(k->e->builder, empty, LLVMConstNull(LLVMTypeOf(none)), state.place, "");
 }

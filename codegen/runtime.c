@@ -41,7 +41,7 @@ static void add_attributes(Emit *e, LLVMValueRef function, const char *names) {
     }
 }
 
-LLVMValueRef emit_runtime(Emit *e, const char *name, LLVMTypeRef *type) {
+static LLVMValueRef declaration(Emit *e, const char *name, LLVMTypeRef *type) {
     const Runtime *row = runtime_functions;
     const Runtime *end = row + sizeof runtime_functions / sizeof *row;
     while (row < end && strcmp(row->name, name) != 0) row++;
@@ -61,6 +61,6 @@ LLVMValueRef emit_runtime(Emit *e, const char *name, LLVMTypeRef *type) {
 
 LLVMValueRef emit_runtime_call(Emit *e, const char *name, uint32_t count, LLVMValueRef *arguments) {
     LLVMTypeRef type;
-    LLVMValueRef function = emit_runtime(e, name, &type);
+    LLVMValueRef function = declaration(e, name, &type);
     return LLVMBuildCall2(e->builder, type, function, arguments, count, "");
 }

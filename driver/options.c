@@ -1,5 +1,6 @@
 /* Parses the compiler's command line by the table options.def and prints its help. */
 #include "driver/options.h"
+#include "passes/passes.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,12 @@ static void print_general_help(void) {
            "nnc.\n");
 }
 
+static void print_passes(void) {
+    printf("\nPasses, in order; simplify runs again after each of the others:\n");
+    for (int i = 0; i < PASS_COUNT; i++)
+        printf("  %-9s %s\n", pass_name((PassId)i), pass_description((PassId)i));
+}
+
 static void print_command_help(Command command) {
     printf("%s\n\nUsage: %s\n\nOptions:\n", commands[command].help, commands[command].usage);
     for (int i = 0; i < OPTION_COUNT; i++) {
@@ -51,6 +58,7 @@ static void print_command_help(Command command) {
                  row->placeholder ? row->placeholder : "");
         printf("  %-28s %s\n", name, row->help);
     }
+    if (command != COMMAND_CHECK) print_passes();
 }
 
 __attribute__((format(printf, 1, 2))) static bool usage_error(const char *format, ...) {

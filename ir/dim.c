@@ -31,7 +31,7 @@ static uint32_t degree(const DimTerm *term) {
     return sum;
 }
 
-int dim_compare_monomials(const DimTerm *a, const DimTerm *b) {
+static int compare_monomials(const DimTerm *a, const DimTerm *b) {
     uint32_t degree_a = degree(a), degree_b = degree(b);
     if (degree_a != degree_b) return degree_a > degree_b ? 1 : -1;
     for (uint32_t i = 0; i < a->count && i < b->count; i++) {
@@ -45,7 +45,7 @@ int dim_compare_monomials(const DimTerm *a, const DimTerm *b) {
 static int compare_dims(const Dim *a, const Dim *b) {
     if (a == b) return 0;
     for (uint32_t i = 0; i < a->count && i < b->count; i++) {
-        int order = dim_compare_monomials(&a->terms[i], &b->terms[i]);
+        int order = compare_monomials(&a->terms[i], &b->terms[i]);
         if (order) return order;
         if (a->terms[i].coefficient != b->terms[i].coefficient)
             return a->terms[i].coefficient > b->terms[i].coefficient ? 1 : -1;
@@ -151,7 +151,7 @@ const Dim *dim_fresh(IrContext *ir, const char *base) {
 }
 
 /* --- products of terms */
-bool dim_multiply_terms(IrContext *ir, const DimTerm *a, const DimTerm *b, DimTerm *product) {
+static bool multiply_terms(IrContext *ir, const DimTerm *a, const DimTerm *b, DimTerm *product) {
     if (__builtin_mul_overflow(a->coefficient, b->coefficient, &product->coefficient)) return false;
     if (!a->count || !b->count) { /* the common case: a factor is a number */
         product->count = a->count + b->count;
@@ -194,9 +194,9 @@ static const Dim *add_scaled(IrContext *ir, const Dim *a, const DimTerm *factor,
     uint32_t i = 0, n = 0;
     for (uint32_t j = 0; j < b->count; j++) {
         DimTerm term;
-        if (!dim_multiply_terms(ir, factor, &b->terms[j], &term)) return NULL;
+        if (!multiply_terms(ir, factor, &b->terms[j], &term)) return NULL;
         int order = -1;
-        while (i < a->count && (order = dim_compare_monomials(&a->terms[i], &term)) > 0)
+        while (i < a->count && (order = compare_monomials(&a->terms[i], &term)) > 0)
             terms[n++] = a->terms[i++];
         if (i < a->count && order == 0 &&
             __builtin_add_overflow(term.coefficient, a->terms[i++].coefficient, &term.coefficient))

@@ -19,10 +19,6 @@ enum { DIM_MAX_SIZE = 4000, DIM_MAX_POWER = 64 };
 /* The interned polynomial of these sorted, non-zero terms; NULL where it is too large. Copies what it keeps.
  */
 const Dim *dim_intern(IrContext *ir, uint32_t count, const DimTerm *terms);
-/* Graded lexicographic order, in which multiplication is monotonic: > 0 where a is the greater monomial. */
-int dim_compare_monomials(const DimTerm *a, const DimTerm *b);
-/* The product of two terms; false on overflow. Its atoms are in the context's arena. */
-bool dim_multiply_terms(IrContext *ir, const DimTerm *a, const DimTerm *b, DimTerm *product);
 /* The atoms of a without those of b, where b's monomial divides a's; the coefficient is left 1. */
 bool dim_divide_monomials(IrContext *ir, const DimTerm *a, const DimTerm *b, DimTerm *quotient);
 const Dim *dim_from_term(IrContext *ir, DimTerm term);

@@ -189,7 +189,7 @@ double accumulator_limit(DType dtype) { return float_format(accumulator(dtype)).
 
 double accumulator_denormal(DType dtype) { return ldexp(1, float_format(accumulator(dtype)).smallest); }
 
-double largest_finite(DType dtype) { return float_format(dtype).largest; }
+static double largest_finite(DType dtype) { return float_format(dtype).largest; }
 
 double error_after(DType dtype, double y, double spread, double units) {
     if (!isfinite(y)) return spread == 0 ? 0 : INFINITY;

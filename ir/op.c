@@ -26,8 +26,6 @@ const char *op_name(Op op) { return rows[op].name; }
 
 int op_arity(Op op) { return rows[op].arity; }
 
-uint32_t op_traits(Op op) { return rows[op].traits; }
-
 bool op_has(Op op, Trait trait) { return (rows[op].traits & (uint32_t)trait) != 0; }
 
 bool op_from_name(const char *name, size_t length, Op *op) {

@@ -27,7 +27,6 @@ typedef enum {
 
 const char *op_name(Op op);
 int op_arity(Op op);
-uint32_t op_traits(Op op);
 bool op_has(Op op, Trait trait);
 bool op_from_name(const char *name, size_t length, Op *op);
 

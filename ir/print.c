@@ -192,8 +192,6 @@ static void print_function(Printer *p, const Function *function) {
     fputs("}\n", p->out);
 }
 
-void node_print(FILE *out, const Node *node) { print_node(&(Printer){.out = out}, node); }
-
 void graph_print(FILE *out, const Graph *graph, PrintOptions options) {
     Printer printer = {.out = out, .options = options};
     fputs("graph ", out);

@@ -533,7 +533,8 @@ static const char *shape_grad(ShapeQuery *q) {
 }
 
 /* --- effects */
-int template_arguments(const char *text) {
+/* The number of `{}` and `{:spec}` in a template; -1 where its braces don't match. */
+static int template_arguments(const char *text) {
     int count = 0;
     for (; *text; text++) {
         if ((text[0] == '{' || text[0] == '}') && text[1] == text[0]) {

@@ -30,7 +30,4 @@ typedef struct {
 /* False where the text is not "x,y->result" of at most MAX_RANK letters each. */
 bool contract_spec_parse(const char *text, ContractSpec *spec);
 
-/* The number of `{}` and `{:spec}` in a template; -1 where its braces don't match. */
-int template_arguments(const char *text);
-
 #endif

@@ -10,7 +10,6 @@ typedef struct {
 } PrintOptions;
 
 void graph_print(FILE *out, const Graph *graph, PrintOptions options);
-void node_print(FILE *out, const Node *node);
 /* NULL where the text is wrong; the diagnostics say why. The graph is verified. */
 Graph *graph_parse(IrContext *ir, Sources *sources, uint32_t source, Diagnostics *diags);
 

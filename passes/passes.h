@@ -33,8 +33,7 @@ typedef struct {
 } PassContext;
 
 const char *pass_name(PassId pass);
-const char *pass_description(PassId pass);
-bool pass_from_name(const char *name, size_t length, PassId *pass);
+const char *pass_description(PassId pass); /* one line, for help pages */
 
 /* The whole pipeline, or just the comma-separated list `only`. False where diagnostics were reported. */
 bool passes_run(Graph *graph, const char *only, const PassOptions *options, Diagnostics *diags);

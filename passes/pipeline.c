@@ -21,7 +21,7 @@ const char *pass_name(PassId pass) { return rows[pass].name; }
 
 const char *pass_description(PassId pass) { return rows[pass].description; }
 
-bool pass_from_name(const char *name, size_t length, PassId *pass) {
+static bool pass_from_name(const char *name, size_t length, PassId *pass) {
     for (int i = 0; i < PASS_COUNT; i++) {
         if (strlen(rows[i].name) != length || memcmp(rows[i].name, name, length) != 0) continue;
         *pass = (PassId)i;

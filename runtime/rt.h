@@ -104,7 +104,6 @@ void rt_progress_clear(nn_rt *rt); /* removes the bar from the screen until it i
 void rt_progress_metrics(nn_rt *rt, int32_t count, const nn_tensor *values);
 int rt_terminal_width(int file);
 bool rt_metrics_open(nn_rt *rt, const char *path, rt_text *error);
-void rt_metrics_add(nn_rt *rt, int32_t count, const nn_tensor *values);
 void rt_metrics_close(nn_rt *rt);
 
 /* --- rt_print.c */

@@ -8,12 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-void nn_report(nn_rt *rt, const nn_loc *loc, int32_t count, const nn_tensor *values) {
-    (void)loc;
-    rt_progress_metrics(rt, count, values);
-    rt_metrics_add(rt, count, values);
-}
-
 bool rt_metrics_open(nn_rt *rt, const char *path, rt_text *error) {
     rt->metrics.path = path;
     rt->metrics.file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
@@ -60,7 +54,7 @@ static void give_up(nn_rt *rt, int reason) {
     rt_metrics_close(rt);
 }
 
-void rt_metrics_add(nn_rt *rt, int32_t count, const nn_tensor *values) {
+static void add_line(nn_rt *rt, int32_t count, const nn_tensor *values) {
     rt->metrics.step++;
     if (rt->metrics.file < 0) return;
     rt_text line = {0};
@@ -77,6 +71,12 @@ void rt_metrics_add(nn_rt *rt, int32_t count, const nn_tensor *values) {
     ssize_t written = write(rt->metrics.file, line.bytes, line.length);
     if (written != (ssize_t)line.length) give_up(rt, written < 0 ? errno : ENOSPC);
     rt_text_free(&line);
+}
+
+void nn_report(nn_rt *rt, const nn_loc *loc, int32_t count, const nn_tensor *values) {
+    (void)loc;
+    rt_progress_metrics(rt, count, values);
+    add_line(rt, count, values);
 }
 
 void rt_metrics_close(nn_rt *rt) {

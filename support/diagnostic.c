@@ -23,7 +23,6 @@ struct Diagnostics {
 };
 
 const char *diagnostic_code(DiagnosticId id) { return rows[id].code; }
-const char *diagnostic_format(DiagnosticId id) { return rows[id].format; }
 
 Diagnostics *diagnostics_new(Arena *arena, Sources *sources) {
     Diagnostics *diags = ARENA_NEW(arena, Diagnostics);

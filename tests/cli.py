@@ -17,6 +17,7 @@ NNC = [
     (["--help"], 0, ["build", "check", "Exit status"]),
     (["build", "--help"], 0, ["--emit", "--target", "-D"]),
     (["help", "run"], 0, ["--interpret"]),
+    (["ir", "--help"], 0, ["autodiff", "plan", "give every tensor a place"]),
     ([], 2, ["Usage"]),
     (["biuld", "x.nn"], 2, ["did you mean `build`"]),
     (["hello.nn"], 2, ["nnc build hello.nn"]),
