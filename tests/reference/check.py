@@ -100,6 +100,17 @@ def tests(build, tools):
         for step, (a, b) in enumerate(zip(got, expected)):
             require(f"loss of step {step + 1}", abs(a - b) / abs(b), tolerance)
 
+    def speller(float_type, tolerance):
+        with tempfile.TemporaryDirectory() as work:
+            out, _ = tools.must([compiled("speller", float_type, work), f"--text={here}/speller.txt",
+                                 f"--input={here}/speller-in.safetensors"])
+        got = [float(x) for x in out.split()]
+        expected = json.loads((here / "speller.json").read_text())[float_type]
+        if len(got) != len(expected):
+            raise tools.Failure(f"{len(got)} losses, expected {len(expected)}:\n{out}")
+        for step, (a, b) in enumerate(zip(got, expected)):
+            require(f"loss of step {step + 1}", abs(a - b) / abs(b), tolerance)
+
     def levels():
         """The same losses, to the last bit, at every level of optimisation."""
         curves = set()
@@ -115,6 +126,7 @@ def tests(build, tools):
     if build == "release":
         yield f"reference/levels {build}", levels
 
-    for test, f32, f64 in ((layers, 1e-5, 1e-10), (functions, 1e-5, 1e-10), (recurrent, 1e-5, 1e-10), (optimizers, 1e-4, 1e-10), (mlp, 1e-3, 1e-9)):
+    for test, f32, f64 in ((layers, 1e-5, 1e-10), (functions, 1e-5, 1e-10), (recurrent, 1e-5, 1e-10), (optimizers, 1e-4, 1e-10), (mlp, 1e-3, 1e-9),
+                           (speller, 1e-3, 1e-9)):
         yield f"reference/{test.__name__} f32 {build}", lambda test=test, f32=f32: test("f32", f32)
         yield f"reference/{test.__name__} f64 {build}", lambda test=test, f64=f64: test("f64", f64)

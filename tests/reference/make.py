@@ -5,6 +5,8 @@ a fixture is added; the tests read the files only.
     make.py                                   writes the fixtures
     make.py mnist IMAGES LABELS WEIGHTS       prints the f32 and f64 losses of 50 steps of mnist.nn's network on real data, for comparison by hand,
                                               and writes the weights that they start from
+    make.py speller TEXT WEIGHTS              the same of chars.nn's network, on windows of the text in order; compare with speller.nn built with
+                                              -D width=256 -D window=64 -D batch=32 -D letters=256 -D samples=1600
 """
 import gzip
 import json
@@ -240,7 +242,53 @@ def mlp():
     (HERE / "mlp.json").write_text(json.dumps(curves, indent=0) + "\n")
 
 
+def spell(net, text, dtype, letters, window, batch, samples):
+    """The losses of training `net` (embed, lstm, head) on windows of the text, three times over, without the first one."""
+    width = net["head.weight"].shape[1]
+    lstm = torch.nn.LSTM(width, width, batch_first=True).to(dtype)
+    lstm.load_state_dict({name.removeprefix("lstm."): v for name, v in net.items() if name.startswith("lstm.")})
+    rest = {name: v.to(dtype).clone().requires_grad_() for name, v in net.items() if not name.startswith("lstm.")}
+    parameters = [*rest.values(), *lstm.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=2e-3)
+    bytes_ = torch.tensor(list(text)) % letters
+    windows = (list(range(len(text) - window)) * 3)[1:samples + 1]
+    losses = []
+    for first in range(0, len(windows), batch):
+        snippet = torch.stack([bytes_[i:i + window + 1] for i in windows[first:first + batch]])
+        h, _ = lstm(rest["embed.weight"][snippet[:, :-1]])
+        loss = F.cross_entropy(F.linear(h, rest["head.weight"], rest["head.bias"]).flatten(0, 1), snippet[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def speller_weights(letters, width):
+    torch.manual_seed(8)
+    lstm, head = torch.nn.LSTM(width, width), torch.nn.Linear(width, letters)
+    return {"embed.weight": torch.randn(letters, width), "head.weight": head.weight.data, "head.bias": head.bias.data,
+            **{f"lstm.{name}": v.data for name, v in lstm.named_parameters()}}
+
+
+def speller():
+    text = b"the cat that sat on the mat that lay in the hall had had a hat, and the hat that the cat had had sat on the mat; so there. " * 2
+    (HERE / "speller.txt").write_bytes(text)
+    net = speller_weights(32, 16)
+    save_file(net, HERE / "speller-in.safetensors")
+    curves = {name: spell(net, text, dtype, 32, 12, 8, 405) for name, dtype in [("f32", torch.float32), ("f64", torch.float64)]}
+    (HERE / "speller.json").write_text(json.dumps(curves, indent=0) + "\n")
+
+
 def main():
+    if sys.argv[1:2] == ["speller"]:
+        text, path = sys.argv[2:]
+        net = speller_weights(256, 256)
+        save_file(net, path)
+        for dtype in (torch.float32, torch.float64):
+            print(json.dumps(spell(net, pathlib.Path(text).read_bytes(), dtype, 256, 64, 32, 1600)))
+        return
     if sys.argv[1:2] == ["mnist"]:
         images, labels, path = sys.argv[2:]
         net = weights(784, 128)
@@ -253,6 +301,7 @@ def main():
     recurrent()
     optimizers()
     mlp()
+    speller()
 
 
 main()
