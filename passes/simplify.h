@@ -1,6 +1,7 @@
 /* Shared by the files of the pass `simplify`. A rule looks at one node whose operands are final and answers
  * what its first result is instead, building new nodes before it, or NULL. Rules are exact: results keep
- * every bit (of a NaN, that it is one). */
+ * every bit (of a NaN, that it is one); but the terms of a sum that becomes a contraction are added as `@` adds
+ * them. */
 #ifndef PASSES_SIMPLIFY_H
 #define PASSES_SIMPLIFY_H
 
@@ -36,6 +37,8 @@ Rule simplify_fold;    /* constants, by the interpreter (simplify_fold.c) */
 Rule simplify_algebra; /* elementwise identities (simplify_algebra.c) */
 Rule simplify_view;    /* views of views, of constants, of nothing (simplify_view.c) */
 Rule simplify_reduce;  /* reductions and contractions (simplify_reduce.c) */
+
+Rule simplify_product; /* sums of products that are contractions, for simplify_reduce (simplify_product.c) */
 
 /* --- the other parts */
 /* Replaces an if, for or while by the part of it that runs, or values that it only passes through. True where

@@ -98,11 +98,11 @@ static Value *of_broadcast(Builder *b, Node *node) {
 }
 
 static Value *rule_reduce(Simplify *s, Builder *b, Node *node) {
-    (void)s;
     Value *by = without_unit_axes(b, node);
     if (by) return by;
     if (made_by(in(node, 0), OP_permute)) return of_permuted(b, node);
-    return made_by(in(node, 0), OP_broadcast) ? of_broadcast(b, node) : NULL;
+    if (made_by(in(node, 0), OP_broadcast)) return of_broadcast(b, node);
+    return simplify_product(s, b, node);
 }
 
 /* --- contractions */
