@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 TestSuite(data, .init = make_folder, .fini = remove_folder);
 
@@ -171,4 +173,156 @@ Test(data, prefetched_batches) {
         cr_expect_eq(outcome.status, 0, "%s", outcome.err);
         outcome_free(&outcome);
     }
+}
+
+/* --- files as they are */
+static nn_data *open_text(nn_rt *rt, const char *path) {
+    nn_tensor column = {.dtype = NN_U8};
+    return nn_data_open(rt, &here, "bytes", 1, &path, 1, &column);
+}
+
+/* Prints all samples of `wide` bytes, separated by spaces. */
+static void print_bytes(nn_rt *rt, nn_data *data, size_t wide) {
+    int64_t count = nn_data_len(rt, data);
+    uint8_t *samples = malloc((size_t)count * wide + 1);
+    nn_data_read(rt, &here, data, 0, count, (void *[]){samples});
+    for (int64_t i = 0; i < count; i++) {
+        const char *text = nn_bytes_text(rt, samples + (size_t)i * wide, (int64_t)wide);
+        nn_tensor word = {.data = &text, .dtype = NN_STR};
+        nn_write(rt, i ? " {}" : "{}", 1, &word);
+    }
+    nn_print(rt, "", 0, NULL);
+    free(samples);
+}
+
+static void windows_of_text(nn_rt *rt, const nn_arg *args) {
+    (void)args;
+    nn_data *all = open_text(rt, "text");
+    print_bytes(rt, all, 1);
+    print_bytes(rt, nn_data_windows(rt, all, 5), 5);
+    print_bytes(rt, nn_data_windows(rt, all, 6), 6);
+    print_bytes(rt, nn_data_windows(rt, all, 7), 7);
+    print_bytes(rt, nn_data_windows(rt, all, 1), 1);
+    print_bytes(rt, nn_data_windows(rt, nn_data_take(rt, all, 2, 3), 2), 2);
+    print_bytes(rt, nn_data_take(rt, nn_data_windows(rt, all, 3), 1, 2), 3);
+    print_bytes(rt, nn_data_windows(rt, nn_data_windows(rt, all, 3), 2), 6); /* windows of what overlaps */
+    print_bytes(rt, nn_data_windows(rt, nn_data_repeat(rt, nn_data_take(rt, all, 0, 2), 2), 3), 3);
+    print_bytes(rt, nn_data_repeat(rt, nn_data_windows(rt, all, 5), 3), 5);
+    print_bytes(rt, nn_data_take(rt, nn_data_repeat(rt, all, INT64_MAX), 4, 4), 1);
+    print_bytes(rt, nn_data_repeat(rt, all, 0), 1);
+    print_bytes(rt, nn_data_sample(rt, nn_data_take(rt, all, 6, 0), 9, 0, 0), 1); /* nothing to draw from */
+}
+
+Test(data, windows) {
+    write_file("text", "abcdef", 6);
+    expect(windows_of_text, 0,
+           "a b c d e f\nabcde bcdef\nabcdef\n\na b c d e f\ncd de\nbcd cde\nabcbcd bcdcde cdedef\naba bab\n"
+           "abcde bcdef abcde bcdef abcde bcdef\ne f a b\n\n\n",
+           "");
+}
+
+/* Draws are the same whatever is read first, fair, and those of rt_draw. */
+static void draws(nn_rt *rt, const nn_arg *args) {
+    (void)args;
+    nn_data *all = open_text(rt, "text");
+    nn_data *drawn = nn_data_sample(rt, all, 60000, 3, 4), *other = nn_data_sample(rt, all, 60000, 3, 5);
+    uint8_t *once = malloc(60000), *again = malloc(60000);
+    nn_data_read(rt, &here, drawn, 0, 60000, (void *[]){once});
+    for (int64_t first = 59900; first >= 0; first -= 100)
+        nn_data_read(rt, &here, drawn, first, 100, (void *[]){again + first});
+    int64_t tally[6] = {0}, wrong = memcmp(once, again, 60000) != 0;
+    for (int64_t i = 0; i < 60000; i++) wrong += once[i] != 'a' + rt_draw(3, 4, i, 6);
+    for (int64_t i = 0; i < 60000; i++) tally[once[i] - 'a']++;
+    /* Six standard deviations of a binomial variable. */
+    for (int i = 0; i < 6; i++) wrong += llabs(tally[i] - 10000) > 550;
+    nn_data_read(rt, &here, other, 0, 60000, (void *[]){again});
+    wrong += memcmp(once, again, 60000) == 0;
+    free(once);
+    free(again);
+    nn_tensor number = {.data = &wrong, .dtype = NN_I64};
+    nn_print(rt, "{} wrong", 1, &number);
+}
+
+Test(data, draws) {
+    write_file("text", "abcdef", 6);
+    expect(draws, 0, "0 wrong\n", "");
+}
+
+/* Draws of windows that are large enough to be copied ahead. */
+static void drawn_windows(nn_rt *rt, const nn_arg *args) {
+    (void)args;
+    nn_data *data = nn_data_sample(rt, nn_data_windows(rt, open_text(rt, "long"), 3000), 500, 1, 2);
+    uint8_t *samples = malloc(100 * 3000);
+    int64_t wrong = 0;
+    for (int64_t first = 0; first < 500; first += 100) {
+        nn_data_read(rt, &here, data, first, 100, (void *[]){samples});
+        for (int64_t i = 0; i < 100; i++)
+            for (int64_t k = 0; k < 3000; k++)
+                wrong += samples[i * 3000 + k] != (uint8_t)((rt_draw(1, 2, first + i, 7001) + k) % 251);
+    }
+    free(samples);
+    nn_tensor number = {.data = &wrong, .dtype = NN_I64};
+    nn_print(rt, "{} wrong", 1, &number);
+}
+
+Test(data, windows_copied_ahead) {
+    static const char *const threads[] = {"1", "3"};
+    uint8_t bytes[10000];
+    for (int i = 0; i < 10000; i++) bytes[i] = (uint8_t)(i % 251);
+    write_file("long", bytes, sizeof bytes);
+    for (int i = 0; i < 2; i++) {
+        Outcome outcome = run_body(drawn_windows, (const char *const[]){"--threads", threads[i], NULL});
+        cr_expect_str_eq(outcome.out, "0 wrong\n");
+        cr_expect_eq(outcome.status, 0, "%s", outcome.err);
+        outcome_free(&outcome);
+    }
+}
+
+static void open_path(nn_rt *rt, const nn_arg *args) {
+    (void)args;
+    open_text(rt, "x");
+}
+
+Test(data, bytes_of_no_file) {
+    expect(open_path, 1, "", "error: net.nn:7:5: cannot read the dataset: `x`: No such file or directory\n");
+}
+
+Test(data, bytes_of_a_folder) {
+    cr_assert_eq(mkdir("x", 0700), 0);
+    expect(open_path, 1, "", "error: net.nn:7:5: cannot read the dataset: `x`: is a directory, not a file\n");
+    rmdir("x");
+}
+
+Test(data, bytes_of_a_fifo) {
+    cr_assert_eq(mkfifo("x", 0600), 0);
+    expect(open_path, 1, "", "error: net.nn:7:5: cannot read the dataset: `x`: is not a regular file\n");
+    unlink("x");
+}
+
+static void open_empty(nn_rt *rt, const nn_arg *args) {
+    (void)args;
+    nn_data *data = open_text(rt, "x");
+    print_bytes(rt, data, 1);
+    print_bytes(rt, nn_data_shuffle(rt, data, 0, 0), 1);
+    print_bytes(rt, nn_data_windows(rt, data, 3), 3);
+    print_bytes(rt, nn_data_repeat(rt, data, 3), 1);
+    print_bytes(rt, nn_data_sample(rt, data, 3, 0, 0), 1);
+}
+
+Test(data, bytes_of_an_empty_file) {
+    write_file("x", "", 0);
+    expect(open_empty, 0, "\n\n\n\n\n", "");
+}
+
+static void open_pictures(nn_rt *rt, const nn_arg *args) {
+    (void)args;
+    int64_t dims[] = {28, 28};
+    nn_tensor column = {.dims = dims, .dtype = NN_F32, .rank = 2};
+    nn_data_open(rt, &here, "bytes", 1, (const char *const[]){"x"}, 1, &column);
+}
+
+Test(data, bytes_of_another_type) {
+    expect(open_pictures, 1, "",
+           "error: net.nn:7:5: cannot read the dataset: a file's bytes are samples of type u8, the program "
+           "declares f32[28, 28]\n");
 }
