@@ -15,6 +15,7 @@ typedef struct {
 #define EFFECT TRAIT_EFFECT
 #define REGION TRAIT_REGION
 #define HOST TRAIT_HOST
+#define PARTIAL TRAIT_PARTIAL
 
 static const OpRow rows[OP_COUNT] = {
 #define OP(name, arity, traits, shape, derive) {#name, arity, (uint32_t)(traits)},

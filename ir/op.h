@@ -22,7 +22,8 @@ typedef enum {
     TRAIT_REDUCES = 1 << 3,
     TRAIT_EFFECT = 1 << 4,
     TRAIT_REGION = 1 << 5,
-    TRAIT_HOST = 1 << 6
+    TRAIT_HOST = 1 << 6,
+    TRAIT_PARTIAL = 1 << 7
 } Trait;
 
 const char *op_name(Op op);

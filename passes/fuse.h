@@ -9,12 +9,12 @@
  *   fuse_join.c      step 1, forwards: reductions, contractions and scatters open groups, consumers join
  *   fuse_inline.c    step 2, backwards: every other node goes into its consumers, or opens a loop
  *   fuse_build.c     step 3: groups become kernel nodes, in an order that respects all needs
- *   fuse_graph.c     who uses and needs whom; no group may need itself
- *   fuse_cost.c      what an operation costs */
+ *   fuse_graph.c     who uses and needs whom; no group may need itself */
 #ifndef PASSES_FUSE_H
 #define PASSES_FUSE_H
 
 #include "ir/graph.h"
+#include "passes/cost.h"
 #include "passes/passes.h"
 #include "support/map.h"
 
@@ -92,10 +92,6 @@ bool fuse_needs(Fuse *f, FuseNode *node, const Group *b);
 bool fuse_group_needs(Fuse *f, Group *a, const Group *b);
 /* Would storing `n` in `group` make the group need itself, through a user of `n` outside it? */
 bool fuse_store_is_cyclic(Fuse *f, FuseNode *n, Group *group);
-
-/* --- fuse_cost.c */
-/* Rough cost of one element, in additions; views and constants cost nothing. */
-uint32_t fuse_cost(Op op);
 
 /* --- the steps */
 void fuse_reorder_contracts(PassContext *context, Graph *graph);

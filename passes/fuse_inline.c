@@ -134,13 +134,13 @@ static bool reads_little(const Fuse *f, const FuseNode *n) {
 }
 
 static bool cheap_to_copy(const Fuse *f, const FuseNode *n, const Reading *r) {
-    uint32_t cost = fuse_cost(n->node->op);
+    uint32_t cost = cost_of_op(n->node->op);
     if (n->node->op == OP_const || n->node->op == OP_iota) return true;
     return cost <= CHEAP && r->groups.count <= MAX_COPIES && reads_little(f, n);
 }
 
 static bool worth_computing(const Fuse *f, const FuseNode *n, const Reading *r) {
-    uint32_t cost = fuse_cost(n->node->op);
+    uint32_t cost = cost_of_op(n->node->op);
     if (n->external || !r->possible || r->groups.count == 0) return false;
     if (cost >= DEAR && r->expanded) return false;
     if (cost > 0 && r->weight > MAX_WEIGHT) return false;

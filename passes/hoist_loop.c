@@ -2,6 +2,7 @@
  * invariant. Not every invariant node is worth moving: what is cheap is done again inside a kernel of the
  * loop at no cost, and outside it would be a tensor to write and read. So the expensive ones move, and what
  * they need with them. */
+#include "passes/cost.h"
 #include "passes/hoist.h"
 
 typedef struct {
@@ -86,11 +87,10 @@ static void see_effect(void *user, Node *node) {
     *pure &= !op_has(node->op, TRAIT_EFFECT);
 }
 
-/* Can stop the program where an index is out of range: done only where the program does it. */
+/* Done only where the program does it. */
 static void see_hazard(void *user, Node *node) {
     bool *safe = user;
-    *safe &= node->op != OP_gather && node->op != OP_scatter_add && node->op != OP_dynamic_slice &&
-             node->op != OP_update_slice && node->op != OP_while; /* which might not end */
+    *safe &= !op_has(node->op, TRAIT_PARTIAL) && node->op != OP_while; /* which might not end */
 }
 
 static bool is_pure(Node *node) {
@@ -122,17 +122,11 @@ static bool is_invariant(LoopHoist *l, Node *node) {
 }
 
 /* --- what is worth it */
-/* Elementwise, but dozens of instructions. */
-static const bool is_series[OP_COUNT] = {
-    [OP_exp] = true,  [OP_log] = true,     [OP_sin] = true, [OP_cos] = true,
-    [OP_tanh] = true, [OP_sigmoid] = true, [OP_erf] = true, [OP_pow] = true,
-};
-
 static bool is_expensive(const Node *node) {
     if (hoist_is_weightless(node)) return false;
     bool tensor = false;
     for (uint32_t i = 0; i < node->result_count; i++) tensor |= node->results[i]->type->rank > 0;
-    return !tensor || !op_has(node->op, TRAIT_ELEMENTWISE) || is_series[node->op];
+    return !tensor || !op_has(node->op, TRAIT_ELEMENTWISE) || cost_of_op(node->op) >= COST_SERIES;
 }
 
 /* The operand of a contraction is a tensor of its own anyway: where views of something computed. */
