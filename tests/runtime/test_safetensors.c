@@ -2,11 +2,14 @@
  * line on standard error and exit status 1, and the program's tensors are untouched. */
 #include "child.h"
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <math.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -75,6 +78,8 @@ static const struct {
      "has a damaged header: a number below 2^63 was expected at byte 70, found `8`"},
     {"{\"a\":" GOOD ",\"b\":" ENTRY("F32", "[2]", "[8,16]") "}", 16,
      "is damaged: tensor `b` begins at byte 8, inside another tensor that ends at 16"},
+    {"{\"a\":" GOOD ",\"b\":" ENTRY("U8", "[1]", "[15,16]") "}", 16,
+     "is damaged: tensor `b` begins at byte 15, inside another tensor that ends at 16"},
     {"{\"a\":" GOOD ",\"b\":" ENTRY("F32", "[1]", "[20,24]") "}", 24,
      "is damaged: tensor `b` begins at byte 20, but nothing is said of the bytes from 16 on"},
     {"{\"a\":" GOOD "}", 15,
@@ -268,6 +273,31 @@ Test(safetensors, save_fails) {
     unlink("w.st");
     mkdir("w.st", 0777);
     expect(save_over_device, 1, "", "error: net.nn:7:5: cannot save the weights to `w.st`: Is a directory\n");
+}
+
+/* The disk is full halfway, as far as the program can tell. */
+static void save_too_much(nn_rt *rt, const nn_arg *args) {
+    static const int64_t dims[] = {100000};
+    float *data = calloc(100000, sizeof *data);
+    nn_tensor tensor = {.name = "a", .dims = dims, .data = data, .dtype = NN_F32, .rank = 1};
+    const struct rlimit limit = {100000, 100000};
+    (void)args;
+    signal(SIGXFSZ, SIG_IGN);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    nn_save(rt, &here, "w.st", 1, &tensor);
+}
+
+Test(safetensors, failed_save_leaves_the_old_file_alone) {
+    write_file("w.st", "old", 3);
+    expect(save_too_much, 1, "", "error: net.nn:7:5: cannot save the weights to `w.st`: File too large\n");
+    struct stat status;
+    cr_assert_eq(stat("w.st", &status), 0);
+    cr_expect_eq(status.st_size, 3);
+    DIR *folder = opendir(".");
+    uint32_t files = 0;
+    for (const struct dirent *entry; (entry = readdir(folder));) files += entry->d_name[0] != '.';
+    closedir(folder);
+    cr_expect_eq(files, 1, "%u files, one of them w.st", files);
 }
 
 /* --- floats of other widths */
