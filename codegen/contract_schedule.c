@@ -104,7 +104,7 @@ static double touch_cost(const Target *target, const ContractShape *shape, const
     double depth = (double)assumed(shape->depth), rows = (double)assumed(shape->rows);
     double b = depth * (double)assumed(shape->columns), near = 0.3, far = 1;
     double again = (double)assumed(shape->columns) / (plan->vectors * plan->lanes) - 1;
-    double block = rows * (depth > PACKED_DEPTH ? (double)PACKED_DEPTH : depth);
+    double block = rows * (depth > (double)PACKED_DEPTH ? (double)PACKED_DEPTH : depth);
     double price = block * shape->bytes > 4.0 * (double)target->l2_bytes ? far : 0.12;
     double cost = (is_far(target, rows * depth, shape->bytes) ? far : near) * rows * depth;
     if (is_far(target, block, shape->bytes) && again > 0) cost += price * again * rows * depth;
