@@ -72,6 +72,24 @@ Test(idx, bad_files) {
     }
 }
 
+/* One column u8[2^31, 2^31] from `d.idx`. */
+static void open_huge(nn_rt *rt, const nn_arg *args) {
+    static const int64_t dims[] = {INT64_C(1) << 31, INT64_C(1) << 31};
+    const char *paths[] = {"d.idx"};
+    nn_tensor column = {.dims = dims, .dtype = NN_U8, .rank = 2};
+    (void)args;
+    nn_data_open(rt, &here, "idx", 1, paths, 1, &column);
+}
+
+/* Four samples as declared are 2^64 bytes, which must not become none. */
+Test(idx, sizes_that_wrap) {
+    static const uint8_t header[] = {0, 0, 8, 3, U32(4), 128, 0, 0, 0, 128, 0, 0, 0};
+    write_file("d.idx", header, sizeof header);
+    expect(open_huge, 1, "",
+           "error: net.nn:7:5: cannot read the dataset: `d.idx` is too short: its header declares 4 samples, "
+           "more than its 16 bytes can hold\n");
+}
+
 static size_t compress_to(uint8_t *out, size_t capacity, const void *bytes, size_t count) {
     z_stream stream = {.next_in = (Bytef *)(uintptr_t)bytes,
                        .avail_in = (uInt)count,
