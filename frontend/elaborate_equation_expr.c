@@ -76,8 +76,16 @@ static const Val *binary(Elab *e, const AstExpr *x) {
 }
 
 /* --- branches */
-/* The value of a block: of an `if`, or (where `returns`) of a function's body. */
-static const Val *block(Elab *e, const AstStmt *stmts, bool returns, Span span);
+/* In a function's body: what comes after a block that hasn't returned, and the scope that it is in. */
+typedef struct Rest Rest;
+struct Rest {
+    const AstStmt *stmts;
+    Scope *scope;
+    const Rest *next; /* NULL: after it the function ends */
+};
+
+/* The value of a block: of an `if` (`rest` is NULL), or of a function's body. */
+static const Val *block(Elab *e, const AstStmt *stmts, const Rest *rest, Span span);
 
 static bool condition(Elab *e, const AstExpr *x, const Val **v) {
     *v = equation_expr(e, x);
@@ -103,16 +111,16 @@ static const Val *same_type(Elab *e, const Val *a, const Val **b, Span span) {
 
 /* `then` where the condition holds; elsewhere `otherwise`. */
 static const Val *choose(Elab *e, const AstExpr *condition_expr, const AstStmt *then,
-                         const AstStmt *otherwise, bool returns, Span span) {
+                         const AstStmt *otherwise, const Rest *rest, Span span) {
     const Val *c;
     bool known;
     if (!condition(e, condition_expr, &c)) return e->poison;
-    if (val_static_bool(c, &known)) return block(e, known ? then : otherwise, returns, span);
+    if (val_static_bool(c, &known)) return block(e, known ? then : otherwise, rest, span);
     const Val *outside = guard_push(e, c, condition_expr->span);
-    const Val *a = block(e, then, returns, span);
+    const Val *a = block(e, then, rest, span);
     e->equation->guard = outside;
     guard_push(e, negated(e, c, condition_expr->span), condition_expr->span);
-    const Val *b = block(e, otherwise, returns, span);
+    const Val *b = block(e, otherwise, rest, span);
     e->equation->guard = outside;
     a = same_type(e, a, &b, span);
     return equation_where(e, c, a, b, span);
@@ -158,23 +166,34 @@ static bool statement(Elab *e, const AstStmt *stmt) {
     return false;
 }
 
-static const Val *block(Elab *e, const AstStmt *stmts, bool returns, Span span) {
+/* The value of one statement of a block, where it is what gives the block its value; otherwise runs it. */
+static const Val *value_of(Elab *e, const AstStmt *stmt, const Rest *rest) {
+    AstStmt one = *stmt;
+    one.next = NULL;
+    if (rest && stmt->kind == AST_RETURN && stmt->value) return equation_expr(e, stmt->value);
+    if (!rest && stmt->kind == AST_EXPR && !stmt->next) return equation_expr(e, stmt->value);
+    bool branches = rest ? syntax_returns(&one) : !stmt->next;
+    if (stmt->kind != AST_IF_STMT || !branches) return statement(e, stmt) ? NULL : e->poison;
+    Rest after = {stmt->next, e->scope, rest};
+    return choose(e, stmt->branch.condition, stmt->branch.then, stmt->branch.otherwise, rest ? &after : NULL,
+                  stmt->span);
+}
+
+/* What follows a block of a function's body, where the block stands. */
+static const Val *go_on(Elab *e, const Rest *rest, Span span) {
+    Scope *inside = e->scope;
+    e->scope = rest->scope;
+    const Val *v = block(e, rest->stmts, rest->next, span);
+    e->scope = inside;
+    return v;
+}
+
+static const Val *block(Elab *e, const AstStmt *stmts, const Rest *rest, Span span) {
+    if (!el_budget(e, span)) return e->poison;
     scope_push(e);
     const Val *v = NULL;
-    for (; stmts && !v; stmts = stmts->next) {
-        if (stmts->kind == AST_RETURN && stmts->value && returns)
-            v = equation_expr(e, stmts->value);
-        else if (stmts->kind == AST_EXPR && !stmts->next && !returns)
-            v = equation_expr(e, stmts->value);
-        else if (stmts->kind == AST_IF_STMT && !stmts->next)
-            v = choose(e, stmts->branch.condition, stmts->branch.then, stmts->branch.otherwise, returns,
-                       stmts->span);
-        else if (stmts->kind == AST_IF_STMT && returns && !stmts->branch.otherwise &&
-                 syntax_returns(stmts->branch.then))
-            v = choose(e, stmts->branch.condition, stmts->branch.then, stmts->next, returns, stmts->span);
-        else if (!statement(e, stmts))
-            v = e->poison;
-    }
+    for (; stmts && !v; stmts = stmts->next) v = value_of(e, stmts, rest);
+    if (!v && rest && rest->next) v = go_on(e, rest, span);
     scope_pop(e);
     if (v) return v;
     diag_report(e->diags, D_NO_VALUE, span, "nothing");
@@ -279,7 +298,8 @@ const Val *equation_body(Elab *e, const Frame *frame) {
     Map *objects = q->objects; /* those of the caller: the same syntax may mean other values here */
     q->objects = map_new(e->arena);
     Span span = decl->fn.value ? decl->fn.value->span : decl->name.span;
-    const Val *v = decl->fn.value ? equation_expr(e, decl->fn.value) : block(e, decl->fn.body, true, span);
+    const Rest end = {.scope = e->scope};
+    const Val *v = decl->fn.value ? equation_expr(e, decl->fn.value) : block(e, decl->fn.body, &end, span);
     q->objects = objects;
     if (!decl->fn.result || val_poisoned(v)) return decl->fn.result ? v : e->unit;
     return equation_fit(e, decl->fn.result, v, e->scope,
@@ -296,7 +316,7 @@ static const Val *dispatch(Elab *e, const AstExpr *x) {
     case AST_UNARY: return op_unary(e, x->unary.op, equation_expr(e, x->unary.operand), x->span);
     case AST_BINARY: return binary(e, x);
     case AST_REDUCTION: return equation_reduce(e, x);
-    case AST_IF: return choose(e, x->branch.condition, x->branch.then, x->branch.otherwise, false, x->span);
+    case AST_IF: return choose(e, x->branch.condition, x->branch.then, x->branch.otherwise, NULL, x->span);
     case AST_INT:
     case AST_FLOAT:
     case AST_BOOL:
