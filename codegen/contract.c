@@ -194,6 +194,11 @@ static LLVMValueRef sum_pointer(Emit *e, const Where *at, uint32_t r, uint32_t v
     return vector_at(e, p->element, at->sums, add(e, multiply(e, row, at->sums_stride.value), column));
 }
 
+static LLVMValueRef add_sums(Emit *e, LLVMValueRef a, LLVMValueRef b) {
+    bool integer = LLVMGetTypeKind(vector_element(LLVMTypeOf(a))) == LLVMIntegerTypeKind;
+    return integer ? LLVMBuildAdd(e->builder, a, b, "") : LLVMBuildFAdd(e->builder, a, b, "");
+}
+
 /* Multiplies with the tile of the place's variants. Rows that only repeat the last one are computed, not
  * stored. */
 static void multiply_tile(Emit *e, void *user) {
@@ -213,12 +218,14 @@ static void multiply_tile(Emit *e, void *user) {
     packed_strides(e, at, &tile);
     set_masks(e, at, &tile);
     for (uint32_t i = 0; i < tile.rows * tile.vectors; i++)
-        tile.sum[i] = at->blocked ? vector_load(e, p->element,
-                                                sum_pointer(e, at, i / tile.vectors, i % tile.vectors), lanes)
-                                  : LLVMConstNull(emit_lanes(p->element, lanes));
+        tile.sum[i] = LLVMConstNull(emit_lanes(p->element, lanes));
     tile_multiply(e, &tile);
-    for (uint32_t i = 0; i < tile.rows * tile.vectors; i++)
-        vector_store(e, tile.sum[i], sum_pointer(e, at, i / tile.vectors, i % tile.vectors));
+    for (uint32_t i = 0; i < tile.rows * tile.vectors; i++) {
+        LLVMValueRef place = sum_pointer(e, at, i / tile.vectors, i % tile.vectors), sum = tile.sum[i];
+        /* Each block is summed by itself, which keeps the rounding errors of many steps of k small. */
+        if (at->blocked) sum = add_sums(e, sum, vector_load(e, p->element, place, lanes));
+        vector_store(e, sum, place);
+    }
 }
 
 /* The same by dot products. Columns beyond the last repeat it. */

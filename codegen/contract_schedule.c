@@ -125,7 +125,8 @@ enum { FEW_ROWS = 4, FEW_ROWS_TRANSPOSED = 8, STREAMED_DEPTH = 8 };
 /* Rows of the transposed B, in step, with all or some rows of A. */
 static bool choose_dot(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     uint32_t lanes = target->vector_bytes / shape->bytes;
-    if (!shape->single_depth || shape->a_depth != 1 || shape->b_depth != 1 || shape->b_column == 1)
+    if (!shape->single_depth || shape->a_depth != 1 || shape->b_depth != 1 ||
+        (shape->b_column == 1 && shape->columns != 1))
         return false;
     if (shape->rows < 0 || shape->rows > FEW_ROWS_TRANSPOSED || assumed(shape->depth) < lanes) return false;
     uint32_t columns = 8, rows = (uint32_t)max64(min64(shape->rows, 3), 1);
