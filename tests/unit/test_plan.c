@@ -206,6 +206,26 @@ Test(plan, operand_that_another_result_transposes_is_not_overwritten) {
     arena_free(t.arena);
 }
 
+/* A base that is changed in part is not overwritten where another result reads it as it was. */
+Test(plan, base_that_another_result_reads_is_not_overwritten) {
+    Test t = read_text(ZERO "  %2: f32[8, 8] = const dims=[8, 8] dtype=f32 value=1\n"
+                            "  %10: f32[1, 8] = const dims=[1, 8] dtype=f32 value=2\n"
+                            "  %3: f32[8, 8] = for(%1, %0, %2) {\n"
+                            "    (%4: i64, %5: f32[8, 8]):\n"
+                            "    %6: f32[8, 8], %7: f32[8, 8] = kernel kind=\"scatter\" {\n"
+                            "      %8: f32[8, 8] = update_slice(%5, %10, %4) axes=[0]\n"
+                            "      %9: f32[8, 8] = exp(%5)\n"
+                            "      yield(%8, %9)\n"
+                            "    }\n"
+                            "    print(%7) text=\"{}\"\n"
+                            "    yield(%6)\n"
+                            "  }\n"
+                            "  print(%3) text=\"{}\"");
+    run_plan(&t, false);
+    cr_expect_eq(count_op(&t, OP_copy).in_loops, 1);
+    arena_free(t.arena);
+}
+
 Test(plan, branches_yield_into_one_place) {
     expect_copies("  %1: i64 = const dims=[] dtype=i64 ivalue=0\n"
                   "  %90: bool = lt(%0, %1)\n" FILL(2, 1) FILL(3, 2) "  %4: f32[4, 8] = if(%90) {\n"
