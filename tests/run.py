@@ -14,7 +14,8 @@ Suites, a folder each:
   reference       fixtures made with PyTorch (tests/reference/README.md)
   examples        the examples on small settings
 
-A line `# args: …` at the head of a program gives its arguments, `# exit: N` its exit status, `# options: …` those of nnc.
+A line `# args: …` at the head of a program gives its arguments, `# exit: N` its exit status, `# options: …` those of nnc;
+`# interpret: no` leaves the interpreter out. The unit tests read native/; fuzz/ holds programs that are run by hand.
 Everything that compiles runs twice: with the release build and with the one under ASan and UBSan.
 """
 import concurrent.futures
