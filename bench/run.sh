@@ -13,7 +13,7 @@ peers() { # a virtual environment with the peers, made once
 training() { peers; build/bench-venv/bin/python bench/training.py; }
 contract() {
     # OpenBLAS 0.3.21 takes its AVX2 kernels for CPUs that it doesn't know.
-    if grep -qw avx512vl /proc/cpuinfo; then export OPENBLAS_CORETYPE="${OPENBLAS_CORETYPE:-SKYLAKEX}"; fi
+    if grep -qw avx512vl /proc/cpuinfo; then export OPENBLAS_CORETYPE=SKYLAKEX; fi
     cmake --build build --target contract-bench -- --quiet && build/bin/contract-bench
 }
 
