@@ -41,7 +41,8 @@ static void run_on_terminal(const char *option, int columns, char *seen, size_t 
     const nn_program_table program = {.name = "test", .commands = &command, .command_count = 1};
     const char *arguments[] = {"test", option, NULL};
     int terminal = posix_openpt(O_RDWR | O_NOCTTY);
-    cr_assert(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0)
+        cr_skip_test("this machine has no pseudo-terminals");
     int other = open(ptsname(terminal), O_RDWR | O_NOCTTY);
     ioctl(other, TIOCSWINSZ, &(struct winsize){.ws_row = 24, .ws_col = (unsigned short)columns});
     setenv("TERM", "xterm", 1);
