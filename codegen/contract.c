@@ -52,15 +52,6 @@ typedef struct {
     LLVMValueRef tile_a[CONTRACT_MAX_ROWS]; /* first element of each row of A in this block of k */
 } Where;
 
-static LLVMValueRef add(Emit *e, LLVMValueRef a, LLVMValueRef b) {
-    return LLVMBuildNSWAdd(e->builder, a, b, "");
-}
-static LLVMValueRef sub(Emit *e, LLVMValueRef a, LLVMValueRef b) {
-    return LLVMBuildNSWSub(e->builder, a, b, "");
-}
-static LLVMValueRef multiply(Emit *e, LLVMValueRef a, LLVMValueRef b) {
-    return LLVMBuildNSWMul(e->builder, a, b, "");
-}
 static LLVMValueRef minimum(Emit *e, LLVMValueRef a, LLVMValueRef b) {
     return size_min(e, size_run_time(a), size_run_time(b)).value;
 }
@@ -81,7 +72,7 @@ static void store_lanes(Emit *e, LLVMValueRef offset, void *user) {
     LLVMValueRef index[PRODUCT_MAX_AXES];
     memcpy(index, row->place->index, sizeof index);
     LLVMValueRef value = vector_load(e, p->element, vector_at(e, p->element, row->sums, offset), row->lanes);
-    product_column_index(e, p, add(e, row->column, offset), index);
+    product_column_index(e, p, offset_add(e, row->column, offset), index);
     p->contract->store(e, p->contract, index, value, row->lanes, product_lane_axis(p), p->contract->user);
 }
 
@@ -108,7 +99,7 @@ static void store_rest(Emit *e, Row *row, LLVMValueRef from, LLVMValueRef count)
         LLVMValueRef there = LLVMBuildICmp(e->builder, LLVMIntNE, bit, emit_i64(e, 0), "");
         row->lanes = lanes;
         emit_if(e, there, store_lanes, from, row);
-        from = add(e, from, bit);
+        from = offset_add(e, from, bit);
     }
 }
 
@@ -122,9 +113,10 @@ static void epilogue_row(Emit *e, LLVMValueRef r, void *user) {
     const Epilogue *epilogue = user;
     const Product *p = epilogue->place->p;
     uint32_t lanes = p->plan.lanes;
-    product_index(e, p, &p->rows, add(e, epilogue->row, r), epilogue->place->index);
+    product_index(e, p, &p->rows, offset_add(e, epilogue->row, r), epilogue->place->index);
     Row row = {.place = epilogue->place,
-               .sums = vector_at(e, p->element, epilogue->sums, multiply(e, r, epilogue->stride.value)),
+               .sums =
+                   vector_at(e, p->element, epilogue->sums, offset_multiply(e, r, epilogue->stride.value)),
                .column = epilogue->column,
                .lanes = lanes};
     Size columns = p->column.extent;
@@ -164,12 +156,12 @@ static LLVMValueRef tile_b(Emit *e, const Where *at) {
     const Product *p = at->p;
     LLVMValueRef place;
     if (at->packed_b) {
-        LLVMValueRef from = sub(e, at->column, at->block_column.value);
+        LLVMValueRef from = offset_sub(e, at->column, at->block_column.value);
         LLVMValueRef panel = LLVMBuildExactUDiv(e->builder, from, emit_i64(e, panel_width(p)), "");
         Size stride = pack_stride(e, panel_width(p), p->plan.lanes, block_depth(e, at));
-        return vector_at(e, p->element, at->packed_b, multiply(e, panel, stride.value));
+        return vector_at(e, p->element, at->packed_b, offset_multiply(e, panel, stride.value));
     }
-    place = add(e, multiply(e, at->column, p->column.b.value), at->b_block);
+    place = offset_add(e, offset_multiply(e, at->column, p->column.b.value), at->b_block);
     return vector_at(e, p->memory, at->b, place);
 }
 
@@ -180,7 +172,7 @@ static void set_masks(Emit *e, const Where *at, Tile *tile) {
         int64_t end = (int64_t)(v + 1) * lanes;
         if (at->packed_b || lanes == 1 || (variant->exact && variant->bound >= end)) continue;
         LLVMValueRef left = variant->exact ? emit_i64(e, variant->bound) : at->column_count;
-        tile->mask[v] = vector_first_lanes(e, sub(e, left, emit_i64(e, end - lanes)), lanes);
+        tile->mask[v] = vector_first_lanes(e, offset_sub(e, left, emit_i64(e, end - lanes)), lanes);
     }
 }
 
@@ -188,10 +180,11 @@ static LLVMValueRef sum_pointer(Emit *e, const Where *at, uint32_t r, uint32_t v
     const Product *p = at->p;
     LLVMValueRef row = emit_i64(e, r), column = emit_i64(e, (int64_t)v * p->plan.lanes);
     if (at->blocked) {
-        row = add(e, sub(e, at->row, at->row_from.value), row);
-        column = add(e, sub(e, at->column, at->column_from.value), column);
+        row = offset_add(e, offset_sub(e, at->row, at->row_from.value), row);
+        column = offset_add(e, offset_sub(e, at->column, at->column_from.value), column);
     }
-    return vector_at(e, p->element, at->sums, add(e, multiply(e, row, at->sums_stride.value), column));
+    return vector_at(e, p->element, at->sums,
+                     offset_add(e, offset_multiply(e, row, at->sums_stride.value), column));
 }
 
 static LLVMValueRef add_sums(Emit *e, LLVMValueRef a, LLVMValueRef b) {
@@ -240,12 +233,12 @@ static void dot_tile(Emit *e, void *user) {
                .depth = p->depth};
     bool exact = at->column_variant->exact;
     if (exact) dot.columns = (uint32_t)at->column_variant->bound;
-    LLVMValueRef last = sub(e, at->column_count, emit_i64(e, 1));
+    LLVMValueRef last = offset_sub(e, at->column_count, emit_i64(e, 1));
     for (uint32_t r = 0; r < dot.rows; r++) dot.a[r] = at->tile_a[r];
     for (uint32_t c = 0; c < dot.columns; c++) {
         LLVMValueRef number = emit_i64(e, c);
-        LLVMValueRef column = add(e, at->column, exact ? number : minimum(e, number, last));
-        dot.b[c] = vector_at(e, p->memory, at->b, multiply(e, column, p->column.b.value));
+        LLVMValueRef column = offset_add(e, at->column, exact ? number : minimum(e, number, last));
+        dot.b[c] = vector_at(e, p->memory, at->b, offset_multiply(e, column, p->column.b.value));
     }
     dot_multiply(e, &dot);
     for (uint32_t i = 0; i < dot.rows * dot.columns; i++) {
@@ -326,20 +319,22 @@ static void tile_columns(Emit *e, void *user) {
 /* First element of a row in the packed strips. */
 static LLVMValueRef packed_row(Emit *e, const Where *at, LLVMValueRef row) {
     const Product *p = at->p;
-    LLVMValueRef lanes = emit_i64(e, p->plan.lanes), from = sub(e, row, at->row_from.value);
+    LLVMValueRef lanes = emit_i64(e, p->plan.lanes), from = offset_sub(e, row, at->row_from.value);
     LLVMValueRef lane = LLVMBuildURem(e->builder, from, lanes, "");
     LLVMValueRef strip = LLVMBuildUDiv(e->builder, from, lanes, "");
     Size stride = pack_stride(e, p->plan.lanes, p->plan.lanes, block_depth(e, at));
-    return vector_at(e, p->element, at->packed_a, add(e, multiply(e, strip, stride.value), lane));
+    return vector_at(e, p->element, at->packed_a,
+                     offset_add(e, offset_multiply(e, strip, stride.value), lane));
 }
 
 /* First element of row r of the tile, at this block of k. Rows beyond the last repeat it. */
 static LLVMValueRef row_pointer(Emit *e, const Where *at, uint32_t r) {
     const Product *p = at->p;
-    LLVMValueRef number = emit_i64(e, r), last = sub(e, at->row_count, emit_i64(e, 1));
-    LLVMValueRef row = add(e, at->row, at->row_variant->exact ? number : minimum(e, number, last));
+    LLVMValueRef number = emit_i64(e, r), last = offset_sub(e, at->row_count, emit_i64(e, 1));
+    LLVMValueRef row = offset_add(e, at->row, at->row_variant->exact ? number : minimum(e, number, last));
     if (at->packed_a) return packed_row(e, at, row);
-    return vector_at(e, p->memory, at->a, add(e, product_offset(e, &p->rows, false, row), at->a_block));
+    return vector_at(e, p->memory, at->a,
+                     offset_add(e, product_offset(e, &p->rows, false, row), at->a_block));
 }
 
 static void load_rows(Emit *e, Where *at) {
@@ -350,7 +345,7 @@ static void panel_body(Emit *e, LLVMValueRef column, void *user) {
     Where *at = user;
     const Product *p = at->p;
     at->column = column;
-    at->column_count = minimum(e, sub(e, at->block_end.value, column), emit_i64(e, panel_width(p)));
+    at->column_count = minimum(e, offset_sub(e, at->block_end.value, column), emit_i64(e, panel_width(p)));
     tile_columns(e, at);
     if (at->blocked) return;
     vector_release(e);
@@ -372,7 +367,7 @@ static void tile_row(Emit *e, void *user) {
 static void row_body(Emit *e, LLVMValueRef row, void *user) {
     Where *at = user;
     at->row = row;
-    at->row_count = minimum(e, sub(e, at->row_to.value, row), emit_i64(e, at->p->plan.rows));
+    at->row_count = minimum(e, offset_sub(e, at->row_to.value, row), emit_i64(e, at->p->plan.rows));
     each_variant(e, &at->row_variants, at->row_count, &at->row_variant, tile_row, at);
 }
 
@@ -381,7 +376,7 @@ static void row_body(Emit *e, LLVMValueRef row, void *user) {
 static void pack_rows(Emit *e, Where *at) {
     const Product *p = at->p;
     Size stride = p->rows.at[0].a;
-    LLVMValueRef first = add(e, multiply(e, at->row_from.value, stride.value), at->a_block);
+    LLVMValueRef first = offset_add(e, offset_multiply(e, at->row_from.value, stride.value), at->a_block);
     Pack pack = {.memory = p->memory,
                  .element = p->element,
                  .source = vector_at(e, p->memory, at->a, first),
@@ -397,7 +392,8 @@ static void pack_rows(Emit *e, Where *at) {
 
 static void pack_block(Emit *e, Where *at) {
     const Product *p = at->p;
-    LLVMValueRef first = add(e, multiply(e, at->block_column.value, p->column.b.value), at->b_block);
+    LLVMValueRef first =
+        offset_add(e, offset_multiply(e, at->block_column.value, p->column.b.value), at->b_block);
     Pack pack = {.memory = p->memory,
                  .element = p->element,
                  .source = vector_at(e, p->memory, at->b, first),
@@ -429,8 +425,8 @@ static void depth_body(Emit *e, LLVMValueRef from, void *user) {
     int64_t block = at->p->plan.column_block;
     at->a_block = at->b_block = emit_i64(e, 0);
     if (k->count) {
-        at->a_block = multiply(e, from, k->at[0].a.value);
-        at->b_block = multiply(e, from, k->at[0].b.value);
+        at->a_block = offset_multiply(e, from, k->at[0].a.value);
+        at->b_block = offset_multiply(e, from, k->at[0].b.value);
     }
     if (at->packed_a) pack_rows(e, at);
     if (block)

@@ -55,13 +55,6 @@ static PackAxis innermost(Emit *e, const PackAxis *k, uint32_t count) {
     return count ? k[count - 1] : (PackAxis){size_known(e, 1), zero};
 }
 
-static LLVMValueRef multiply(Emit *e, LLVMValueRef a, LLVMValueRef b) {
-    return LLVMBuildNSWMul(e->builder, a, b, "");
-}
-static LLVMValueRef add(Emit *e, LLVMValueRef a, LLVMValueRef b) {
-    return LLVMBuildNSWAdd(e->builder, a, b, "");
-}
-
 /* --- B: one group of vectors, side by side */
 typedef struct {
     const Pack *pack;
@@ -74,7 +67,7 @@ typedef struct {
 } Group;
 
 static LLVMValueRef target_at(Emit *e, const Group *g, LLVMValueRef flat) {
-    LLVMValueRef row = multiply(e, flat, emit_i64(e, g->pack->width));
+    LLVMValueRef row = offset_multiply(e, flat, emit_i64(e, g->pack->width));
     return vector_at(e, g->pack->element, g->target, row);
 }
 
@@ -104,7 +97,7 @@ static void copy_panel(Emit *e, LLVMValueRef column, void *user) {
     const Group *g = row.group;
     row.from = vector_at(e, g->pack->memory, row.from, column);
     LLVMValueRef panel = LLVMBuildExactUDiv(e->builder, column, emit_i64(e, g->pack->width), "");
-    row.to = vector_at(e, g->pack->element, row.to, multiply(e, panel, g->stride));
+    row.to = vector_at(e, g->pack->element, row.to, offset_multiply(e, panel, g->stride));
     copy_vectors(e, &row);
 }
 
@@ -113,8 +106,9 @@ static void copy_step(Emit *e, LLVMValueRef i, void *user) {
     const Group *g = user;
     const Pack *pack = g->pack;
     PackAxis axis = innermost(e, pack->k, pack->k_count);
-    LLVMValueRef offset = add(e, g->offset, multiply(e, i, axis.stride.value));
-    CopyRow row = {g, vector_at(e, pack->memory, g->source, offset), target_at(e, g, add(e, g->flat, i))};
+    LLVMValueRef offset = offset_add(e, g->offset, offset_multiply(e, i, axis.stride.value));
+    CopyRow row = {g, vector_at(e, pack->memory, g->source, offset),
+                   target_at(e, g, offset_add(e, g->flat, i))};
     if (g->columns)
         emit_loop(e, emit_i64(e, 0), g->columns, pack->width, "panel", copy_panel, &row);
     else
@@ -132,10 +126,10 @@ static void gather_step(Emit *e, LLVMValueRef i, void *user) {
     const Group *g = user;
     const Pack *pack = g->pack;
     PackAxis axis = innermost(e, pack->k, pack->k_count);
-    LLVMValueRef offset = add(e, g->offset, multiply(e, i, axis.stride.value));
-    LLVMValueRef to = target_at(e, g, add(e, g->flat, i));
+    LLVMValueRef offset = offset_add(e, g->offset, offset_multiply(e, i, axis.stride.value));
+    LLVMValueRef to = target_at(e, g, offset_add(e, g->flat, i));
     for (uint32_t lane = 0; lane < pack->lanes; lane++) {
-        LLVMValueRef from = vector_at(e, pack->memory, g->source, add(e, g->column[lane], offset));
+        LLVMValueRef from = vector_at(e, pack->memory, g->source, offset_add(e, g->column[lane], offset));
         LLVMValueRef value = tile_load(e, pack->memory, pack->element, from, 1);
         vector_store(e, value, vector_at(e, pack->element, to, emit_i64(e, lane)));
     }
@@ -216,15 +210,15 @@ static uint32_t element_bytes(Emit *e, const Pack *pack) {
 static void transpose_square(Emit *e, const Group *g, LLVMValueRef i, uint32_t rest) {
     const Pack *pack = g->pack;
     LLVMValueRef row[MAX_LANES];
-    LLVMValueRef offset = add(e, g->offset, i);
+    LLVMValueRef offset = offset_add(e, g->offset, i);
     LLVMValueRef mask = rest ? vector_first_lanes(e, emit_i64(e, rest), pack->lanes) : NULL;
     for (uint32_t lane = 0; lane < pack->lanes; lane++) {
-        LLVMValueRef from = vector_at(e, pack->memory, g->source, add(e, g->column[lane], offset));
+        LLVMValueRef from = vector_at(e, pack->memory, g->source, offset_add(e, g->column[lane], offset));
         row[lane] = mask ? tile_convert(e, pack->element, vector_load_masked(e, pack->memory, from, mask))
                          : tile_load(e, pack->memory, pack->element, from, pack->lanes);
     }
     transpose(e, row, pack->lanes, element_bytes(e, pack));
-    LLVMValueRef to = target_at(e, g, add(e, g->flat, i));
+    LLVMValueRef to = target_at(e, g, offset_add(e, g->flat, i));
     for (uint32_t lane = 0; lane < (rest ? rest : pack->lanes); lane++)
         vector_store(e, row[lane], vector_at(e, pack->element, to, emit_i64(e, (int64_t)lane * pack->width)));
 }
@@ -271,7 +265,7 @@ static void pack_group(Emit *e, const Pack *pack, LLVMValueRef column, bool part
     LLVMValueRef width = emit_i64(e, pack->width);
     LLVMValueRef within = LLVMBuildURem(e->builder, column, width, "");
     LLVMValueRef panel = LLVMBuildUDiv(e->builder, column, width, "");
-    LLVMValueRef place = add(e, multiply(e, panel, panel_stride(e, pack)), within);
+    LLVMValueRef place = offset_add(e, offset_multiply(e, panel, panel_stride(e, pack)), within);
     Group g = {.pack = pack,
                .source = pack->source,
                .vectors = 1,
@@ -286,9 +280,9 @@ static void pack_group(Emit *e, const Pack *pack, LLVMValueRef column, bool part
     /* Lanes beyond the last column read the last one again: what they hold is never used. */
     Size last = size_sub(e, pack->columns, size_known(e, 1));
     for (uint32_t lane = 0; lane < pack->lanes; lane++) {
-        Size at = size_run_time(add(e, column, emit_i64(e, lane)));
+        Size at = size_run_time(offset_add(e, column, emit_i64(e, lane)));
         if (partial) at = size_min(e, at, last);
-        g.column[lane] = multiply(e, at.value, pack->column_stride.value);
+        g.column[lane] = offset_multiply(e, at.value, pack->column_stride.value);
     }
     walk_k(e, pack->k, pack->k_count, strided_body, &g);
 }

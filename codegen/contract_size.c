@@ -46,3 +46,15 @@ Size size_div_up(Emit *e, Size a, int64_t by) {
 Size size_round_up(Emit *e, Size a, int64_t multiple) {
     return size_mul(e, size_div_up(e, a, multiple), size_known(e, multiple));
 }
+
+LLVMValueRef offset_add(Emit *e, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildNSWAdd(e->builder, a, b, "");
+}
+
+LLVMValueRef offset_sub(Emit *e, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildNSWSub(e->builder, a, b, "");
+}
+
+LLVMValueRef offset_multiply(Emit *e, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildNSWMul(e->builder, a, b, "");
+}

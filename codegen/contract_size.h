@@ -16,4 +16,9 @@ Size size_div(Emit *e, Size a, int64_t by);
 Size size_div_up(Emit *e, Size a, int64_t by);
 Size size_round_up(Emit *e, Size a, int64_t multiple);
 
+/* Indices and offsets, i64 that never wrap. */
+LLVMValueRef offset_add(Emit *e, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef offset_sub(Emit *e, LLVMValueRef a, LLVMValueRef b);
+LLVMValueRef offset_multiply(Emit *e, LLVMValueRef a, LLVMValueRef b);
+
 #endif
