@@ -108,7 +108,10 @@ const char *scope_module_with(Elab *e, const char *name) {
     for (const AstDecl *d = unit ? unit->file->decls : NULL; d; d = d->next) {
         if (d->kind != AST_IMPORT || d->import.name_count) continue;
         const Val *module = map_get(unit->imports, d->name.text);
-        if (module && module->kind == VAL_MODULE && map_get(module->unit->decls, name)) return d->name.text;
+        if (!module || module->kind != VAL_MODULE) continue;
+        const Val *passed_on = map_get(module->unit->imports, name);
+        if (map_get(module->unit->decls, name) || (passed_on && passed_on->kind != VAL_MODULE))
+            return d->name.text;
     }
     return NULL;
 }

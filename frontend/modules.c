@@ -106,6 +106,14 @@ static Module *find_in_library(Modules *modules, const char *path) {
     return add(modules, arena_printf(modules->arena, "stdlib/%s.nn (library)", path), NULL, true);
 }
 
+/* "a.b" of "a/b" */
+static const char *dotted(Modules *modules, const char *path) {
+    char *name = arena_strndup(modules->arena, path, strlen(path));
+    for (char *at = name; *at; at++)
+        if (*at == '/') *at = '.';
+    return name;
+}
+
 /* --- complaints */
 
 typedef VEC(const char *) Names;
@@ -127,7 +135,7 @@ static void report_missing(Modules *modules, const AstDecl *import, const Module
     Diagnostic *d = diag_report(modules->options->diags, D_MODULE_NOT_FOUND, span, name);
     Names names = {0};
     for (uint32_t i = 0; i < library_module_count; i++)
-        vec_push(modules->arena, &names, library_modules[i].name);
+        vec_push(modules->arena, &names, dotted(modules, library_modules[i].name));
     if (!importer->library) {
         list_folder(modules, folder_of(modules, importer->path), &names);
         diag_note(d, "looked for `%s%s.nn`, then in the library", folder_of(modules, importer->path), path);
