@@ -26,5 +26,8 @@ void pass_hoist(PassContext *context, Graph *graph) {
     Hoist h = {.graph = graph, .scratch = context->scratch};
     for (uint32_t i = 0; i < graph->functions.count; i++) hoist_block(&h, graph->functions.at[i]->body);
     graph_resolve(graph);
-    for (uint32_t i = 0; i < graph->functions.count; i++) hoist_sink(&h, graph->functions.at[i]->body);
+    for (uint32_t i = 0; i < graph->functions.count; i++) {
+        hoist_sink(&h, graph->functions.at[i]->body);
+        hoist_layout(&h, graph->functions.at[i]->body);
+    }
 }

@@ -18,5 +18,7 @@ bool hoist_is_weightless(const Node *node);
 void hoist_loop(Hoist *h, Node *loop);
 /* Gives every block its own copies of the weightless nodes that it uses from outer ones (hoist_sink.c). */
 void hoist_sink(Hoist *h, Block *block);
+/* Transposes what products in loops would pack in every iteration (hoist_layout.c). */
+void hoist_layout(Hoist *h, Block *block);
 
 #endif

@@ -106,9 +106,10 @@ static Value *rule_reduce(Simplify *s, Builder *b, Node *node) {
 }
 
 /* --- contractions */
-/* Relabels a permuted operand's axes as its source's. */
-static bool see_through(Value **operand, char labels[MAX_RANK + 1]) {
-    if (!made_by(*operand, OP_permute)) return false;
+/* Relabels a permuted operand's axes as its source's. What was permuted outside a loop for the sake of
+ * products inside (see hoist_layout.c) stays. */
+static bool see_through(const Node *contract, Value **operand, char labels[MAX_RANK + 1]) {
+    if (!made_by(*operand, OP_permute) || (*operand)->block != contract->block) return false;
     const Attr *perm = node_attr((*operand)->node, ATTR_perm);
     char moved[MAX_RANK + 1] = {0};
     for (uint32_t i = 0; i < perm->count; i++) moved[perm->ints[i]] = labels[i];
@@ -121,7 +122,7 @@ static Value *rule_contract(Simplify *s, Builder *b, Node *node) {
     ContractSpec spec;
     if (!contract_spec_parse(node_str(node, ATTR_spec), &spec)) return NULL;
     Value *x = in(node, 0), *y = in(node, 1);
-    bool x_seen = see_through(&x, spec.x), y_seen = see_through(&y, spec.y);
+    bool x_seen = see_through(node, &x, spec.x), y_seen = see_through(node, &y, spec.y);
     if (!x_seen && !y_seen) return NULL;
     return build_contract(b, x, y, arena_printf(s->scratch, "%s,%s->%s", spec.x, spec.y, spec.result));
 }

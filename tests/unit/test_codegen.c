@@ -127,7 +127,7 @@ Test(link, says_what_is_missing) {
     LinkOptions options = {.runtime = "/nowhere/libnnrt.a", .output = "/tmp/nnc-test-never"};
     cr_expect_not_null(
         strstr(codegen_link(&options, arena), "the runtime library /nowhere/libnnrt.a is missing"));
-    options.runtime = __FILE__;
+    options.runtime = SOURCE_DIR "/README.md";
     setenv("CC", "no-such-compiler -x", 1);
     cr_expect_not_null(
         strstr(codegen_link(&options, arena), "`no-such-compiler -x` (from $CC) is not installed"));
