@@ -143,7 +143,12 @@ static void expr_stmt(Elab *e, const AstStmt *stmt) {
     if (val_poisoned(v) || v->kind == VAL_UNIT || forgets_return(e, stmt, v)) return;
     Diagnostic *d = diag_report(e->diags, D_UNUSED_RESULT, stmt->span);
     diag_here(d, "this is %s", val_type_text(e, v));
-    diag_help(d, "`let _ = …` says that it is not needed; a `return` may be missing");
+    bool sign = stmt->value->kind == AST_UNARY && stmt->value->unary.op != AST_NOT;
+    if (sign)
+        diag_help(d, "to go on with the line above, end that with the `%s`",
+                  stmt->value->unary.op == AST_NEG ? "-" : "+");
+    else
+        diag_help(d, "`let _ = …` says that it is not needed; a `return` may be missing");
 }
 
 /* --- branches */
