@@ -13,6 +13,7 @@ Suites, a folder each:
   cli             cli.py: command lines and their exit status
   reference       fixtures made with PyTorch (tests/reference/README.md)
   examples        the examples on small settings
+  docs            the programs of the documentation
 
 A line `# args: …` at the head of a program gives its arguments, `# exit: N` its exit status, `# options: …` those of nnc;
 `# interpret: no` leaves the interpreter out. The unit tests read native/; fuzz/ holds programs that are run by hand.
@@ -169,7 +170,7 @@ def module_tests(build):
     """Suites written in Python: a module's `tests(build, tools)` yields like the others."""
     import types
     tools = types.SimpleNamespace(run=run, must=must, nnc=nnc, Failure=Failure, compare=compare, ROOT=ROOT, TESTS=TESTS)
-    for name in ("cli", "reference.check", "examples"):
+    for name in ("cli", "reference.check", "examples", "docs"):
         if (TESTS / (name.replace(".", "/") + ".py")).exists():
             module = __import__(name, fromlist=["tests"])
             yield from module.tests(build, tools)
