@@ -242,7 +242,7 @@ typedef enum {
     AST_MODEL,
     AST_OPTIMIZER,
     AST_COMMAND,
-    AST_PARAM_FIELD, /* in a model: param w: T = init */
+    AST_PARAM_FIELD, /* in a model: param w: T = init as "label" */
     AST_STATE_FIELD, /* in a model: state s: T = init; in an optimizer: state m, v (no type) */
     AST_SUBMODEL,    /* in a model: fc = Linear(8, 4) */
     AST_FIELD_IF     /* in a model: if c { fields } else { fields } */
@@ -294,7 +294,8 @@ struct AstDecl {
         struct {
             AstType *type;
             AstExpr *init;
-        } field; /* PARAM_FIELD, STATE_FIELD, SUBMODEL (type NULL) */
+            AstExpr *label; /* AST_STRING: what it is called in files; NULL = as the field */
+        } field;            /* PARAM_FIELD, STATE_FIELD, SUBMODEL (type NULL) */
         struct {
             AstExpr *condition;
             AstDecl *then, *otherwise;

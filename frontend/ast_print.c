@@ -395,6 +395,7 @@ static void print_field(Printer *p, const char *head, const AstDecl *decl) {
     fprintf(p->out, "(%s %s", head, decl->name.text);
     print_type_of(p, decl->field.type);
     if (decl->field.init) fputs(" = ", p->out), print_expr(p, decl->field.init);
+    if (decl->field.label) fputs(" as ", p->out), print_expr(p, decl->field.label);
 }
 
 static void print_decl(Printer *p, const AstDecl *decl);

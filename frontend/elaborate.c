@@ -265,7 +265,7 @@ static const ModelType *any_model(Elab *e) {
     Member *member = ARENA_NEW(e->arena, Member);
     decl->kind = AST_MODEL;
     decl->name.text = el_name(e, "any model");
-    *member = (Member){el_name(e, "parameters"), decl, TY_TENSOR, true};
+    *member = (Member){el_name(e, "parameters"), decl, TY_TENSOR, true, NULL};
     *type = (ModelType){
         .decl = decl, .members = 1, .member = member, .text = "any model", .scope = scope_root(e, NULL)};
     const Dim *n = dim_symbol(e->ir, "parameters");

@@ -14,6 +14,7 @@
  *   elaborate_string.c    strings and templates
  *   elaborate_call.c      calls of functions, methods, constructors
  *   elaborate_model.c     models; values of a model's shape
+ *   elaborate_label.c     what a model's tensors are called in files
  *   elaborate_optimizer.c optimizers
  *   elaborate_builtin*.c  builtin functions
  *   elaborate_data.c      datasets
@@ -211,8 +212,10 @@ struct Unit {
 typedef struct {
     const char *name;
     const AstDecl *decl;
-    TyKind kind;   /* UNIT: a sub-model or list of them; else TENSOR */
-    bool is_param; /* else state */
+    TyKind kind;      /* UNIT: a sub-model or list of them; else TENSOR */
+    bool is_param;    /* else state */
+    const Val *label; /* what it is called in files: a string, or a list of them for the items of a list;
+                         NULL = `name`, and `name.0`, … */
 } Member;
 
 struct ModelType {
@@ -479,6 +482,15 @@ const char *model_suggest(Elab *e, const ModelType *type, const char *name);
 typedef VEC(const char *) NameList;
 void model_leaves(Elab *e, const Val *model, bool states, ValList *leaves, NameList *names,
                   const char *prefix);
+/* --- elaborate_label.c */
+/* What `as` says of a field with this value; NULL where it says nothing, poison after reporting. */
+const Val *label_of(Elab *e, const AstDecl *field, const Val *v);
+/* "prefix.name"; one of them where the other is empty. NULL where `prefix` is. */
+const char *label_join(Elab *e, const char *prefix, const char *name);
+/* Does every tensor of the model have a name of its own in files? False after reporting. */
+bool labels_differ(Elab *e, const Val *model);
+
+/* --- elaborate_model.c, once more */
 /* The parameters as a gradient-shaped value whose leaves are the given ones. */
 const Val *model_gradient(Elab *e, const Val *model, const Val *const *leaves);
 /* The model with its parameters (and states) replaced in the order of model_leaves. */

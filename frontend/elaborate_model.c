@@ -130,9 +130,10 @@ static void add_member(Elab *e, Making *m, Member member, const Val *v, AstName 
         m->failed = true;
         return;
     }
+    if (!val_poisoned(v)) member.label = label_of(e, member.decl, v);
     vec_push(e->arena, &m->members, member);
     vec_push(e->arena, &m->values, v);
-    m->failed |= val_poisoned(v);
+    m->failed |= val_poisoned(v) || (member.label && val_poisoned(member.label));
 }
 
 static const Val *initial_value(Elab *e, const AstDecl *d) {
@@ -153,12 +154,17 @@ static const Val *initial_value(Elab *e, const AstDecl *d) {
     return val_of(e, val_value(e, v, d->field.init->span));
 }
 
+/* A model, or a list of such. */
+static bool holds_models(const Val *v) {
+    bool models = v->kind == VAL_MODEL || v->kind == VAL_LIST;
+    for (uint32_t i = 0; v->kind == VAL_LIST && i < v->list.count; i++)
+        models &= holds_models(v->list.items[i]);
+    return models;
+}
+
 static const Val *submodel_value(Elab *e, const AstDecl *d) {
     const Val *v = el_expr(e, d->field.init, NULL);
-    if (val_poisoned(v) || v->kind == VAL_MODEL) return v;
-    bool models = v->kind == VAL_LIST;
-    for (uint32_t i = 0; models && i < v->list.count; i++) models = v->list.items[i]->kind == VAL_MODEL;
-    if (models) return v;
+    if (val_poisoned(v) || holds_models(v)) return v;
     Diagnostic *diag =
         diag_report(e->diags, D_NOT_SUBMODEL, d->field.init->span, d->name.text, val_type_text(e, v));
     if (v->kind == VAL_FUNCTION || v->kind == VAL_BUILTIN) {
@@ -194,10 +200,10 @@ static void make_choice(Elab *e, Making *m, const AstDecl *d) {
 static void make_members(Elab *e, Making *m, const AstDecl *decls) {
     for (const AstDecl *d = decls; d; d = d->next) {
         if (d->kind == AST_PARAM_FIELD || d->kind == AST_STATE_FIELD)
-            add_member(e, m, (Member){d->name.text, d, TY_TENSOR, d->kind == AST_PARAM_FIELD},
+            add_member(e, m, (Member){d->name.text, d, TY_TENSOR, d->kind == AST_PARAM_FIELD, NULL},
                        initial_value(e, d), d->name);
         else if (d->kind == AST_SUBMODEL)
-            add_member(e, m, (Member){d->name.text, d, TY_UNIT, false}, submodel_value(e, d), d->name);
+            add_member(e, m, (Member){d->name.text, d, TY_UNIT, false, NULL}, submodel_value(e, d), d->name);
         else if (d->kind == AST_FIELD_IF)
             make_choice(e, m, d);
     }
@@ -234,6 +240,7 @@ static const Val *make_model(Elab *e, const AstDecl *decl, Unit *unit, Scope *sc
     }
     const Val *v = val_copy(e, (Val){.kind = VAL_MODEL, .model = {type, m.values.at, false}});
     if (made) made->shape = v;
+    if (made && !labels_differ(e, v)) return e->poison;
     if (made && e->checking)
         for (const AstDecl *d = decl->model.members; d; d = d->next)
             if (d->kind == AST_FN) el_queue(e, d, unit, v);
@@ -271,7 +278,7 @@ static Arg symbolic_hyper(Elab *e, const AstParam *p, const char *owner) {
     Arg arg = {p->name.text, p->span, p->span, NULL, NULL, false};
     const Ty *ty = ty_resolve(e, p->type, scope_root(e, NULL), true);
     if (ty && ty->kind == TY_STRING)
-        arg.val = val_text(e, "");
+        arg.val = val_text(e, p->name.text);
     else if (ty && ty->kind == TY_TENSOR && ty_is_scalar(ty, DTYPE_i64))
         arg.val =
             val_dim(e, dim_symbol(e->ir, el_name(e, arena_printf(e->arena, "%s.%s", owner ? owner : "model",
@@ -313,7 +320,7 @@ static void list_leaves(Elab *e, const Val *v, bool states, ValList *leaves, Nam
                         const char *prefix) {
     for (uint32_t i = 0; i < v->list.count; i++)
         model_leaves(e, v->list.items[i], states, leaves, names,
-                     prefix ? arena_printf(e->arena, "%s.%u", prefix, (unsigned)i) : NULL);
+                     label_join(e, prefix, arena_printf(e->arena, "%u", (unsigned)i)));
 }
 
 void model_leaves(Elab *e, const Val *v, bool states, ValList *leaves, NameList *names, const char *prefix) {
@@ -324,9 +331,15 @@ void model_leaves(Elab *e, const Val *v, bool states, ValList *leaves, NameList 
     for (uint32_t i = 0; i < v->model.type->members; i++) {
         const Member *member = &v->model.type->member[i];
         const Val *field = v->model.fields[i];
-        const char *name =
-            prefix && *prefix ? arena_printf(e->arena, "%s.%s", prefix, member->name) : member->name;
+        const Val *label = member->label;
         if (field->kind == VAL_UNIT) continue;
+        if (label && label->kind == VAL_LIST) {
+            for (uint32_t k = 0; k < field->list.count; k++)
+                model_leaves(e, field->list.items[k], states, leaves, names,
+                             label_join(e, prefix, label->list.items[k]->string.text));
+            continue;
+        }
+        const char *name = label_join(e, prefix, label ? label->string.text : member->name);
         if (member->kind == TY_UNIT) {
             model_leaves(e, field, states, leaves, names, name);
         } else if (member->is_param || states) {

@@ -41,6 +41,11 @@ static const char *placeholder(Elab *e, const Val *v, const char *spec, Span spa
             diag_help(d, "loop over it, or print the number of its samples: `.len`");
         return NULL;
     }
+    int64_t number;
+    if (v->kind == VAL_NUMBER && !v->number.is_float && !spec)
+        return arena_printf(e->arena, "%lld", (long long)v->number.integer);
+    if (v->kind == VAL_TENSOR && v->tensor.dim && dim_is_const(v->tensor.dim, &number) && !spec)
+        return arena_printf(e->arena, "%lld", (long long)number);
     const Ty *ty = ty_of(e, v);
     if (spec && *spec && !format_spec_fits(spec, ty->kind == TY_STRING ? DTYPE_str : ty->tensor->dtype)) {
         Diagnostic *d = diag_report(e->diags, D_FORMAT, span, spec, ty_text(e, ty));

@@ -100,7 +100,7 @@ static const DeclList no_decls;
 %type <word> word
 %type <names> path names
 %type <expr> expr or_expr and_expr not_expr comparison chain pipe range sum term unary power postfix primary
-%type <expr> string if_expr maybe_expr initial maybe_initial
+%type <expr> string if_expr maybe_expr initial maybe_initial maybe_label
 %type <exprs> exprs
 %type <op> compare add multiply sign compound
 %type <parts> string_parts
@@ -188,20 +188,24 @@ members: %empty                     { $$ = no_decls; }
          }
        | members error "end of line" { $$ = $1; yyerrok; if (syntax_gave_up(parser)) YYABORT; }
 
-member: "param" name maybe_type maybe_initial {
+member: "param" name maybe_type maybe_initial maybe_label {
             $$ = no_decls;
-            list_append($$, syntax_field_decl(parser, AST_PARAM_FIELD, @$, $name, $maybe_type, $maybe_initial));
+            list_append($$, syntax_field_decl(parser, AST_PARAM_FIELD, @$, $name, $maybe_type, $maybe_initial, $maybe_label));
         }
-      | "state" names maybe_type maybe_initial { $$ = syntax_states(parser, @$, $names, $maybe_type, $maybe_initial); }
-      | name initial {
+      | "state" names maybe_type maybe_initial maybe_label {
+            $$ = syntax_states(parser, @$, $names, $maybe_type, $maybe_initial, $maybe_label);
+        }
+      | name initial maybe_label {
             $$ = no_decls;
-            list_append($$, syntax_field_decl(parser, AST_SUBMODEL, @$, $name, NULL, $initial));
+            list_append($$, syntax_field_decl(parser, AST_SUBMODEL, @$, $name, NULL, $initial, $maybe_label));
         }
       | fn                          { $$ = no_decls; list_append($$, $fn); }
       | "if" expr member_block maybe_else_members {
             $$ = no_decls;
             list_append($$, syntax_field_if(parser, @$, $expr, $member_block, $maybe_else_members));
         }
+
+maybe_label: %empty { $$ = NULL; } | "as" string { $$ = $string; }
 
 maybe_else_members: %empty          { $$ = no_decls; }
       | "else" member_block         { $$ = $member_block; }

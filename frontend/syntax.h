@@ -130,8 +130,9 @@ AstDecl *syntax_model(Parser *parser, AstDeclKind kind, Span span, AstName name,
                       DeclList members);
 AstDecl *syntax_command(Parser *parser, Span span, AstName name, ParamList params, AstStmt *body);
 AstDecl *syntax_field_decl(Parser *parser, AstDeclKind kind, Span span, AstName name, AstType *type,
-                           AstExpr *init);
-DeclList syntax_states(Parser *parser, Span span, NameList names, AstType *type, AstExpr *init);
+                           AstExpr *init, AstExpr *label);
+DeclList syntax_states(Parser *parser, Span span, NameList names, AstType *type, AstExpr *init,
+                       AstExpr *label);
 AstDecl *syntax_field_if(Parser *parser, Span span, AstExpr *condition, DeclList then, DeclList otherwise);
 /* Gives the declaration the ## lines above its first token. */
 void syntax_attach_doc(Parser *parser, AstDecl *decl);

@@ -72,18 +72,20 @@ AstDecl *syntax_model(Parser *parser, AstDeclKind kind, Span span, AstName name,
 /* --- members */
 
 AstDecl *syntax_field_decl(Parser *parser, AstDeclKind kind, Span span, AstName name, AstType *type,
-                           AstExpr *init) {
+                           AstExpr *init, AstExpr *label) {
     AstDecl *decl = syntax_decl(parser, kind, span, name);
     decl->field.type = type;
     decl->field.init = init;
+    decl->field.label = label;
     return decl;
 }
 
-DeclList syntax_states(Parser *parser, Span span, NameList names, AstType *type, AstExpr *init) {
+DeclList syntax_states(Parser *parser, Span span, NameList names, AstType *type, AstExpr *init,
+                       AstExpr *label) {
     DeclList list = {0};
     for (const NameNode *node = names.first; node; node = node->next) {
         Span own = names.count == 1 ? span : node->name.span;
-        AstDecl *decl = syntax_field_decl(parser, AST_STATE_FIELD, own, node->name, type, init);
+        AstDecl *decl = syntax_field_decl(parser, AST_STATE_FIELD, own, node->name, type, init, label);
         list_append(list, decl);
     }
     return list;
@@ -132,6 +134,9 @@ static void check_model_members(Parser *parser, const AstDecl *members) {
 static void check_optimizer_members(Parser *parser, const AstDecl *members) {
     for (; members; members = members->next) {
         bool state = members->kind == AST_STATE_FIELD;
+        if (state && members->field.label)
+            misplaced(parser, members->field.label->span, "the name of a `state` of an optimizer",
+                      "it is called as the parameter that it belongs to");
         if (state && (members->field.type || members->field.init))
             misplaced(parser, members->span, "the type of a `state` of an optimizer",
                       "it has one value for each element of a parameter, zero at first: `state m, v`");
