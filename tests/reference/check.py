@@ -76,6 +76,16 @@ def tests(build, tools):
                 count += same(f"{work}/out.safetensors", here / f"recurrent-{b}-{t}.safetensors", tolerance)
         return count
 
+    def attention(float_type, tolerance):
+        count = 0
+        with tempfile.TemporaryDirectory() as work:
+            program = compiled("attention", float_type, work)
+            for queries, keys in (5, 7), (1, 7), (5, 1), (2, 3):
+                tools.must([program, f"--input={here}/attention-in.safetensors", f"--out={work}/out.safetensors", f"--queries={queries}",
+                            f"--keys={keys}"])
+                count += same(f"{work}/out.safetensors", here / f"attention-{queries}-{keys}.safetensors", tolerance)
+        return count
+
     def optimizers(float_type, tolerance):
         with tempfile.TemporaryDirectory() as work:
             out, _ = tools.must([compiled("optimizers", float_type, work), f"--input={here}/optimizers-in.safetensors"])
@@ -111,6 +121,26 @@ def tests(build, tools):
         for step, (a, b) in enumerate(zip(got, expected)):
             require(f"loss of step {step + 1}", abs(a - b) / abs(b), tolerance)
 
+    def gpt(float_type, tolerance):
+        """The loss curve; the logits, also of positions fed one by one with a cache."""
+        given = [f"--text={here}/speller.txt", f"--input={here}/gpt-in.safetensors"]
+        near = 1e-5 if float_type == "f32" else 1e-10
+        expected = read_safetensors(here / "gpt-out.safetensors")
+        with tempfile.TemporaryDirectory() as work:
+            program = compiled("gpt", float_type, work)
+            for command, names in ("logits", ("logits", "short")), ("cached", ("logits",)):
+                tools.must([program, command, *given, f"--out={work}/out.safetensors"])
+                got = read_safetensors(f"{work}/out.safetensors")
+                for name in names:
+                    require(f"{command}: {name}", worst(got[name][2], expected[name][2]), near)
+            out, _ = tools.must([program, "train", *given])
+        got = [float(x) for x in out.split()]
+        curve = json.loads((here / "gpt.json").read_text())[float_type]
+        if len(got) != len(curve):
+            raise tools.Failure(f"{len(got)} losses, expected {len(curve)}:\n{out}")
+        for step, (a, b) in enumerate(zip(got, curve)):
+            require(f"loss of step {step + 1}", abs(a - b) / abs(b), tolerance)
+
     def levels():
         """The same losses, to the last bit, at every level of optimisation."""
         curves = set()
@@ -127,6 +157,6 @@ def tests(build, tools):
         yield f"reference/levels {build}", levels
 
     for test, f32, f64 in ((layers, 1e-5, 1e-10), (functions, 1e-5, 1e-10), (recurrent, 1e-5, 1e-10), (optimizers, 1e-4, 1e-10), (mlp, 1e-3, 1e-9),
-                           (speller, 1e-3, 1e-9)):
+                           (speller, 1e-3, 1e-9), (attention, 1e-5, 1e-10), (gpt, 1e-3, 1e-9)):
         yield f"reference/{test.__name__} f32 {build}", lambda test=test, f32=f32: test("f32", f32)
         yield f"reference/{test.__name__} f64 {build}", lambda test=test, f64=f64: test("f64", f64)

@@ -8,8 +8,10 @@ a fixture is added; the tests read the files only.
     make.py speller TEXT WEIGHTS              the same of chars.nn's network, on windows of the text in order; compare with speller.nn built with
                                               -D width=256 -D window=64 -D batch=32 -D letters=256 -D samples=1600
 """
+import copy
 import gzip
 import json
+import math
 import pathlib
 import struct
 import sys
@@ -21,6 +23,9 @@ from torch.nn import functional as F
 
 HERE = pathlib.Path(__file__).resolve().parent
 RECURRENT = [(3, 5), (1, 1), (2, 1), (1, 4)]  # sequences and steps
+
+ATTENDED = [(5, 7), (1, 7), (5, 1), (2, 3)]  # queries and keys
+DTYPES = {"f32": torch.float32, "f64": torch.float64}
 
 
 def write_idx(path, array):
@@ -281,6 +286,103 @@ def speller():
     (HERE / "speller.json").write_text(json.dumps(curves, indent=0) + "\n")
 
 
+def attention():
+    torch.manual_seed(9)
+    sizes = {"q": (2, 3, 5, 6), "k": (2, 3, 7, 6), "v": (2, 3, 7, 4), "c": (2, 3, 5, 4), "bias": (5, 7), "keep": (2, 5, 7)}
+    t = {name: torch.randn(size) for name, size in sizes.items()}
+    t["bias"][1, 2:4] = -torch.inf
+    t["keep"][1, 3] = -1
+    t = {name: v.double() for name, v in t.items()}
+    save_file(t, HERE / "attention-in.safetensors")
+    leaf = {name: v.clone().requires_grad_() for name, v in t.items()}
+    attend, shapes = F.scaled_dot_product_attention, {"y": (2, 3, 5, 4)} | {f"d{name}": sizes[name] for name in ("q", "k", "v", "bias")}
+
+    def record(name, f, letters=("q", "k", "v")):
+        y = f(*(leaf[letter] for letter in letters))
+        gradients = torch.autograd.grad((y * t["c"][:, :, :y.shape[2]]).sum(), [leaf[letter] for letter in letters])
+        got = {"y": y.detach()} | {f"d{letter}": g for letter, g in zip(letters, gradients)}
+        for key, shape in shapes.items():
+            whole = torch.zeros(shape, dtype=torch.float64)
+            if key in got:
+                whole[tuple(slice(n) for n in got[key].shape)] = got[key]
+            out[f"{name}.{key}"] = whole
+    out = {}
+    record("plain", attend)
+    record("causal", lambda q, k, v: attend(q, k, v, is_causal=True, scale=0.7))
+    record("masked", lambda q, k, v: attend(q, k, v, attn_mask=(t["keep"] > 0)[:, None]))
+    record("biased", lambda q, k, v, bias: attend(q, k, v, attn_mask=bias), ("q", "k", "v", "bias"))
+    record("long", lambda q, k: attend(k, q, t["c"], is_causal=True)[:, :, 2:], ("q", "k"))
+    for queries, keys in ATTENDED:
+        record("run", lambda q, k, v: attend(q[:, :, :queries], k[:, :, :keys], v[:, :, :keys], is_causal=True))
+        save_file(out, HERE / f"attention-{queries}-{keys}.safetensors")
+
+
+class Attention(torch.nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.qkv, self.out, self.heads = torch.nn.Linear(width, 3 * width), torch.nn.Linear(width, width), heads
+
+    def forward(self, x):
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.qkv(x).chunk(3, dim=-1))
+        return self.out(F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2))
+
+
+class Block(torch.nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.ln1, self.attn, self.ln2 = torch.nn.LayerNorm(width), Attention(width, heads), torch.nn.LayerNorm(width)
+        self.up, self.down = torch.nn.Linear(width, 4 * width), torch.nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        x = x + self.attn(self.ln1(x))
+        return x + self.down(F.gelu(self.up(self.ln2(x))))
+
+
+class GPT(torch.nn.Module):
+    def __init__(self, vocab, context, width, heads, depth):
+        super().__init__()
+        self.tokens, self.positions = torch.nn.Embedding(vocab, width), torch.nn.Embedding(context, width)
+        self.blocks, self.ln = torch.nn.ModuleList(Block(width, heads) for _ in range(depth)), torch.nn.LayerNorm(width)
+
+    def forward(self, ids):
+        x = self.tokens(ids) + self.positions(torch.arange(ids.shape[1]))
+        for block in self.blocks:
+            x = block(x)
+        return self.ln(x) @ self.tokens.weight.T
+
+
+def write(net, text, vocab, context, batch, samples, repeat):
+    """The losses of training `net` on windows of the text in order, as gpt.nn's `train` does."""
+    optimizer = torch.optim.AdamW(net.parameters(), betas=(0.9, 0.99), weight_decay=0.1)
+    bytes_ = torch.tensor(list(text)) % vocab
+    windows = (list(range(len(text) - context)) * repeat)[:samples]
+    losses, total = [], (samples + batch - 1) // batch
+    for step in range(total):
+        for group in optimizer.param_groups:
+            part = (step - 10) / (total - 10)
+            group["lr"] = 1e-2 * ((step + 1) / 10 if step < 10 else (1 + math.cos(math.pi * part)) / 2)
+        ids = torch.stack([bytes_[i:i + context + 1] for i in windows[step * batch:(step + 1) * batch]])
+        loss = F.cross_entropy(net(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def gpt():
+    torch.manual_seed(10)
+    net = GPT(vocab=32, context=12, width=18, heads=3, depth=2)
+    save_file(net.state_dict(), HERE / "gpt-in.safetensors")
+    text = (HERE / "speller.txt").read_bytes()
+    double, ids = copy.deepcopy(net).double(), torch.tensor(list(text)) % 32
+    logits = {"logits": double(torch.stack([ids[:12], ids[1:13]])), "short": double(ids[None, 7:12])}
+    save_file({name: v.detach() for name, v in logits.items()}, HERE / "gpt-out.safetensors")
+    curves = {name: write(copy.deepcopy(net).to(dtype), text, 32, 12, 4, 203, 2) for name, dtype in DTYPES.items()}
+    (HERE / "gpt.json").write_text(json.dumps(curves, indent=0) + "\n")
+
+
 def main():
     if sys.argv[1:2] == ["speller"]:
         text, path = sys.argv[2:]
@@ -302,6 +404,8 @@ def main():
     optimizers()
     mlp()
     speller()
+    attention()
+    gpt()
 
 
 main()
