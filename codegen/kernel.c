@@ -67,7 +67,8 @@ static bool is_shared(const Kernel *k, const Value *value) {
 
 /* --- what a kernel is like */
 uint32_t kernel_cost(const Node *node) {
-    const Op dear[] = {OP_exp, OP_log, OP_sin, OP_cos, OP_tanh, OP_sigmoid, OP_erf, OP_pow, OP_random_bits};
+    const Op dear[] = {OP_exp,     OP_log, OP_sin, OP_cos,         OP_tanh,
+                       OP_sigmoid, OP_erf, OP_pow, OP_random_bits, OP_window_add};
     for (size_t i = 0; i < sizeof dear / sizeof *dear; i++)
         if (node->op == dear[i]) return KERNEL_DEAR;
     return op_has(node->op, TRAIT_ELEMENTWISE) || op_has(node->op, TRAIT_REDUCES);

@@ -4,6 +4,7 @@
  *   kernel_index.c     arithmetic on element numbers; an index over one shape as an index over another
  *   kernel_value.c     a value at an index: what the body's operations mean
  *   kernel_view.c      views: the operand's index from the result's
+ *   kernel_window.c    windows of an axis, and their sum
  *   kernel_random.c    random bits
  *   kernel_space.c     which loops run over an index space, and the loops themselves
  *   kernel_fold.c      accumulators of reductions
@@ -148,8 +149,9 @@ void store_result(Kernel *k, uint32_t result, const At *at, LLVMValueRef value);
 LLVMValueRef load_result(Kernel *k, uint32_t result, const At *at);
 
 typedef LLVMValueRef ValueAt(Kernel *k, const Node *node, const At *at);
-/* --- kernel_view.c, kernel_random.c */
-ValueAt at_permute, at_slice, at_broadcast, at_pad, at_concat, at_dynamic_slice, at_gather, at_random_bits;
+/* --- kernel_view.c, kernel_window.c, kernel_random.c */
+ValueAt at_permute, at_slice, at_broadcast, at_pad, at_concat, at_dynamic_slice, at_gather, at_random_bits,
+    at_window, at_window_add;
 
 /* --- kernel_space.c */
 /* An index space: loop axes, the last of them vectorised. */

@@ -137,6 +137,7 @@ static ValueAt *const operations[OP_COUNT] = {
     [OP_slice] = at_slice,     [OP_broadcast] = at_broadcast,
     [OP_pad] = at_pad,         [OP_concat] = at_concat,
     [OP_gather] = at_gather,   [OP_dynamic_slice] = at_dynamic_slice,
+    [OP_window] = at_window,   [OP_window_add] = at_window_add,
 };
 
 /* --- lanes that are all the same are computed once */

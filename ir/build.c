@@ -176,6 +176,22 @@ Value *build_update_slice(Builder *b, Value *x, Value *part, uint32_t count, con
     return build(b, OP_update_slice, with_starts(operands, 2, count, starts), operands, 1, attrs);
 }
 
+static Value *build_windows(Builder *b, Op op, Value *x, int64_t axis, const Dim *size, int64_t stride,
+                            int64_t dilation) {
+    Attr attrs[] = {attr_int(ATTR_axis, axis), attr_dim(ATTR_size, size), attr_int(ATTR_stride, stride),
+                    attr_int(ATTR_dilation, dilation)};
+    return build(b, op, 1, &x, 4, attrs);
+}
+
+Value *build_window(Builder *b, Value *x, int64_t axis, const Dim *size, int64_t stride, int64_t dilation) {
+    return build_windows(b, OP_window, x, axis, size, stride, dilation);
+}
+
+Value *build_window_add(Builder *b, Value *part, int64_t axis, const Dim *size, int64_t stride,
+                        int64_t dilation) {
+    return build_windows(b, OP_window_add, part, axis, size, stride, dilation);
+}
+
 /* --- the rest of the pure operations */
 Value *build_gather(Builder *b, Value *x, Value *ids, int64_t axis) {
     return build(b, OP_gather, 2, (Value *[]){x, ids}, 1, (Attr[]){attr_int(ATTR_axis, axis)});

@@ -146,6 +146,35 @@ bool eval_update_slice(Eval *e, const Node *node, const Tensor *in, Tensor *out)
     return true;
 }
 
+/* --- windows: element k of window o is element o · stride + k · dilation */
+/* Gives axes (o, k) of windows on an axis of `x` the strides that they have in it; false where some window
+ * leaves the axis. */
+static bool window_strides(Eval *e, const Node *node, const Tensor *x, const Tensor *windows,
+                           int64_t *strides) {
+    uint32_t axis = (uint32_t)node_int(node, ATTR_axis);
+    int64_t stride = node_int(node, ATTR_stride), dilation = node_int(node, ATTR_dilation), from[MAX_RANK],
+            last, in_window;
+    int64_t count = windows->dims[axis], size = windows->dims[axis + 1];
+    tensor_strides(x, from);
+    for (uint32_t d = 0; d < x->rank; d++) strides[d < axis ? d : d + 1] = from[d];
+    if (windows->count == 0) return true;
+    if (__builtin_mul_overflow(count - 1, stride, &last) ||
+        __builtin_mul_overflow(size - 1, dilation, &in_window) ||
+        __builtin_add_overflow(last, in_window, &last) || last >= x->dims[axis])
+        return eval_fail(e, node, "a window of %lld elements leaves axis %u of size %lld", (long long)size,
+                         axis, (long long)x->dims[axis]);
+    strides[axis] = from[axis] * stride;
+    strides[axis + 1] = from[axis] * dilation;
+    return true;
+}
+
+bool eval_window(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    int64_t strides[MAX_RANK];
+    if (!window_strides(e, node, &in[0], out, strides)) return false;
+    if (out->count) tensor_copy_strided(&in[0], 0, strides, out);
+    return true;
+}
+
 /* A tensor seen as [outer, axis, inner]. */
 typedef struct {
     int64_t outer, size, inner;
@@ -217,5 +246,29 @@ bool eval_scatter_add(Eval *e, const Node *node, const Tensor *in, Tensor *out) 
     }
     if (rounds) add_rounding(out, sizes, counts);
     if (tensor_inexact(ids)) tensor_distrust(e, out);
+    return true;
+}
+
+bool eval_window_add(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    const Tensor *part = &in[0];
+    int64_t strides[MAX_RANK], index[MAX_RANK] = {0};
+    if (!window_strides(e, node, out, part, strides)) return false;
+    bool rounds = out->f && out->error;
+    double *sizes = rounds ? ARENA_ARRAY(e->arena, double, out->count) : NULL;
+    int64_t *counts = rounds ? ARENA_ARRAY(e->arena, int64_t, out->count) : NULL;
+    for (int64_t k = 0; rounds && k < out->count; k++) {
+        sizes[k] = 0;
+        counts[k] = 0;
+    }
+    for (int64_t source = 0; source < part->count; source++) {
+        int64_t target = 0;
+        for (uint32_t d = 0; d < part->rank; d++) target += index[d] * strides[d];
+        add_element(part, source, out, target);
+        index_next(part->rank, part->dims, index);
+        if (!rounds) continue;
+        sizes[target] += fabs(part->f[source]);
+        counts[target]++;
+    }
+    if (rounds) add_rounding(out, sizes, counts);
     return true;
 }

@@ -402,6 +402,64 @@ static const char *shape_update_slice(ShapeQuery *q) {
     return one_type(q, x);
 }
 
+/* --- windows */
+typedef struct {
+    uint32_t axis;
+    const Dim *size;
+    int64_t stride, dilation;
+} Windows;
+
+static const char *need_step(ShapeQuery *q, AttrKey key, int64_t *step) {
+    const Attr *attr;
+    TRY(need(q, key, &attr));
+    if (attr->integer < 1) FAIL(q, "attribute `%s` is %lld", attr_name(key), (long long)attr->integer);
+    *step = attr->integer;
+    return NULL;
+}
+
+static const char *need_windows(ShapeQuery *q, uint32_t axes, Windows *w) {
+    const Attr *size;
+    TRY(need_axis(q, axes, &w->axis));
+    TRY(need(q, ATTR_size, &size));
+    TRY(need_step(q, ATTR_stride, &w->stride));
+    w->size = size->dim;
+    return need_step(q, ATTR_dilation, &w->dilation);
+}
+
+const Dim *window_count(IrContext *ir, const Dim *axis, const Dim *size, int64_t stride, int64_t dilation) {
+    const Dim *one = dim_const(ir, 1);
+    const Dim *before = dim_mul(ir, dim_sub(ir, size, one), dim_const(ir, dilation));
+    const Dim *room = dim_sub(ir, dim_sub(ir, axis, one), before);
+    return dim_add(ir, dim_floordiv(ir, room, dim_const(ir, stride)), one);
+}
+
+static const char *shape_window(ShapeQuery *q) {
+    Windows w;
+    const Type *x = in(q, 0);
+    TRY(need_windows(q, x->rank, &w));
+    if (x->rank == MAX_RANK)
+        FAIL(q, "the result would have rank %u; at most %d is supported", x->rank + 1, MAX_RANK);
+    const Dim *dims[MAX_RANK];
+    for (uint32_t i = 0; i < x->rank; i++) dims[i < w.axis ? i : i + 1] = x->dims[i];
+    dims[w.axis] = window_count(q->ir, x->dims[w.axis], w.size, w.stride, w.dilation);
+    dims[w.axis + 1] = w.size;
+    return one_tensor(q, x->dtype, x->rank + 1, dims);
+}
+
+static const char *shape_window_add(ShapeQuery *q) {
+    Windows w;
+    const Type *part = in(q, 0);
+    TRY(need_number(q, 0));
+    TRY(need_windows(q, part->rank ? part->rank - 1 : 0, &w));
+    if (part->dims[w.axis] != window_count(q->ir, w.size, part->dims[w.axis + 1], w.stride, w.dilation))
+        FAIL(q, "an axis of size %s has not the windows of %s", dim_text(q->ir, w.size),
+             type_text(q->ir, part));
+    const Dim *dims[MAX_RANK];
+    for (uint32_t i = 0; i + 1 < part->rank; i++) dims[i] = part->dims[i <= w.axis ? i : i + 1];
+    dims[w.axis] = w.size;
+    return one_tensor(q, part->dtype, part->rank - 1, dims);
+}
+
 /* --- gather and scatter */
 /* The shape of x with `axis` replaced by the ids' axes; its rank, which may be too large. */
 static uint32_t gathered_shape(const Type *x, const Type *ids, uint32_t axis, const Dim *dims[2 * MAX_RANK]) {

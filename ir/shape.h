@@ -22,6 +22,10 @@ typedef struct {
  * kind: the verifier compares their results with what the blocks yield. */
 const char *shape_infer(ShapeQuery *query);
 
+/* How many windows of `size` elements, `dilation` apart, begin `stride` apart on an axis; NULL on overflow.
+ */
+const Dim *window_count(IrContext *ir, const Dim *axis, const Dim *size, int64_t stride, int64_t dilation);
+
 /* A contraction's labels: `x` and `y` of the operands, `result`; each NUL-terminated. */
 typedef struct {
     char x[MAX_RANK + 1], y[MAX_RANK + 1], result[MAX_RANK + 1];

@@ -43,6 +43,15 @@ static bool through_slice(IrContext *ir, const Node *node, const Strided *in, St
     return true;
 }
 
+/* Windows of one axis are the same elements by two strides. */
+static bool through_window(IrContext *ir, const Node *node, const Strided *in, Strided *out) {
+    uint32_t axis = (uint32_t)node_int(node, ATTR_axis), rank = node->operands[0]->type->rank;
+    for (uint32_t d = 0; d < rank; d++) out->stride[d < axis ? d : d + 1] = in->stride[d];
+    out->stride[axis] = dim_mul(ir, in->stride[axis], dim_const(ir, node_int(node, ATTR_stride)));
+    out->stride[axis + 1] = dim_mul(ir, in->stride[axis], dim_const(ir, node_int(node, ATTR_dilation)));
+    return out->stride[axis] && out->stride[axis + 1];
+}
+
 /* Axes [first, end) of a type. */
 typedef struct {
     const Type *type;
@@ -115,7 +124,7 @@ bool strided_view(IrContext *ir, Value *value, StridedBase *is_base, void *user,
     if (is_base(user, value)) return dense(ir, value, out);
     const Node *node = value->node;
     bool known = node && (node->op == OP_permute || node->op == OP_broadcast || node->op == OP_slice ||
-                          node->op == OP_reshape);
+                          node->op == OP_reshape || node->op == OP_window);
     Strided in;
     if (!known || !strided_view(ir, node->operands[0], is_base, user, &in)) return false;
     out->base = in.base;
@@ -123,5 +132,6 @@ bool strided_view(IrContext *ir, Value *value, StridedBase *is_base, void *user,
     if (node->op == OP_permute) return through_permute(node, &in, out);
     if (node->op == OP_broadcast) return through_broadcast(ir, node, &in, out);
     if (node->op == OP_slice) return through_slice(ir, node, &in, out);
+    if (node->op == OP_window) return through_window(ir, node, &in, out);
     return through_reshape(ir, node, &in, out);
 }

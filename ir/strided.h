@@ -15,9 +15,9 @@ typedef struct {
 /* Does the walk end at this value (it is in memory)? */
 typedef bool StridedBase(void *user, Value *value);
 
-/* Follows reshapes, permutes, slices and broadcasts from `value` down to the first value for which `is_base`
- * holds. False where something else is met or a view can't be told by strides, as a reshape of a permuted
- * value. */
+/* Follows reshapes, permutes, slices, broadcasts and windows from `value` down to the first value for which
+ * `is_base` holds. False where something else is met or a view can't be told by strides, as a reshape of a
+ * permuted value. */
 bool strided_view(IrContext *ir, Value *value, StridedBase *is_base, void *user, Strided *out);
 
 #endif

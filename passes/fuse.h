@@ -60,6 +60,7 @@ struct FuseNode {
     const Node *frame; /* joined a contraction: the last permute on the way from it, whose axes the value has;
                           or NULL */
     bool expanded;     /* some user repeats its elements */
+    uint32_t overlap;  /* how many windows an element is in, at most, on the way to its users; 0 = 1 */
     uint32_t weight;   /* how often an element is computed, at most, where its users are */
     uint32_t mark;
     bool emitted;

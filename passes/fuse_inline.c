@@ -74,7 +74,7 @@ typedef struct {
     Groups groups; /* that read it */
     bool possible;
     bool expanded;
-    uint32_t weight;
+    uint32_t weight, overlap;
 } Reading;
 
 static void add_group(Fuse *f, Groups *groups, Group *group) {
@@ -100,8 +100,22 @@ static uint32_t weight_in(const FuseNode *n, const Group *group) {
     return shared + own;
 }
 
+/* How many windows of a `window` node an element is in: up to MAX_WEIGHT + 1, which stands for more. */
+static uint32_t windows_over(const Node *window) {
+    int64_t size, stride = node_int(window, ATTR_stride), over = MAX_WEIGHT + 1;
+    if (dim_is_const(node_dim(window, ATTR_size), &size)) over = size / stride + (size % stride != 0);
+    return over > MAX_WEIGHT ? MAX_WEIGHT + 1 : over > 1 ? (uint32_t)over : 1;
+}
+
+/* What that is for what `user` reads, through it and its own users. */
+static uint32_t overlap_in(const FuseNode *user) {
+    uint32_t over = user->overlap ? user->overlap : 1;
+    if (user->node->op == OP_window) over *= windows_over(user->node);
+    return over > MAX_WEIGHT ? MAX_WEIGHT + 1 : over;
+}
+
 static Reading readers_of(Fuse *f, FuseNode *n) {
-    Reading r = {.possible = true, .weight = 1};
+    Reading r = {.possible = true, .weight = 1, .overlap = 1};
     for (uint32_t i = 0; i < n->users.count; i++) {
         const FuseNode *user = n->users.at[i];
         for (uint32_t k = 0; k < user->homes.count; k++) {
@@ -109,6 +123,7 @@ static Reading readers_of(Fuse *f, FuseNode *n) {
             add_group(f, &r.groups, group);
             r.possible = r.possible && can_compute(f, n, user, group);
         }
+        if (overlap_in(user) > r.overlap) r.overlap = overlap_in(user);
         bool joined = user->space != SPACE_NONE;
         r.expanded = r.expanded || (user->tensor && ((repeats(user->node) && !joined) || user->expanded));
     }
@@ -142,8 +157,8 @@ static bool cheap_to_copy(const Fuse *f, const FuseNode *n, const Reading *r) {
 static bool worth_computing(const Fuse *f, const FuseNode *n, const Reading *r) {
     uint32_t cost = cost_of_op(n->node->op);
     if (n->external || !r->possible || r->groups.count == 0) return false;
-    if (cost >= DEAR && r->expanded) return false;
-    if (cost > 0 && r->weight > MAX_WEIGHT) return false;
+    if (cost >= DEAR && (r->expanded || r->overlap > 1)) return false;
+    if (cost > 0 && (r->weight > MAX_WEIGHT || r->overlap > MAX_WEIGHT)) return false;
     if (r->weight > MAX_WEIGHT * MAX_WEIGHT) return false;
     return r->groups.count == 1 || cheap_to_copy(f, n, r);
 }
@@ -171,7 +186,7 @@ static bool can_store(Fuse *f, FuseNode *n, Group *group) {
 
 static void store(Fuse *f, FuseNode *n, const Reading *r) {
     n->space = SPACE_FULL;
-    n->weight = 1;
+    n->weight = n->overlap = 1;
     for (uint32_t i = r->groups.count; i-- > 0;) {
         Group *group = r->groups.at[i];
         if (!can_store(f, n, group)) continue;
@@ -221,6 +236,7 @@ static void place(Fuse *f, FuseNode *n) {
     }
     n->expanded = r.expanded;
     n->weight = r.weight;
+    n->overlap = r.overlap;
     for (uint32_t i = 0; i < r.groups.count; i++) fuse_add(f, r.groups.at[i], n);
 }
 

@@ -6,8 +6,8 @@
 
 bool hoist_is_weightless(const Node *node) {
     static const bool weightless[OP_COUNT] = {
-        [OP_const] = true,   [OP_iota] = true,  [OP_reshape] = true,
-        [OP_permute] = true, [OP_slice] = true, [OP_broadcast] = true,
+        [OP_const] = true, [OP_iota] = true,      [OP_reshape] = true, [OP_permute] = true,
+        [OP_slice] = true, [OP_broadcast] = true, [OP_window] = true,
     };
     return weightless[node->op];
 }

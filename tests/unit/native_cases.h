@@ -235,6 +235,48 @@ static const NativeCase native_products[] = {
      "  %22: f32[B, 7] = contract(%20, %21) spec=\"mk,kn->mn\"\n"},
 };
 
+static const NativeCase native_windows[] = {
+    {"of a run-time axis", "f32[B + 4, 7]", "%20 %21 %23",
+     "  %20: f32[B + 2, 3, 7] = window(%10) axis=0 size=3 stride=1 dilation=1\n"
+     "  %21: f32[B + 4, 3, 3] = window(%10) axis=1 size=3 stride=2 dilation=1\n"
+     "  %22: f32[(B + 1)//2 + 1, 3, 7] = window(%10) axis=0 size=3 stride=2 dilation=1\n"
+     "  %23: f32[(B + 1)//2 + 1, 7] = reduce_max(%22) axes=[1]\n"},
+    {"of run-time size", "f32[2*B + 3] f32[B + 2, B + 2] f32[40, B + 3]", "%20 %21 %22",
+     "  %20: f32[B + 2, B + 2] = window(%10) axis=0 size=B+2 stride=1 dilation=1\n"
+     "  %21: f32[2*B + 3] = window_add(%11) axis=0 size=2*B+3 stride=1 dilation=1\n"
+     "  %22: f32[2*B + 122] = window_add(%12) axis=0 size=2*B+122 stride=3 dilation=2\n"},
+    {"pooling", "f32[B, 3, 9, 8]", "%22 %27 %28",
+     "  %20: f32[B, 3, 4, 3, 8] = window(%10) axis=2 size=3 stride=2 dilation=1\n"
+     "  %21: f32[B, 3, 4, 3, 4, 2] = window(%20) axis=4 size=2 stride=2 dilation=1\n"
+     "  %22: f32[B, 3, 4, 4] = reduce_max(%21) axes=[3, 5]\n"
+     "  %23: f32[B, 3, 4, 4, 3, 2] = permute(%21) perm=[0, 1, 2, 4, 3, 5]\n"
+     "  %24: f32[B, 3, 4, 4, 6] = reshape(%23) dims=[B, 3, 4, 4, 6]\n"
+     "  %27: i64[B, 3, 4, 4] = argmax(%24) axes=[4]\n"
+     "  %25: f32[B, 3, 4, 3, 8] = window_add(%21) axis=4 size=8 stride=2 dilation=1\n"
+     "  %28: f32[B, 3, 9, 8] = window_add(%25) axis=2 size=9 stride=2 dilation=1\n"},
+    {"convolution", "f32[B, 3, 9, 8] f32[5, 3, 3, 2] f32", "%23 %25 %26 %28",
+     "  %20: f32[B, 3, 11, 10] = pad(%10, %12) low=[0, 0, 1, 1] high=[0, 0, 1, 1] interior=[0, 0, 0, 0]\n"
+     "  %21: f32[B, 3, 5, 3, 10] = window(%20) axis=2 size=3 stride=2 dilation=1\n"
+     "  %22: f32[B, 3, 5, 3, 8, 2] = window(%21) axis=4 size=2 stride=1 dilation=2\n"
+     "  %23: f32[B, 5, 5, 8] = contract(%22, %11) spec=\"bchiwj,ocij->bohw\"\n"
+     "  %24: f32[B, 3, 5, 3, 8, 2] = contract(%23, %11) spec=\"bohw,ocij->bchiwj\"\n"
+     "  %25: f32[B, 3, 5, 3, 10] = window_add(%24) axis=4 size=10 stride=1 dilation=2\n"
+     "  %26: f32[B, 3, 11, 10] = window_add(%25) axis=2 size=11 stride=2 dilation=1\n"
+     "  %28: f32[5, 3, 3, 2] = contract(%23, %22) spec=\"bohw,bchiwj->ocij\"\n"},
+    {"groups", "f32[B, 6, 9] f32[2, 4, 3, 3]", "%24 %27",
+     "  %20: f32[B, 6, 7, 3] = window(%10) axis=2 size=3 stride=1 dilation=1\n"
+     "  %21: f32[B, 2, 3, 7, 3] = reshape(%20) dims=[B, 2, 3, 7, 3]\n"
+     "  %22: f32[B, 2, 4, 7] = contract(%21, %11) spec=\"bgcik,gock->bgoi\"\n"
+     "  %23: f32[B, 8, 7] = reshape(%22) dims=[B, 8, 7]\n"
+     "  %24: f32[B, 8, 7] = tanh(%23)\n"
+     "  %25: f32[B, 2, 3, 7, 3] = contract(%22, %11) spec=\"bgoi,gock->bgcik\"\n"
+     "  %26: f32[B, 6, 7, 3] = reshape(%25) dims=[B, 6, 7, 3]\n"
+     "  %27: f32[B, 6, 9] = window_add(%26) axis=2 size=9 stride=1 dilation=1\n"},
+    {"correlation", "f32[B + 3, 2] f32[3, 4]", "%21",
+     "  %20: f32[B + 1, 3, 2] = window(%10) axis=0 size=3 stride=1 dilation=1\n"
+     "  %21: f32[B + 1, 4, 2] = contract(%20, %11) spec=\"iks,ko->ios\"\n"},
+};
+
 static const NativeCase native_scatters[] = {
     {"scatter", "f32[9, 3] i32[B] f32[B, 3]", "%29",
      "  %20: i32 = const dims=[] dtype=i32 ivalue=9\n"

@@ -161,6 +161,29 @@ static void add_concat(Random *r, Builder *b) {
     try_node(r, b, OP_concat, count, parts, 1, &attr);
 }
 
+/* Windows on an axis, or an axis that windows are added up in. */
+static void add_windows(Random *r, Builder *b) {
+    Value *x = any_value(r, 5);
+    if (!x->type->rank) return;
+    uint32_t axis = below(r, x->type->rank);
+    int64_t stride = 1 + below(r, 3), dilation = 1 + below(r, 3);
+    const Dim *dim = x->type->dims[axis], *dims[MAX_RANK];
+    int64_t least = dim_least(r, dim), size = least > 0 ? 1 + below(r, least < 5 ? (uint32_t)least : 5) : 0;
+    if ((size - 1) * dilation >= least) dilation = 1;
+    const Type *line = type_tensor(r->ir, x->type->dtype, 1, &dim);
+    if (size * type_limit(r, x->type) > r->most_elements || !type_limit(r, line)) return;
+    Value *windows = build_window(b, x, axis, number(r, size), stride, dilation);
+    if (chance(r, 50)) {
+        offer(r, windows);
+        return;
+    }
+    for (uint32_t i = 0; i < windows->type->rank; i++) dims[i] = windows->type->dims[i];
+    Value *part = value_of(r, b, type_tensor(r->ir, x->type->dtype, windows->type->rank, dims));
+    Attr attrs[] = {attr_int(ATTR_axis, axis), attr_dim(ATTR_size, dim), attr_int(ATTR_stride, stride),
+                    attr_int(ATTR_dilation, dilation)};
+    try_node(r, b, OP_window_add, 1, &part, 4, attrs);
+}
+
 static Value *viewed(Random *r, Builder *b, Value *x) {
     switch (below(r, 3)) {
     case 0: return permuted(r, b, x);
@@ -170,10 +193,11 @@ static Value *viewed(Random *r, Builder *b, Value *x) {
 }
 
 static void add_view(Random *r, Builder *b) {
-    switch (below(r, 6)) {
+    switch (below(r, 7)) {
     case 0: add_broadcast(r, b); break;
     case 1: add_pad(r, b); break;
     case 2: add_concat(r, b); break;
+    case 3: add_windows(r, b); break;
     default: offer(r, viewed(r, b, any_value(r, 6)));
     }
 }

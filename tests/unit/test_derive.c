@@ -132,6 +132,36 @@ static Value *case_pad(Case *c, uint32_t variant) {
     return build_pad(&c->b, x, fill, low, high, (int64_t[]){pad[2], 1});
 }
 
+/* Size, stride and dilation of windows on an axis of 7. */
+static const int64_t windows[][3] = {{3, 1, 1}, {3, 2, 1}, {2, 2, 1}, {2, 3, 1}, {3, 1, 2},
+                                     {3, 2, 3}, {3, 3, 2}, {1, 4, 1}, {7, 1, 1}, {0, 2, 1}};
+enum { WINDOWS = sizeof windows / sizeof *windows };
+
+static Value *windows_of(Case *c, Value *x, int64_t axis, uint32_t variant) {
+    const int64_t *w = windows[variant];
+    return build_window(&c->b, x, axis, constant(c, w[0]), w[1], w[2]);
+}
+
+static Value *case_window(Case *c, uint32_t variant) {
+    if (variant == 2 * WINDOWS) return NULL;
+    uint32_t axis = variant % 2;
+    Value *x = float_input(c, -2, 2, 2, axis ? (int64_t[]){2, 7} : (int64_t[]){7, 3});
+    Value *w = windows_of(c, x, axis, variant / 2);
+    return build_binary(&c->b, OP_mul, w, w);
+}
+
+static Value *case_window_add(Case *c, uint32_t variant) {
+    if (variant == 2 * WINDOWS) return NULL;
+    uint32_t axis = variant % 2;
+    const int64_t *w = windows[variant / 2];
+    Value *x = float_input(c, -2, 2, 2, axis ? (int64_t[]){2, 7} : (int64_t[]){7, 3});
+    Value *part = windows_of(c, x, axis, variant / 2);
+    Value *scale = float_input(c, -2, 2, 0, NULL);
+    part = build_binary(&c->b, OP_mul, part, build_like(&c->b, scale, part->type));
+    Value *sum = build_window_add(&c->b, part, axis, x->type->dims[axis], w[1], w[2]);
+    return build_binary(&c->b, OP_mul, sum, sum);
+}
+
 static Value *case_concat(Case *c, uint32_t variant) {
     if (variant == 3) return NULL;
     Value *parts[] = {float_input(c, -2, 2, 2, (int64_t[]){3, 2}),
@@ -268,6 +298,8 @@ static BuildCase *const cases[OP_COUNT] = {
     [OP_slice] = case_slice,
     [OP_broadcast] = case_broadcast,
     [OP_pad] = case_pad,
+    [OP_window] = case_window,
+    [OP_window_add] = case_window_add,
     [OP_concat] = case_concat,
     [OP_gather] = case_gather,
     [OP_dynamic_slice] = case_dynamic_slice,

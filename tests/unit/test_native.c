@@ -103,6 +103,7 @@ static void check_cases(const NativeCase *cases, size_t count) {
 Test(native, views, .timeout = 240) { CHECK(native_views); }
 Test(native, reductions, .timeout = 240) { CHECK(native_reductions); }
 Test(native, rows, .timeout = 240) { CHECK(native_rows); }
+Test(native, windows, .timeout = 240) { CHECK(native_windows); }
 Test(native, products, .timeout = 240) { CHECK(native_products); }
 Test(native, scatters, .timeout = 240) { CHECK(native_scatters); }
 

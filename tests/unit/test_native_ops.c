@@ -159,6 +159,34 @@ static void make_concat(Table *t) {
     }
 }
 
+/* Windows of up to three elements on every axis; sums of what comes in windows that overlap, touch and leave
+ * gaps. */
+static void make_windows(Table *t) {
+    static const int64_t steps[][3] = {{3, 1, 1}, {2, 2, 1}, {3, 2, 1}, {1, 3, 1}, {3, 1, 2}, {2, 3, 2}};
+    for (uint32_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        for (uint32_t axis = 0; axis < t->type->rank; axis++) {
+            const Dim *size = number(t, steps[i][0]), *dims[MAX_RANK];
+            memcpy(dims, t->type->dims, sizeof dims);
+            /* So many that a window is there, whatever B is. */
+            const Dim *span = number(t, (steps[i][0] - 1) * steps[i][2] + 1);
+            dims[axis] = dim_add(t->ir, dims[axis], span);
+            Attr attrs[] = {attr_int(ATTR_axis, axis), attr_dim(ATTR_size, size),
+                            attr_int(ATTR_stride, steps[i][1]), attr_int(ATTR_dilation, steps[i][2])};
+            const Type *whole = type_tensor(t->ir, t->dtype, t->type->rank, dims);
+            if (t->op == OP_window) {
+                Value *x = input(t, whole);
+                try_with(t, 1, &x, 4, attrs);
+                continue;
+            }
+            const char *why;
+            Value *x = build_const(&t->build, whole, 0);
+            Node *windows = build_try(&t->build, OP_window, 1, &x, 4, attrs, &why);
+            Value *part = input(t, windows->results[0]->type);
+            attrs[1] = attr_dim(ATTR_size, dims[axis]);
+            try_with(t, 1, &part, 4, attrs);
+        }
+}
+
 /* Of one element along every axis. */
 static void make_window(Table *t) {
     Value *operands[MAX_RANK + 2] = {input(t, t->type)};
@@ -288,6 +316,8 @@ static MakeCase *case_of(Op op) {
         [OP_slice] = make_slice,
         [OP_broadcast] = make_broadcast,
         [OP_pad] = make_pad,
+        [OP_window] = make_windows,
+        [OP_window_add] = make_windows,
         [OP_concat] = make_concat,
         [OP_dynamic_slice] = make_window,
         [OP_update_slice] = make_window,
