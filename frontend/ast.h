@@ -237,8 +237,8 @@ struct AstStmt {
 /* --- declarations */
 typedef enum {
     AST_IMPORT, /* import nn; import a.b as c; from nn import Linear, relu */
-    AST_CONST,
-    AST_FN, /* top level, method, or `update` of an optimizer */
+    AST_CONST,  /* at top level, or in a model: a number that its hyperparameters give */
+    AST_FN,     /* top level, method, or `update` of an optimizer */
     AST_MODEL,
     AST_OPTIMIZER,
     AST_COMMAND,

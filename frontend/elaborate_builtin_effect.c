@@ -92,9 +92,9 @@ static Value *path_argument(Elab *e, BuiltinCall *c, uint32_t slot) {
     return NULL;
 }
 
-static bool model_argument(Elab *e, BuiltinCall *c, ValList *leaves, NameList *names) {
+static bool model_argument(Elab *e, BuiltinCall *c, bool gradients, ValList *leaves, NameList *names) {
     const Val *v = c->slot[0];
-    if (v->kind != VAL_MODEL || v->model.gradient) {
+    if (v->kind != VAL_MODEL || (v->model.gradient && !gradients)) {
         refuse_argument(e, c, 0, "a model");
         return false;
     }
@@ -106,7 +106,7 @@ const Val *builtin_save(Elab *e, BuiltinCall *c) {
     ValList leaves = {0};
     NameList names = {0};
     Value *path = path_argument(e, c, 1);
-    if (!path || !model_argument(e, c, &leaves, &names)) return e->poison;
+    if (!path || !model_argument(e, c, true, &leaves, &names)) return e->poison;
     Value **operands = ARENA_ARRAY(e->arena, Value *, leaves.count + 1);
     operands[0] = path;
     for (uint32_t i = 0; i < leaves.count; i++) operands[i + 1] = val_value(e, leaves.at[i], c->span);
@@ -120,7 +120,7 @@ const Val *builtin_load(Elab *e, BuiltinCall *c) {
     ValList leaves = {0};
     NameList names = {0};
     Value *path = path_argument(e, c, 1);
-    if (!path || !model_argument(e, c, &leaves, &names)) return e->poison;
+    if (!path || !model_argument(e, c, false, &leaves, &names)) return e->poison;
     const Target *target = c->expr_of[0] ? el_target(e, c->expr_of[0], true) : NULL;
     if (!target) return e->poison;
     const Type **types = ARENA_ARRAY(e->arena, const Type *, leaves.count);

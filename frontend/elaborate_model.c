@@ -41,6 +41,14 @@ static const Val *compile_time(Elab *e, const Val *v) {
     return v->tensor.known ? val_known(e, v->tensor.type, v->tensor.number) : NULL;
 }
 
+/* Likewise, where an integer that is known when the program runs is a size like any other. */
+static const Val *known_now(Elab *e, const Val *v, Span span) {
+    const Val *known = compile_time(e, v);
+    if (known || !val_is_scalar(v, DTYPE_i64)) return known;
+    const Dim *dim = dim_of(e, v, span);
+    return dim ? val_dim(e, dim) : NULL;
+}
+
 static const Val *hyper_value(Elab *e, const AstParam *p, const Arg *arg, Scope *scope, const char *what) {
     const Ty *ty = ty_resolve(e, p->type, scope, false);
     const Val *v;
@@ -57,12 +65,7 @@ static const Val *hyper_value(Elab *e, const AstParam *p, const Arg *arg, Scope 
         e, ty, v,
         (Fit){arena_printf(e->arena, "argument `%s` of %s", p->name.text, what), span, p->span, false});
     if (val_poisoned(v)) return v;
-    const Val *known = compile_time(e, v);
-    /* An integer known at run time is a size like any other. */
-    if (!known && val_is_scalar(v, DTYPE_i64)) {
-        const Dim *dim = dim_of(e, v, span);
-        known = dim ? val_dim(e, dim) : NULL;
-    }
+    const Val *known = known_now(e, v, span);
     if (known) return known;
     Diagnostic *d = diag_report(e->diags, D_NOT_STATIC, span, p->name.text, what);
     diag_help(
@@ -119,21 +122,57 @@ static const char *instance_text(Elab *e, const AstDecl *decl, uint32_t count, c
 typedef struct {
     VEC(Member) members;
     ValList values;
+    Scope *scope; /* of the hyperparameters */
     bool failed;
 } Making;
+
+static void declared_twice(Elab *e, Making *m, AstName name, Span before) {
+    Diagnostic *d = diag_report(e->diags, D_DECLARED_TWICE, name.span, name.text);
+    diag_label(d, before, "first declared here");
+    m->failed = true;
+}
 
 static void add_member(Elab *e, Making *m, Member member, const Val *v, AstName name) {
     for (uint32_t i = 0; i < m->members.count; i++) {
         if (m->members.at[i].name != name.text) continue;
-        Diagnostic *d = diag_report(e->diags, D_DECLARED_TWICE, name.span, name.text);
-        diag_label(d, m->members.at[i].decl->name.span, "first declared here");
-        m->failed = true;
+        declared_twice(e, m, name, m->members.at[i].decl->name.span);
         return;
     }
     if (!val_poisoned(v)) member.label = label_of(e, member.decl, v);
     vec_push(e->arena, &m->members, member);
     vec_push(e->arena, &m->values, v);
     m->failed |= val_poisoned(v) || (member.label && val_poisoned(member.label));
+}
+
+/* What stands for a constant of a model whose sizes are symbols, where it isn't a size itself. */
+static const Val *symbolic_constant(Elab *e, const Val *v, const char *name) {
+    if (!e->checking || (v->kind != VAL_STRING && v->kind != VAL_TENSOR)) return NULL;
+    if (v->kind == VAL_STRING) return val_text(e, name);
+    return v->tensor.type->rank == 0 ? val_known(e, v->tensor.type, 1) : NULL;
+}
+
+/* `const n = …`: seen like a hyperparameter from here on. */
+static void add_constant(Elab *e, Making *m, const AstDecl *d) {
+    for (const Binding *b = m->scope->bindings; b; b = b->next)
+        if (b->name == d->name.text) {
+            declared_twice(e, m, d->name, b->span);
+            return;
+        }
+    Span span = d->constant.value->span;
+    const Ty *ty = d->constant.type ? ty_resolve(e, d->constant.type, e->scope, false) : NULL;
+    const Val *v = el_value(e, d->constant.value, ty);
+    if (ty) v = fit_type(e, ty, v, (Fit){"the constant", span, d->constant.type->span, false});
+    if (v->kind == VAL_NUMBER)
+        v = v->number.is_float ? val_known(e, type_scalar(e->ir, e->options->float_type), v->number.number)
+                               : val_dim(e, dim_const(e->ir, v->number.integer));
+    const Val *known = val_poisoned(v) ? v : known_now(e, v, span);
+    if (!known) known = symbolic_constant(e, v, d->name.text);
+    if (!known) {
+        Diagnostic *diag = diag_report(e->diags, D_NOT_CONSTANT, span, d->name.text);
+        diag_help(diag, "in a model, a `const` is made of hyperparameters and constants");
+    }
+    m->failed |= !known || val_poisoned(known);
+    scope_bind(e, m->scope, d->name.text, d->name.span, known ? known : e->poison, false);
 }
 
 static const Val *initial_value(Elab *e, const AstDecl *d) {
@@ -206,6 +245,8 @@ static void make_members(Elab *e, Making *m, const AstDecl *decls) {
             add_member(e, m, (Member){d->name.text, d, TY_UNIT, false, NULL}, submodel_value(e, d), d->name);
         else if (d->kind == AST_FIELD_IF)
             make_choice(e, m, d);
+        else if (d->kind == AST_CONST)
+            add_constant(e, m, d);
     }
 }
 
@@ -213,7 +254,7 @@ static const Val *make_model(Elab *e, const AstDecl *decl, Unit *unit, Scope *sc
                              const Val *const *hyper) {
     Scope *outside = e->scope;
     Frame *frame = e->frame;
-    Making m = {0};
+    Making m = {.scope = scope};
     e->scope = scope;
     scope_push(e);
     e->frame = NULL;

@@ -119,7 +119,7 @@ static const DeclList no_decls;
 %type <param> param
 %type <stmt> stmt
 %type <stmts> stmts block
-%type <decl> decl import fn
+%type <decl> decl import fn const
 %type <decls> decls members member_block member maybe_else_members
 
 %%
@@ -133,11 +133,7 @@ decls: %empty                       { $$ = no_decls; }
      | decls error "end of line"    { $$ = $1; yyerrok; if (syntax_gave_up(parser)) YYABORT; }
 
 decl: import
-    | "const" name maybe_type initial {
-          $$ = syntax_decl(parser, AST_CONST, @$, $name);
-          $$->constant.type = $maybe_type;
-          $$->constant.value = $initial;
-      }
+    | const
     | fn
     | "export" fn                   { $$ = $fn; $$->span = @$; $$->fn.exported = true; }
     | "model" name maybe_params member_block     { $$ = syntax_model(parser, AST_MODEL, @$, $name, $maybe_params, $member_block); }
@@ -148,6 +144,12 @@ import: "import" path               { $$ = syntax_import(parser, @$, $path, no_n
       | "import" path "as" name     { $$ = syntax_import(parser, @$, $path, $name, no_names); }
       | "from" path "import" names  { $$ = syntax_import(parser, @$, $path, no_name, $names); }
       | "import" string             { syntax_import_string(parser, @string); YYERROR; }
+
+const: "const" name maybe_type initial {
+           $$ = syntax_decl(parser, AST_CONST, @$, $name);
+           $$->constant.type = $maybe_type;
+           $$->constant.value = $initial;
+       }
 
 path: name                          { $$ = no_names; list_append($$, syntax_name_node(parser, $name)); $$.count++; }
     | path "." name                 { $$ = $1; list_append($$, syntax_name_node(parser, $name)); $$.count++; }
@@ -199,6 +201,7 @@ member: "param" name maybe_type maybe_initial maybe_label {
             $$ = no_decls;
             list_append($$, syntax_field_decl(parser, AST_SUBMODEL, @$, $name, NULL, $initial, $maybe_label));
         }
+      | const                       { $$ = no_decls; list_append($$, $const); }
       | fn                          { $$ = no_decls; list_append($$, $fn); }
       | "if" expr member_block maybe_else_members {
             $$ = no_decls;

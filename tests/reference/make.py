@@ -2,7 +2,7 @@
 """Makes the fixtures of this folder with PyTorch (2.x, CPU) and its safetensors package: inputs, outputs, gradients, loss curves. Run by hand when
 a fixture is added; the tests read the files only.
 
-    make.py                                   writes the fixtures
+    make.py [NAME…]                           writes the fixtures, or those named
     make.py mnist IMAGES LABELS WEIGHTS       prints the f32 and f64 losses of 50 steps of mnist.nn's network on real data, for comparison by hand,
                                               and writes the weights that they start from
     make.py speller TEXT WEIGHTS              the same of chars.nn's network, on windows of the text in order; compare with speller.nn built with
@@ -124,47 +124,53 @@ def functions():
     save_file({name: v.contiguous() for name, v in out.items()}, HERE / "functions-out.safetensors")
 
 
+def gradients(leaf, loss):
+    """The gradient of the loss with respect to every leaf, 0 where it doesn't depend on it."""
+    all_ = torch.autograd.grad(loss, list(leaf.values()), allow_unused=True)
+    return {name: torch.zeros_like(v) if g is None else g.contiguous() for (name, v), g in zip(leaf.items(), all_)}
+
+
+def leaves(values):
+    """The same numbers at f32 and f64, as leaves."""
+    return {name: v.detach().float().double().requires_grad_() for name, v in values.items()}
+
+
 def recurrent():
-    """For each (sequences, steps) a file: outputs and gradients, zero where the case leaves something out."""
+    """For each (sequences, steps) a file: the gradient of recurrent.nn's loss."""
     torch.manual_seed(5)
-    d = torch.float64
-    layers = {"lstm": torch.nn.LSTM(4, 6, batch_first=True), "gru": torch.nn.GRU(4, 6, batch_first=True),
-              "rnn": torch.nn.RNN(4, 6, batch_first=True), "relu": torch.nn.RNN(4, 6, nonlinearity="relu", batch_first=True)}
-    t = {"x": torch.randn(3, 5, 4), "h": torch.randn(3, 6), "c": torch.randn(3, 6), "cy": torch.randn(3, 5, 6),
-         "ch": torch.randn(3, 6), "cc": torch.randn(3, 6)}
-    weights = {f"{name}.{key}": v.data for name, layer in layers.items() for key, v in layer.named_parameters()}
-    save_file({name: v.double() for name, v in (t | weights).items()}, HERE / "recurrent-in.safetensors")
-    for layer in layers.values():
+    layers = {"lstm": torch.nn.LSTM(4, 5), "lstm2": torch.nn.LSTM(4, 5, 2, bidirectional=True), "lstm3": torch.nn.LSTM(4, 5, 3, bias=False),
+              "gru": torch.nn.GRU(4, 5), "gru2": torch.nn.GRU(4, 5, 2), "gru_both": torch.nn.GRU(4, 5, bias=False, bidirectional=True),
+              "rnn": torch.nn.RNN(4, 5), "rnn2": torch.nn.RNN(4, 5, 2, nonlinearity="relu", bidirectional=True)}
+    t = {"x": torch.randn(3, 5, 4), "stepped": torch.randn(3, 5)}
+    for name, layer in layers.items():
+        directions = 2 if layer.bidirectional else 1
+        for end in ["h", "last"] + ["c", "memory"] * name.startswith("lstm"):
+            t[f"{name}.{end}"] = torch.randn(3, layer.num_layers * directions * 5)
+        t[f"{name}.y"] = torch.randn(3, 5, directions * 5)
+        layer.batch_first = True
+        t |= {f"{name}.{key}": v for key, v in layer.named_parameters()}
         layer.double()
+    leaf = leaves(t)
+    save_file({name: v.detach() for name, v in leaf.items()}, HERE / "recurrent-in.safetensors")
 
     def case(b, steps):
-        x = t["x"][:b, :steps].to(d).requires_grad_()
-        h, c = (t[name][:b].to(d).requires_grad_() for name in "hc")
-        cy, ch, cc = t["cy"][:b, :steps].to(d), t["ch"][:b].to(d), t["cc"][:b].to(d)
-        out, stepped = {}, 0
+        loss, x = 0, leaf["x"][:b, :steps]
 
-        def full(v, *shape):
-            whole = torch.zeros(*shape, dtype=d)
-            whole[tuple(slice(n) for n in v.shape)] = v.detach()
-            return whole
-        for weight, (name, layer) in enumerate(layers.items()):
-            if name == "lstm":
-                y, (last, memory) = layer(x, (h[None], c[None]))
-                loss = (y * cy).sum() + (last[0] * ch).sum() + (memory[0] * cc).sum()
-                out["memory"] = full(memory[0], 3, 6)
-                out["dc"] = full(torch.autograd.grad(loss, c, retain_graph=True)[0], 3, 6)
+        def run(name, state=None):
+            weights = {key.removeprefix(f"{name}."): v for key, v in leaf.items() if key.startswith(f"{name}.")}
+            return torch.func.functional_call(layers[name], weights, (x, state))
+
+        def apart(name, end):  # [B, all layers' features] as PyTorch has it
+            return leaf[f"{name}.{end}"][:b].reshape(b, -1, 5).transpose(0, 1).contiguous()
+        for name in layers:
+            if name.startswith("lstm"):
+                y, (last, memory) = run(name, (apart(name, "h"), apart(name, "c")))
+                loss = loss + (memory * apart(name, "memory")).sum()
             else:
-                y, last = layer(x, h[None])
-                loss = (y * cy).sum() + (last[0] * ch).sum()
-            dx, dh = torch.autograd.grad(loss, [x, h], retain_graph=True)
-            out |= {f"{name}.y": full(y, 3, 5, 6), f"{name}.last": full(last[0], 3, 6), f"{name}.dx": full(dx, 3, 5, 4),
-                    f"{name}.dh": full(dh, 3, 6)}
-            names, parameters = zip(*layer.named_parameters())
-            out |= {f"d{name}.{key}": g for key, g in zip(names, torch.autograd.grad(loss, parameters))}
-            if name != "relu":
-                stepped = stepped + (weight + 1) * last[0]
-        out["stepped"] = full(stepped, 3, 6)
-        save_file({name: v.contiguous() for name, v in out.items()}, HERE / f"recurrent-{b}-{steps}.safetensors")
+                y, last = run(name, apart(name, "h"))
+            loss = loss + (y * leaf[f"{name}.y"][:b, :steps]).sum() + (last * apart(name, "last")).sum()
+        out = sum(factor * run(name)[0][:, -1] for name, factor in [("lstm3", 1), ("gru2", 2), ("rnn", 3)])
+        save_file(gradients(leaf, loss + (out * leaf["stepped"][:b]).sum()), HERE / f"recurrent-{b}-{steps}.safetensors")
     for b, steps in RECURRENT:
         case(b, steps)
 
@@ -398,14 +404,9 @@ def main():
         for dtype in (torch.float32, torch.float64):
             print(json.dumps(train(net, read_idx(images), read_idx(labels), dtype, 1, 64, 3200)))
         return
-    layers()
-    functions()
-    recurrent()
-    optimizers()
-    mlp()
-    speller()
-    attention()
-    gpt()
+    fixtures = {f.__name__: f for f in (layers, functions, recurrent, optimizers, mlp, speller, attention, gpt)}
+    for name in sys.argv[1:] or fixtures:
+        fixtures[name]()
 
 
 main()
