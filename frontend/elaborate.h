@@ -58,7 +58,7 @@ typedef enum {
     TY_MODEL,    /* `model` NULL: any instance of `decl` */
     TY_GRADIENT, /* the parameters of a model: what grad returns. `model` NULL: of any model */
     TY_OPTIMIZER,
-    TY_DATASET, /* parts: one sample's columns */
+    TY_DATASET, /* parts: one sample's columns; none: `dataset`, of any columns */
     TY_OTHER    /* functions, modules: never stored */
 } TyKind;
 
@@ -378,6 +378,8 @@ const Ty *ty_new(Elab *e, Ty ty);
 const Ty *ty_tensor(Elab *e, const Type *type);
 const Ty *ty_of(Elab *e, const Val *v);
 bool ty_same(const Ty *a, const Ty *b);
+bool ty_any_dataset(
+    const Ty *ty); /* one whose columns aren't known: `dataset` in a function that is checked */
 const char *ty_text(Elab *e, const Ty *ty);
 const char *val_type_text(Elab *e, const Val *v);
 const char *type_text_nn(Elab *e, const Type *type); /* as a program writes it: float, int */

@@ -196,7 +196,7 @@ const Val *builtin_open(Elab *e, BuiltinCall *c) {
     const Val *format = c->slot[0];
     if (format->kind != VAL_STRING || !format->string.text)
         return refuse_argument(e, c, 0, "a string known at compile time");
-    if (!c->expected || c->expected->kind != TY_DATASET) {
+    if (!c->expected || c->expected->kind != TY_DATASET || (ty_any_dataset(c->expected) && !e->checking)) {
         Diagnostic *d = diag_report(e->diags, D_DATA_TYPE, c->span);
         diag_help(d, "declare it: `let samples: dataset(u8[28, 28], u8) = …`");
         return e->poison;

@@ -212,6 +212,11 @@ static void positive_batch(Elab *e, Value *batch, Span span) {
 
 static void for_dataset(Elab *e, const AstStmt *stmt, const Val *data) {
     Span span = stmt->loop.over->span;
+    if (ty_any_dataset(data->dataset.type)) {
+        Diagnostic *d = diag_report(e->diags, D_DATA_TYPE, span);
+        diag_help(d, "a loop needs the types of its columns: `dataset(u8[28, 28], u8)`");
+        return;
+    }
     Frame *frame = e->frame;
     Binding *broke = frame->broke, *continued = frame->continued;
     const Dim *constant = data->dataset.batch ? data->dataset.batch->tensor.dim : dim_const(e->ir, 1);

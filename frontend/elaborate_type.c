@@ -63,6 +63,8 @@ const Ty *ty_of(Elab *e, const Val *v) {
     return ty_new(e, (Ty){.kind = TY_OTHER});
 }
 
+bool ty_any_dataset(const Ty *ty) { return ty->kind == TY_DATASET && ty->count == 0; }
+
 bool ty_same(const Ty *a, const Ty *b) {
     if (a->kind == TY_POISON || b->kind == TY_POISON) return true;
     if (a->kind != b->kind) return false;
@@ -74,6 +76,7 @@ bool ty_same(const Ty *a, const Ty *b) {
     case TY_TUPLE:
     case TY_LIST:
     case TY_DATASET:
+        if (ty_any_dataset(a) || ty_any_dataset(b)) return true;
         if (a->count != b->count || a->single != b->single) return false;
         for (uint32_t i = 0; i < a->count; i++)
             if (!ty_same(a->parts[i], b->parts[i])) return false;
@@ -128,7 +131,8 @@ const char *ty_text(Elab *e, const Ty *ty) {
     case TY_GRADIENT:
         return ty->model ? arena_printf(e->arena, "gradient of %s", ty->model->text) : "gradient";
     case TY_OPTIMIZER: return ty->decl->name.text;
-    case TY_DATASET: return arena_printf(e->arena, "dataset(%s)", parts_text(e, ty));
+    case TY_DATASET:
+        return ty_any_dataset(ty) ? "dataset" : arena_printf(e->arena, "dataset(%s)", parts_text(e, ty));
     case TY_OTHER: break;
     }
     return "a function or module";
@@ -318,9 +322,24 @@ static const Ty *resolve_gradient(Elab *e, Scope *scope) {
     return ty_new(e, ty);
 }
 
-static const Ty *resolve_named(Elab *e, const AstType *type, Scope *scope) {
+/* `dataset` without columns: those that the signature's other `dataset`s or the expected type have. */
+static const Ty *resolve_dataset(Elab *e, Resolving *r, const AstType *type) {
+    Found found;
+    if (scope_find(e, r->scope, el_name(e, " dataset"), &found) && found.binding)
+        return found.binding->value->dataset.type;
+    r->unknown = true;
+    if (r->quiet) return NULL;
+    Diagnostic *d = diag_report(e->diags, D_DATA_TYPE, type->span);
+    diag_help(d, "name the types of its columns: `dataset(u8[28, 28], u8)`");
+    r->failed = true;
+    return ty_new(e, (Ty){.kind = TY_POISON});
+}
+
+static const Ty *resolve_named(Elab *e, Resolving *r, const AstType *type) {
     const char *name = type->name.text;
+    Scope *scope = r->scope;
     if (!type->module.text) {
+        if (strcmp(name, "dataset") == 0) return resolve_dataset(e, r, type);
         if (strcmp(name, "string") == 0) return ty_new(e, (Ty){.kind = TY_STRING});
         if (strcmp(name, "range") == 0) return ty_new(e, (Ty){.kind = TY_RANGE});
         if (strcmp(name, "gradient") == 0) return resolve_gradient(e, scope);
@@ -341,7 +360,7 @@ static const Ty *resolve(Elab *e, Resolving *r, const AstType *type) {
     case AST_TYPE_DATASET: return resolve_parts(e, r, type);
     case AST_TYPE_NAMED: break;
     }
-    return resolve_named(e, type, r->scope);
+    return resolve_named(e, r, type);
 }
 
 const Ty *ty_resolve(Elab *e, const AstType *type, Scope *scope, bool quiet) {

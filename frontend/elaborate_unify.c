@@ -193,7 +193,35 @@ static bool match_parts(Elab *e, Matching *m, const AstType *type, const Ty *ty)
     return true;
 }
 
+static bool refuse_columns(Elab *e, const Matching *m, const AstType *type, const Ty *ty, const Ty *want) {
+    if (m->fit.silent || m->bind_only) return false;
+    Diagnostic *d =
+        diag_report(e->diags, D_TYPE_MISMATCH, m->fit.value, m->fit.what, ty_text(e, want), ty_text(e, ty));
+    diag_here(d, "this is %s", ty_text(e, ty));
+    diag_label(d, type->span, "all `dataset`s of a signature have the same columns");
+    return false;
+}
+
+/* All `dataset`s of a signature have the columns of the first one. */
+static bool match_dataset(Elab *e, const Matching *m, const AstType *type, const Ty *ty) {
+    Found found;
+    const char *name = el_name(e, " dataset");
+    if (ty->kind != TY_DATASET) return refuse(e, m, type, ty);
+    if (scope_find(e, m->scope, name, &found) && found.binding) {
+        const Ty *want = found.binding->value->dataset.type;
+        return ty_same(want, ty) || refuse_columns(e, m, type, ty, want);
+    }
+    scope_bind(e, m->scope, name, m->fit.value,
+               val_copy(e, (Val){.kind = VAL_DATASET, .dataset = {.type = ty}}), false);
+    return true;
+}
+
+static bool is_any_dataset(const AstType *type) {
+    return type->kind == AST_TYPE_NAMED && !type->module.text && strcmp(type->name.text, "dataset") == 0;
+}
+
 static bool match(Elab *e, Matching *m, const AstType *type, const Ty *ty) {
+    if (is_any_dataset(type)) return match_dataset(e, m, type, ty);
     switch (type->kind) {
     case AST_TYPE_TENSOR: return match_tensor(e, m, type, ty);
     case AST_TYPE_TUPLE:
@@ -319,7 +347,17 @@ static void bind_ellipsis(Elab *e, const AstIndex *index, Scope *scope) {
     scope_bind(e, scope, name, index->span, val_tuple(e, VAL_TUPLE, 2, items), false);
 }
 
+static void bind_any_dataset(Elab *e, const AstType *type, Scope *scope) {
+    Found found;
+    const char *name = el_name(e, " dataset");
+    if (scope_find(e, scope, name, &found)) return;
+    const Ty *any = ty_new(e, (Ty){.kind = TY_DATASET});
+    scope_bind(e, scope, name, type->span, val_copy(e, (Val){.kind = VAL_DATASET, .dataset = {.type = any}}),
+               false);
+}
+
 void bind_symbols(Elab *e, const AstType *type, Scope *scope) {
+    if (is_any_dataset(type)) bind_any_dataset(e, type, scope);
     for (const AstType *part = type->parts; part; part = part->next) bind_symbols(e, part, scope);
     for (const AstIndex *d = type->dims; d; d = d->next) {
         if (d->kind == AST_INDEX_ELLIPSIS)

@@ -1,126 +1,10 @@
-/* Datasets: opening, views, reading. A shuffled view keeps only (seed, stream); its order is computed when it
+/* Datasets: views, reading. A shuffled view keeps only (seed, stream); its order is computed when it
  * is read and forgotten when too many others were read since, so that an epoch's shuffle costs no lasting
  * memory. */
 #include "rt_data.h"
-#include "rt_file.h"
-#include "rt_idx.h"
 #include "rt_random.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-/* --- opening */
-static nn_data *data_new(nn_rt *rt, nn_data data) {
-    nn_data *new = rt_allocate(sizeof *new);
-    *new = data;
-    new->next = rt->datasets;
-    rt->datasets = new;
-    return new;
-}
-
-static size_t sample_bytes(const nn_tensor *sample) {
-    size_t bytes = rt_dtype_bytes(sample->dtype);
-    for (int32_t i = 0; i < sample->rank; i++) bytes *= (size_t)sample->dims[i];
-    return bytes;
-}
-
-/* The path itself, or with `.gz` where only that exists. */
-static void find_file(const char *path, rt_text *found) {
-    rt_text_adds(found, path);
-    if (access(path, F_OK) == 0) return;
-    rt_text_adds(found, ".gz");
-    if (access(found->bytes, F_OK) == 0) return;
-    found->length = 0;
-    rt_text_adds(found, path);
-}
-
-static _Noreturn void cannot_open(nn_rt *rt, const nn_loc *loc, const rt_text *error, const char *help) {
-    rt_text message = {0};
-    rt_text_addf(&message, "cannot read the dataset: %s", error->bytes);
-    rt_fail(rt, loc, message.bytes, help);
-}
-
-static int64_t open_idx(nn_rt *rt, const nn_loc *loc, const char *path, const nn_tensor *sample,
-                        rt_column *column) {
-    rt_text name = {0}, error = {0};
-    size_t size;
-    rt_idx idx;
-    find_file(path, &name);
-    errno = 0;
-    uint8_t *bytes = rt_file_whole(name.bytes, &size, &error);
-    if (!bytes) {
-        bool absent = access(name.bytes, F_OK) != 0 && errno == ENOENT;
-        cannot_open(rt, loc, &error,
-                    absent ? "give the folder or file that holds the data; `PATH.gz` is found too" : NULL);
-    }
-    rt_text_quotes(&error, name.bytes);
-    rt_text_adds(&error, " ");
-    if (!rt_idx_parse(bytes, size, sample, &idx, &error)) cannot_open(rt, loc, &error, NULL);
-    size_t each = sample_bytes(sample);
-    *column = (rt_column){.sample_bytes = each, .stride = each, .samples = idx.samples, .owned = idx.bytes};
-    rt_text_free(&error);
-    rt_text_free(&name);
-    return idx.count;
-}
-
-/* A file as it is: each of its bytes is a sample. */
-static int64_t open_bytes(nn_rt *rt, const nn_loc *loc, const char *path, const nn_tensor *sample,
-                          rt_column *column) {
-    rt_text error = {0};
-    size_t size;
-    if (sample->dtype != NN_U8 || sample->rank != 0) {
-        rt_text_adds(&error, "a file's bytes are samples of type u8, the program declares ");
-        rt_text_type(&error, sample->dtype, sample->rank, sample->dims);
-        cannot_open(rt, loc, &error, NULL);
-    }
-    uint8_t *bytes = rt_file_whole(path, &size, &error);
-    if (!bytes) cannot_open(rt, loc, &error, NULL);
-    *column = (rt_column){.sample_bytes = 1, .stride = 1, .samples = bytes, .owned = bytes};
-    return (int64_t)size;
-}
-
-static void check_equal_counts(nn_rt *rt, const nn_loc *loc, const char *const *path, int32_t column,
-                               int64_t first, int64_t count) {
-    if (first == count) return;
-    rt_text error = {0};
-    rt_text_quotes(&error, path[0]);
-    rt_text_addf(&error, " holds %lld samples, but ", (long long)first);
-    rt_text_quotes(&error, path[column]);
-    rt_text_addf(&error, " holds %lld", (long long)count);
-    cannot_open(rt, loc, &error, NULL);
-}
-
-/* What reads a file as one column: the number of its samples. */
-typedef int64_t OpenColumn(nn_rt *rt, const nn_loc *loc, const char *path, const nn_tensor *sample,
-                           rt_column *column);
-
-static const struct {
-    const char *name;
-    OpenColumn *open;
-} formats[] = {{"idx", open_idx}, {"bytes", open_bytes}};
-
-static OpenColumn *find_format(const char *name) {
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (strcmp(formats[i].name, name) == 0) return formats[i].open;
-    return NULL;
-}
-
-nn_data *nn_data_open(nn_rt *rt, const nn_loc *loc, const char *format, int32_t paths,
-                      const char *const *path, int32_t columns, const nn_tensor *column) {
-    OpenColumn *open_column = find_format(format);
-    if (!open_column) rt_failf(rt, loc, "there is no data format `%s`", format);
-    if (paths != columns)
-        rt_failf(rt, loc, "a dataset of %d columns needs %d files, not %d", columns, columns, paths);
-    nn_data *data = data_new(rt, (nn_data){.kind = RT_TABLE, .column_count = columns});
-    data->columns = rt_allocate((size_t)columns * sizeof *data->columns);
-    for (int32_t i = 0; i < columns; i++) {
-        int64_t count = open_column(rt, loc, path[i], &column[i], &data->columns[i]);
-        if (i == 0) data->count = count;
-        check_equal_counts(rt, loc, path, i, data->count, count);
-    }
-    return data;
-}
 
 int64_t nn_data_len(nn_rt *rt, const nn_data *data) {
     (void)rt;
@@ -129,13 +13,13 @@ int64_t nn_data_len(nn_rt *rt, const nn_data *data) {
 
 /* --- views */
 nn_data *nn_data_shuffle(nn_rt *rt, nn_data *data, int64_t seed, int64_t stream) {
-    return data_new(rt, (nn_data){.parent = data,
-                                  .columns = data->columns,
-                                  .column_count = data->column_count,
-                                  .kind = RT_SHUFFLED,
-                                  .count = data->count,
-                                  .seed = seed,
-                                  .stream = stream});
+    return rt_data_new(rt, (nn_data){.parent = data,
+                                     .columns = data->columns,
+                                     .column_count = data->column_count,
+                                     .kind = RT_SHUFFLED,
+                                     .count = data->count,
+                                     .seed = seed,
+                                     .stream = stream});
 }
 
 nn_data *nn_data_take(nn_rt *rt, nn_data *data, int64_t first, int64_t count) {
@@ -144,22 +28,22 @@ nn_data *nn_data_take(nn_rt *rt, nn_data *data, int64_t first, int64_t count) {
     if (count < 0) count = 0;
     if (count > data->count - first) count = data->count - first;
     bool taken = data->kind == RT_TAKEN; /* a view of a view is a view of the first one's parent */
-    return data_new(rt, (nn_data){.parent = taken ? data->parent : data,
-                                  .columns = data->columns,
-                                  .column_count = data->column_count,
-                                  .kind = RT_TAKEN,
-                                  .count = count,
-                                  .first = taken ? data->first + first : first});
+    return rt_data_new(rt, (nn_data){.parent = taken ? data->parent : data,
+                                     .columns = data->columns,
+                                     .column_count = data->column_count,
+                                     .kind = RT_TAKEN,
+                                     .count = count,
+                                     .first = taken ? data->first + first : first});
 }
 
 nn_data *nn_data_sample(nn_rt *rt, nn_data *data, int64_t count, int64_t seed, int64_t stream) {
-    return data_new(rt, (nn_data){.parent = data,
-                                  .columns = data->columns,
-                                  .column_count = data->column_count,
-                                  .kind = RT_SAMPLED,
-                                  .count = data->count && count > 0 ? count : 0,
-                                  .seed = seed,
-                                  .stream = stream});
+    return rt_data_new(rt, (nn_data){.parent = data,
+                                     .columns = data->columns,
+                                     .column_count = data->column_count,
+                                     .kind = RT_SAMPLED,
+                                     .count = data->count && count > 0 ? count : 0,
+                                     .seed = seed,
+                                     .stream = stream});
 }
 
 nn_data *nn_data_repeat(nn_rt *rt, nn_data *data, int64_t n) {
@@ -167,11 +51,11 @@ nn_data *nn_data_repeat(nn_rt *rt, nn_data *data, int64_t n) {
     /* So many that nobody lives to see the last: a bound that arithmetic on sizes doesn't overflow at. */
     if (__builtin_mul_overflow(data->count, n > 0 ? n : 0, &count) || count > INT64_MAX / 2)
         count = INT64_MAX / 2;
-    return data_new(rt, (nn_data){.parent = data,
-                                  .columns = data->columns,
-                                  .column_count = data->column_count,
-                                  .kind = RT_REPEATED,
-                                  .count = count});
+    return rt_data_new(rt, (nn_data){.parent = data,
+                                     .columns = data->columns,
+                                     .column_count = data->column_count,
+                                     .kind = RT_REPEATED,
+                                     .count = count});
 }
 
 /* --- orders */
@@ -244,30 +128,46 @@ static Places places_of(nn_rt *rt, nn_data *data, int64_t first, int64_t count) 
 }
 
 /* --- windows */
+static _Noreturn void cannot_read(nn_rt *rt, const nn_loc *loc, const rt_text *error) {
+    rt_text message = {0};
+    rt_text_addf(&message, "cannot read the dataset: %s", error->bytes);
+    rt_fail(rt, loc, message.bytes, NULL);
+}
+
 /* All samples of the column one after the other, in memory of their own. */
-static uint8_t *in_order(nn_rt *rt, nn_data *data, const rt_column *column) {
+static rt_column in_order(nn_rt *rt, nn_data *data, const rt_column *column) {
     size_t bytes;
+    rt_text error = {0};
     if (__builtin_mul_overflow(column->sample_bytes, (size_t)data->count, &bytes)) rt_out_of_memory(SIZE_MAX);
     uint8_t *samples = rt_allocate(bytes);
     Places places = places_of(rt, data, 0, data->count);
-    rt_gather(column, places.rows, places.row, data->count, samples);
-    return samples;
+    if (!rt_gather(column, places.rows, places.row, data->count, samples, &error))
+        cannot_read(rt, NULL, &error);
+    return rt_column_of_memory(samples, column->dtype, column->sample_bytes);
+}
+
+/* The samples of a table's column from number `first` on. */
+static rt_column share(const rt_column *column, int64_t first) {
+    rt_column shared = *column;
+    size_t bytes = (size_t)first * column->stride;
+    shared.owns = false;
+    if (shared.samples) shared.samples += bytes;
+    shared.offset += (int64_t)bytes;
+    return shared;
 }
 
 /* Windows overlap where the samples of a table lie one after the other; otherwise they are put so first. */
 static rt_column window_column(nn_rt *rt, nn_data *data, const rt_column *column, int64_t n) {
-    size_t bytes = column->sample_bytes;
-    rt_column windows = {.sample_bytes = bytes * (size_t)n, .stride = bytes};
     bool taken = data->kind == RT_TAKEN;
-    if (column->stride == bytes && (taken ? data->parent : data)->kind == RT_TABLE)
-        windows.samples = column->samples + (size_t)(taken ? data->first : 0) * bytes;
-    else
-        windows.samples = windows.owned = in_order(rt, data, column);
+    bool dense = column->stride == column->stored_bytes && (taken ? data->parent : data)->kind == RT_TABLE;
+    rt_column windows = dense ? share(column, taken ? data->first : 0) : in_order(rt, data, column);
+    windows.sample_bytes *= (size_t)n;
+    windows.stored_bytes *= (size_t)n;
     return windows;
 }
 
 nn_data *nn_data_windows(nn_rt *rt, nn_data *data, int64_t n) {
-    nn_data *windows = data_new(rt, (nn_data){.kind = RT_TABLE, .column_count = data->column_count});
+    nn_data *windows = rt_data_new(rt, (nn_data){.kind = RT_TABLE, .column_count = data->column_count});
     windows->columns = rt_allocate((size_t)data->column_count * sizeof *windows->columns);
     bool some = n >= 1 && n <= data->count;
     if (some) windows->count = data->count - n + 1;
@@ -277,19 +177,6 @@ nn_data *nn_data_windows(nn_rt *rt, nn_data *data, int64_t n) {
 }
 
 /* --- reading */
-void rt_gather(const rt_column *column, const int64_t *rows, int64_t first, int64_t count, void *out) {
-    size_t bytes = column->sample_bytes, stride = column->stride;
-    if (!rows && stride == bytes) {
-        if (count) memcpy(out, column->samples + (size_t)first * bytes, (size_t)count * bytes);
-    } else if (bytes == 1 && rows) {
-        for (int64_t i = 0; i < count; i++) ((uint8_t *)out)[i] = column->samples[(size_t)rows[i] * stride];
-    } else if (bytes) {
-        for (int64_t i = 0; i < count; i++)
-            memcpy((uint8_t *)out + (size_t)i * bytes,
-                   column->samples + (size_t)(rows ? rows[i] : first + i) * stride, bytes);
-    }
-}
-
 static void check_range(nn_rt *rt, const nn_loc *loc, const nn_data *data, int64_t first, int64_t count) {
     if (first >= 0 && count >= 0 && first <= data->count && count <= data->count - first) return;
     rt_failf(rt, loc, "%lld samples from number %lld on were asked for, but the dataset has %lld",
@@ -301,8 +188,10 @@ void nn_data_read(nn_rt *rt, const nn_loc *loc, nn_data *data, int64_t first, in
     check_range(rt, loc, data, first, count);
     if (!rt_prefetch_take(rt, data, first, count, out)) {
         Places places = places_of(rt, data, first, count);
+        rt_text error = {0};
         for (int32_t i = 0; i < data->column_count; i++)
-            rt_gather(&data->columns[i], places.rows, places.row, count, out[i]);
+            if (!rt_gather(&data->columns[i], places.rows, places.row, count, out[i], &error))
+                cannot_read(rt, loc, &error);
     }
     int64_t next = first + count, left = data->count - next;
     if (left > count) left = count;
@@ -319,7 +208,7 @@ void rt_data_free(nn_rt *rt) {
         free(data->order);
         free(data->rows);
         if (data->kind == RT_TABLE) {
-            for (int32_t i = 0; i < data->column_count; i++) free(data->columns[i].owned);
+            for (int32_t i = 0; i < data->column_count; i++) rt_column_free(&data->columns[i]);
             free(data->columns);
         }
         free(data);

@@ -1,15 +1,9 @@
-/* Datasets in memory: a table of columns, and views of it. */
+/* Datasets: a table of columns, and views of it. */
 #ifndef RT_DATA_H
 #define RT_DATA_H
 
 #include "rt.h"
-
-typedef struct {
-    size_t sample_bytes;
-    size_t stride;          /* bytes from one sample to the next: windows overlap */
-    const uint8_t *samples; /* dense */
-    uint8_t *owned;         /* what to free */
-} rt_column;
+#include "rt_column.h"
 
 /* A table (no parent); or of the parent's samples some, from `first` on; all of them in another order; a draw
  * with replacement; all of them, over and over. */
@@ -29,12 +23,12 @@ struct nn_data {
     int64_t row_capacity;
 };
 
-/* Copies samples, whose places in the table are `rows`, or `first` and the following ones where that is NULL.
- */
-void rt_gather(const rt_column *column, const int64_t *rows, int64_t first, int64_t count, void *out);
+/* --- rt_open.c */
+/* A dataset that the run frees. */
+nn_data *rt_data_new(nn_rt *rt, nn_data data);
 
 /* --- rt_prefetch.c: the next batch, copied by a thread of its own while the program computes. */
-/* Copies the batch if it is the one that was predicted. */
+/* Copies the batch if it is the one that was predicted and could be read. */
 bool rt_prefetch_take(nn_rt *rt, const nn_data *data, int64_t first, int64_t count, void *const *out);
 /* Is copying so many samples ahead worth it? */
 bool rt_prefetch_pays(nn_rt *rt, const nn_data *data, int64_t count);

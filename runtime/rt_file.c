@@ -1,9 +1,7 @@
 /* Opening and reading regular files. */
 #include "rt_file.h"
-#include "rt.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +20,9 @@ int rt_file_open(const char *path, int64_t *size, rt_text *error) {
     if (file < 0 || fstat(file, &status) != 0) return refuse(file, path, strerror(errno), error);
     if (S_ISDIR(status.st_mode)) return refuse(file, path, "is a directory, not a file", error);
     if (!S_ISREG(status.st_mode)) return refuse(file, path, "is not a regular file", error);
+    char byte; /* the system's own files say that they have no bytes */
+    if (status.st_size == 0 && pread(file, &byte, 1, 0) == 1)
+        return refuse(file, path, "does not say how long it is: copy it and give the copy", error);
     *size = status.st_size;
     return file;
 }
@@ -40,18 +41,4 @@ bool rt_file_read(int file, const char *path, void *bytes, size_t count, int64_t
         count -= (size_t)got;
     }
     return true;
-}
-
-uint8_t *rt_file_whole(const char *path, size_t *size, rt_text *error) {
-    int64_t length;
-    int file = rt_file_open(path, &length, error);
-    if (file < 0) return NULL;
-    *size = (size_t)length;
-    uint8_t *bytes = rt_allocate(*size);
-    if (!rt_file_read(file, path, bytes, *size, 0, error)) {
-        free(bytes);
-        bytes = NULL;
-    }
-    close(file);
-    return bytes;
 }

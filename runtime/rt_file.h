@@ -9,7 +9,5 @@
 int rt_file_open(const char *path, int64_t *size, rt_text *error);
 /* Exactly `count` bytes from `offset` on. */
 bool rt_file_read(int file, const char *path, void *bytes, size_t count, int64_t offset, rt_text *error);
-/* The whole file in memory of malloc; NULL after an error. */
-uint8_t *rt_file_whole(const char *path, size_t *size, rt_text *error);
 
 #endif

@@ -1,6 +1,7 @@
 /* Conversions between f64 and the narrow floats. Written on bits, so that they need no help from the CPU or
  * the compiler's library. */
 #include "rt_float.h"
+#include "nnrt.h"
 #include <math.h>
 #include <string.h>
 
@@ -46,3 +47,14 @@ static uint16_t narrow(double x, int exponent_bits, int mantissa_bits) {
 
 uint16_t rt_to_f16(double x) { return narrow(x, 5, 10); }
 uint16_t rt_to_bf16(double x) { return narrow(x, 8, 7); }
+
+void rt_store_float(int32_t dtype, double x, void *element) {
+    float single = (float)x;
+    uint16_t half = dtype == NN_F16 ? rt_to_f16(x) : rt_to_bf16(x);
+    if (dtype == NN_F64)
+        memcpy(element, &x, 8);
+    else if (dtype == NN_F32)
+        memcpy(element, &single, 4);
+    else
+        memcpy(element, &half, 2);
+}

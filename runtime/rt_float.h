@@ -9,5 +9,7 @@ double rt_from_f16(uint16_t bits);
 double rt_from_bf16(uint16_t bits);
 uint16_t rt_to_f16(double x);
 uint16_t rt_to_bf16(double x);
+/* `x` as an element of a float dtype. */
+void rt_store_float(int32_t dtype, double x, void *element);
 
 #endif

@@ -14,8 +14,9 @@ enum {
 
 /* --- the bytes of the file, as they are or inflated */
 typedef struct {
-    const uint8_t *bytes; /* raw: all; gzip: what zlib hasn't been given yet */
+    const uint8_t *bytes; /* raw: of the file's beginning; gzip: of all; what zlib hasn't been given yet */
     size_t left;
+    size_t file_size;
     bool gzip, ended;
     z_stream stream;
     rt_text *error;
@@ -30,8 +31,14 @@ static bool complain(rt_text *error, const char *message) {
     return false;
 }
 
-static bool source_open(Source *source, const uint8_t *bytes, size_t size, rt_text *error) {
-    *source = (Source){.bytes = bytes, .left = size, .gzip = is_gzip(bytes, size), .error = error};
+static bool source_open(Source *source, rt_source *file, rt_text *error) {
+    bool gzip = is_gzip(file->bytes, file->held);
+    if (gzip && !rt_source_hold_all(file, error)) return false;
+    *source = (Source){.bytes = file->bytes,
+                       .left = file->held,
+                       .file_size = (size_t)file->size,
+                       .gzip = gzip,
+                       .error = error};
     if (source->gzip && inflateInit2(&source->stream, 15 + 16) != Z_OK) rt_out_of_memory(1 << 15);
     return true;
 }
@@ -190,16 +197,6 @@ static bool payload_bytes(const Header *header, size_t *bytes) {
 }
 
 /* --- the samples */
-static void swap_bytes(uint8_t *bytes, size_t size, size_t width) {
-    for (uint8_t *at = bytes; at < bytes + size; at += width) {
-        for (size_t i = 0; i < width / 2; i++) {
-            uint8_t byte = at[i];
-            at[i] = at[width - 1 - i];
-            at[width - 1 - i] = byte;
-        }
-    }
-}
-
 static bool is_little_endian(void) {
     uint16_t one = 1;
     uint8_t first;
@@ -228,15 +225,28 @@ static bool inflate_samples(Source *source, uint8_t *samples, size_t declared) {
     return check_length(source, declared, got, beyond > 0);
 }
 
-static bool check_raw_length(const Source *source, size_t declared) {
-    return check_length(source, declared, source->left < declared ? source->left : declared,
-                        source->left > declared);
+static bool check_raw_length(const Source *source, size_t length, size_t declared) {
+    size_t found = source->file_size - length;
+    return check_length(source, declared, found < declared ? found : declared, found > declared);
 }
 
-/* The samples of a raw file stay where they are in `file`. */
-static bool parse(Source *source, uint8_t *file, size_t size, const nn_tensor *sample, rt_idx *idx) {
+/* Puts the samples that a gzipped file holds in the place of its bytes. */
+static bool unpack(Source *source, rt_source *file, size_t declared) {
+    uint8_t *samples = rt_allocate(declared);
+    if (!inflate_samples(source, samples, declared)) {
+        free(samples);
+        return false;
+    }
+    free(file->bytes);
+    file->bytes = samples;
+    file->held = declared;
+    file->size = (int64_t)declared;
+    return true;
+}
+
+static bool parse(Source *source, rt_source *file, const nn_tensor *sample, rt_array *array) {
     Header header;
-    size_t declared;
+    size_t declared, size = source->file_size;
     if (!read_header(source, &header) || !check_type(&header, sample, source->error)) return false;
     /* A raw file has its size; a gzipped one can hold so much and no more. */
     if (!payload_bytes(&header, &declared) ||
@@ -246,24 +256,17 @@ static bool parse(Source *source, uint8_t *file, size_t size, const nn_tensor *s
                      (long long)header.dims[0], size);
         return false;
     }
-    idx->bytes = source->gzip ? rt_allocate(declared) : file;
-    uint8_t *samples = source->gzip ? idx->bytes : file + header.length;
-    if (source->gzip ? !inflate_samples(source, samples, declared) : !check_raw_length(source, declared))
-        return false;
-    size_t width = rt_dtype_bytes(header.dtype);
-    if (width > 1 && is_little_endian()) swap_bytes(samples, declared, width);
-    idx->samples = samples;
-    idx->count = header.dims[0];
-    return true;
+    *array = (rt_array){.count = header.dims[0],
+                        .offset = source->gzip ? 0 : (int64_t)header.length,
+                        .stored = header.dtype,
+                        .swapped = is_little_endian()};
+    return source->gzip ? unpack(source, file, declared) : check_raw_length(source, header.length, declared);
 }
 
-bool rt_idx_parse(uint8_t *bytes, size_t size, const nn_tensor *sample, rt_idx *idx, rt_text *error) {
+bool rt_idx_parse(rt_source *file, const nn_tensor *sample, rt_array *array, rt_text *error) {
     Source source;
-    *idx = (rt_idx){0};
-    bool good = source_open(&source, bytes, size, error) && parse(&source, bytes, size, sample, idx);
+    if (!source_open(&source, file, error)) return false;
+    bool good = parse(&source, file, sample, array);
     source_close(&source);
-    if (idx->bytes != bytes) free(bytes);
-    if (!good) free(idx->bytes);
-    if (!good) *idx = (rt_idx){0};
     return good;
 }

@@ -3,17 +3,11 @@
 #ifndef RT_IDX_H
 #define RT_IDX_H
 
-#include "rt_text.h"
+#include "rt_column.h"
 
-typedef struct {
-    uint8_t *bytes;         /* owned, malloc; of a raw file the file itself */
-    const uint8_t *samples; /* inside `bytes`, in the machine's byte order, not aligned */
-    int64_t count;
-} rt_idx;
-
-/* Reads a file's contents `bytes` (taken: freed or kept in *idx) and checks them against the type of one
- * sample. False: the error says what is wrong with the file, without its name. Memory: what the file holds,
- * never more than it can hold. */
-bool rt_idx_parse(uint8_t *bytes, size_t size, const nn_tensor *sample, rt_idx *idx, rt_text *error);
+/* Reads the header and checks it against the type of one sample. What a gzipped file holds replaces the
+ * source's bytes. False: the error says what is wrong with the file, without its name. Memory: what the file
+ * holds, never more than it can hold. */
+bool rt_idx_parse(rt_source *source, const nn_tensor *sample, rt_array *array, rt_text *error);
 
 #endif

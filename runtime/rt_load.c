@@ -176,17 +176,6 @@ static bool compare(const Archive *archive, int32_t count, const nn_tensor *tens
 }
 
 /* --- reading */
-static void store_float(int32_t dtype, double x, uint8_t *out) {
-    float single = (float)x;
-    uint16_t half = dtype == NN_F16 ? rt_to_f16(x) : rt_to_bf16(x);
-    if (dtype == NN_F64)
-        memcpy(out, &x, 8);
-    else if (dtype == NN_F32)
-        memcpy(out, &single, 4);
-    else
-        memcpy(out, &half, 2);
-}
-
 static bool read_converted(const Archive *archive, const rt_st_entry *entry, const nn_tensor *tensor) {
     int32_t from = rt_st_type(entry->type)->dtype;
     size_t in_bytes = rt_dtype_bytes(from), out_bytes = rt_dtype_bytes(tensor->dtype);
@@ -197,7 +186,7 @@ static bool read_converted(const Archive *archive, const rt_st_entry *entry, con
         good = rt_file_read(archive->file, archive->path, buffer, part, (int64_t)(archive->data + at),
                             archive->error);
         for (size_t i = 0; good && i < part; i += in_bytes, out += out_bytes)
-            store_float(tensor->dtype, rt_element_float(from, buffer + i), out);
+            rt_store_float(tensor->dtype, rt_element_float(from, buffer + i), out);
         at += part;
     }
     free(buffer);

@@ -19,6 +19,7 @@ struct rt_prefetch {
     int64_t row;
     int64_t *row_space;
     int64_t row_capacity;
+    bool failed;    /* the batch could not be read: who asks for it finds out why */
     uint8_t *bytes; /* the columns, one after the other */
     size_t capacity;
 };
@@ -31,11 +32,14 @@ static size_t batch_bytes(const nn_data *data, int64_t count) {
 
 static void copy_batch(rt_prefetch *prefetch) {
     uint8_t *out = prefetch->bytes;
+    rt_text error = {0};
     for (int32_t i = 0; i < prefetch->data->column_count; i++) {
         const rt_column *column = &prefetch->data->columns[i];
-        rt_gather(column, prefetch->rows, prefetch->row, prefetch->count, out);
+        if (!rt_gather(column, prefetch->rows, prefetch->row, prefetch->count, out, &error)) break;
         out += column->sample_bytes * (size_t)prefetch->count;
     }
+    prefetch->failed = error.length > 0;
+    rt_text_free(&error);
 }
 
 static void *run(void *argument) {
@@ -77,13 +81,14 @@ bool rt_prefetch_take(nn_rt *rt, const nn_data *data, int64_t first, int64_t cou
     if (!prefetch || prefetch->data != data || prefetch->first != first || prefetch->count != count)
         return false;
     settle(prefetch);
+    prefetch->data = NULL;
+    if (prefetch->failed) return false;
     const uint8_t *bytes = prefetch->bytes;
     for (int32_t i = 0; i < data->column_count; i++) {
         size_t size = data->columns[i].sample_bytes * (size_t)count;
         if (size) memcpy(out[i], bytes, size);
         bytes += size;
     }
-    prefetch->data = NULL;
     return true;
 }
 

@@ -322,7 +322,9 @@ static void open_pictures(nn_rt *rt, const nn_arg *args) {
 }
 
 Test(data, bytes_of_another_type) {
+    write_file("x", "abc", 3);
     expect(open_pictures, 1, "",
-           "error: net.nn:7:5: cannot read the dataset: a file's bytes are samples of type u8, the program "
-           "declares f32[28, 28]\n");
+           "error: net.nn:7:5: cannot read the dataset: `x` holds bytes, samples of type u8; the program "
+           "declares "
+           "f32[28, 28]\n");
 }
