@@ -67,11 +67,12 @@ static bool is_shared(const Kernel *k, const Value *value) {
 
 /* --- what a kernel is like */
 uint32_t kernel_cost(const Node *node) {
-    const Op dear[] = {OP_exp,     OP_log, OP_sin, OP_cos,         OP_tanh,
-                       OP_sigmoid, OP_erf, OP_pow, OP_random_bits, OP_window_add};
+    const Op dear[] = {OP_exp, OP_log, OP_sin,         OP_cos,        OP_tanh,   OP_sigmoid,
+                       OP_erf, OP_pow, OP_random_bits, OP_window_add, OP_argsort};
     for (size_t i = 0; i < sizeof dear / sizeof *dear; i++)
         if (node->op == dear[i]) return KERNEL_DEAR;
-    return op_has(node->op, TRAIT_ELEMENTWISE) || op_has(node->op, TRAIT_REDUCES);
+    return op_has(node->op, TRAIT_ELEMENTWISE) || op_has(node->op, TRAIT_REDUCES) ||
+           op_has(node->op, TRAIT_SCANS);
 }
 
 /* Vectors are as wide as the widest float that is computed with, or the widest result where there is none. */
@@ -237,8 +238,8 @@ static LLVMValueRef emit_stage(Kernel *k, const Stage *stage) {
 
 /* --- calls */
 static const KernelKind *kind_of(const Node *node) {
-    const KernelKind *kinds[] = {&kernel_loop, &kernel_rows, &kernel_reduce, &kernel_contract,
-                                 &kernel_scatter};
+    const KernelKind *kinds[] = {&kernel_loop,    &kernel_rows, &kernel_reduce, &kernel_contract,
+                                 &kernel_scatter, &kernel_scan, &kernel_sort};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i]->name, node_str(node, ATTR_kind)) == 0) return kinds[i];
     assert(false && "a kind of kernel");

@@ -516,6 +516,11 @@ const Val *builtin_call(Elab *e, const Val *callee, const Args *args, const Ty *
 const Val *builtin_cast(Elab *e, DType dtype, const Args *args, Span span);
 Value *next_stream(Elab *e, Span span);
 const Val *el_reduce_gradient(Elab *e, const Val *g, Op op, Span span);
+/* Requires a ≤ b, now or when it runs (where `text` says what is wrong with {} and {}). False after
+ * reporting. */
+bool dims_in_order(Elab *e, const Dim *a, const Dim *b, Span span, const char *text);
+/* Requires when it runs that all ids are in 0 … size - 1. */
+void ids_require(Elab *e, Value *ids, const Dim *size, Span span);
 void runtime_check(Elab *e, Value *condition, const char *text, uint32_t count, Value *const *args,
                    Span span);
 

@@ -42,6 +42,9 @@ BuiltinBody builtin_unary, builtin_unary_float, builtin_minmax, builtin_reduce, 
 BuiltinBody builtin_reshape, builtin_permute, builtin_transpose, builtin_flatten, builtin_squeeze,
     builtin_unsqueeze, builtin_concat, builtin_stack, builtin_filled, builtin_full, builtin_range,
     builtin_broadcast, builtin_one_hot, builtin_enumerate, builtin_random_bits, builtin_len;
+/* elaborate_builtin_order.c */
+BuiltinBody builtin_scan, builtin_recurrence, builtin_argsort, builtin_sort, builtin_topk, builtin_flip,
+    builtin_roll, builtin_take_along, builtin_scatter;
 /* elaborate_builtin_effect.c */
 BuiltinBody builtin_print, builtin_report, builtin_check, builtin_save, builtin_load, builtin_grad,
     builtin_open, builtin_has, builtin_later;
@@ -54,6 +57,8 @@ Value *tensor_argument(Elab *e, BuiltinCall *c, uint32_t slot);
 bool constant_argument(Elab *e, BuiltinCall *c, uint32_t slot, int64_t fallback, int64_t *out);
 /* An axis of a tensor of `rank` axes, counted from the end where negative. */
 bool axis_argument(Elab *e, BuiltinCall *c, uint32_t slot, uint32_t rank, int64_t fallback, int64_t *axis);
+/* The axes in `slot`: an int or a tuple of them, all where it is missing. Ascending. */
+bool axes_argument(Elab *e, BuiltinCall *c, uint32_t slot, uint32_t rank, uint32_t *count, int64_t *axes);
 bool flag_argument(Elab *e, BuiltinCall *c, uint32_t slot, bool fallback, bool *out);
 /* The sizes in `rest` (ints, or one tuple of them); false after reporting. */
 bool sizes_argument(Elab *e, BuiltinCall *c, uint32_t *rank, const Dim **dims);

@@ -137,9 +137,7 @@ const Val *builtin_where(Elab *e, BuiltinCall *c) {
 }
 
 /* --- reductions */
-/* The axes in `slot`: an int or a tuple of them, all where it is missing. Ascending. */
-static bool axes_argument(Elab *e, BuiltinCall *c, uint32_t slot, uint32_t rank, uint32_t *count,
-                          int64_t *axes) {
+bool axes_argument(Elab *e, BuiltinCall *c, uint32_t slot, uint32_t rank, uint32_t *count, int64_t *axes) {
     bool chosen[MAX_RANK] = {false};
     const Val *v = c->slot[slot];
     *count = 0;

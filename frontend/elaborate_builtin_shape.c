@@ -185,6 +185,18 @@ const Val *builtin_broadcast(Elab *e, BuiltinCall *c) {
 }
 
 /* --- joining */
+/* What literals among the parts become: the element type of the first part that has one, or float where a
+ * literal is one. */
+static DType literal_type(Elab *e, const Val *list) {
+    DType dtype = DTYPE_i64;
+    for (uint32_t i = 0; i < list->list.count; i++) {
+        const Val *item = list->list.items[i];
+        if (item->kind == VAL_TENSOR && !item->tensor.dim) return item->tensor.type->dtype;
+        if (item->kind == VAL_NUMBER && item->number.is_float) dtype = e->options->float_type;
+    }
+    return dtype;
+}
+
 static bool parts_argument(Elab *e, BuiltinCall *c, uint32_t *count, Value ***parts) {
     const Val *list = c->slot[0];
     if ((list->kind != VAL_LIST && list->kind != VAL_TUPLE) || list->list.count == 0) {
@@ -196,6 +208,9 @@ static bool parts_argument(Elab *e, BuiltinCall *c, uint32_t *count, Value ***pa
     for (uint32_t i = 0; i < *count; i++) {
         BuiltinCall one = *c;
         one.slot[0] = list->list.items[i];
+        if (one.slot[0]->kind == VAL_NUMBER)
+            one.slot[0] = op_literal_as(e, one.slot[0], literal_type(e, list), c->span_of[0]);
+        if (val_poisoned(one.slot[0])) return false;
         if (!((*parts)[i] = tensor_argument(e, &one, 0))) return false;
     }
     return true;

@@ -30,8 +30,7 @@ void runtime_check(Elab *e, Value *condition, const char *text, uint32_t count, 
     build_node(&b, OP_check, count + 1, operands, 1, &attr);
 }
 
-/* Requires a ≤ b, now or when it runs. False after reporting. */
-static bool require_order(Elab *e, const Dim *a, const Dim *b, Span span, const char *text) {
+bool dims_in_order(Elab *e, const Dim *a, const Dim *b, Span span, const char *text) {
     const Dim *room = dim_sub(e->ir, b, a);
     int64_t constant;
     if (room && dim_is_const(room, &constant)) {
@@ -70,7 +69,7 @@ static bool index_in_range(Elab *e, const Dim *at, const Dim *size, Span span) {
     return true;
 }
 
-static void check_ids(Elab *e, Value *ids, const Dim *size, Span span) {
+void ids_require(Elab *e, Value *ids, const Dim *size, Span span) {
     Builder b = el_builder(e, span);
     Value *wide = build_cast(&b, ids, DTYPE_i64);
     Value *low = build_like(&b, build_int(&b, 0), wide->type), *n = build_size(&b, size);
@@ -90,7 +89,7 @@ static const Dim *bound(Elab *e, const AstExpr *expr, const Dim *n, int64_t low)
     int64_t i, size;
     if (!d) return NULL;
     if (!dim_is_const(d, NULL) &&
-        !require_order(e, dim_const(e->ir, 0), d, expr->span, "the slice starts before the axis ({} > {})"))
+        !dims_in_order(e, dim_const(e->ir, 0), d, expr->span, "the slice starts before the axis ({} > {})"))
         return NULL;
     if (dim_is_const(d, &i) && i < 0) d = dim_add(e->ir, n, d);
     if (dim_is_const(d, &i) && dim_is_const(n, &size)) {
@@ -136,11 +135,11 @@ static bool resolve_slice(Elab *e, const AstIndex *index, const Dim *n, Axis *ax
     }
     const Dim *zero = dim_const(e->ir, 0), *first = back ? stop : start, *end = back ? start : stop;
     bool checked = back ? index->stop : index->start;
-    if (checked && !require_order(e, back ? dim_const(e->ir, -1) : zero, first, index->span,
+    if (checked && !dims_in_order(e, back ? dim_const(e->ir, -1) : zero, first, index->span,
                                   "the slice starts before the axis ({} > {})"))
         return false;
-    if (!require_order(e, first, end, index->span, "the slice's start {} is after its end {}")) return false;
-    if (!require_order(e, end, back ? last : n, index->span, "the slice ends at {}, and the axis at {}"))
+    if (!dims_in_order(e, first, end, index->span, "the slice's start {} is after its end {}")) return false;
+    if (!dims_in_order(e, end, back ? last : n, index->span, "the slice ends at {}, and the axis at {}"))
         return false;
     axis->start = start;
     axis->size = count_of(e, span, back ? -axis->step : axis->step);
@@ -154,7 +153,7 @@ static bool resolve_index(Elab *e, const AstIndex *index, const Dim *n, Axis *ax
     if (v->kind == VAL_TENSOR && v->tensor.type->rank && dtype_is_integer(v->tensor.type->dtype)) {
         axis->kind = AXIS_IDS;
         axis->ids = val_value(e, v, index->span);
-        check_ids(e, axis->ids, n, index->span);
+        ids_require(e, axis->ids, n, index->span);
         return true;
     }
     if (!val_is_int(v)) {

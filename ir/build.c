@@ -206,6 +206,65 @@ Value *build_reduce(Builder *b, Op op, Value *x, uint32_t count, const int64_t *
     return build(b, op, 1, &x, 1, (Attr[]){attr_ints(ATTR_axes, count, axes)});
 }
 
+/* --- along an axis */
+Value *build_flip(Builder *b, Value *x, int64_t axis) {
+    IrContext *ir = b->graph->ir;
+    const Dim *start[MAX_RANK];
+    int64_t step[MAX_RANK];
+    for (uint32_t k = 0; k < x->type->rank; k++) {
+        bool turned = k == axis && !dim_is(x->type->dims[k], 0);
+        start[k] = turned ? dim_sub(ir, x->type->dims[k], dim_const(ir, 1)) : dim_const(ir, 0);
+        step[k] = turned ? -1 : 1;
+    }
+    return build_slice(b, x, start, x->type->dims, step);
+}
+
+Value *build_scan(Builder *b, Op op, Value *x, int64_t axis, bool reverse) {
+    Attr attr = attr_int(ATTR_axis, axis);
+    if (!reverse) return build(b, op, 1, &x, 1, &attr);
+    Value *turned = build_flip(b, x, axis);
+    return build_flip(b, build(b, op, 1, &turned, 1, &attr), axis);
+}
+
+Value *build_recurrence(Builder *b, Value *a, Value *addend, int64_t axis) {
+    return build(b, OP_linear_recurrence, 2, (Value *[]){a, addend}, 1, (Attr[]){attr_int(ATTR_axis, axis)});
+}
+
+Value *build_argsort(Builder *b, Value *x, int64_t axis, bool descending) {
+    Attr attrs[] = {attr_int(ATTR_axis, axis), attr_int(ATTR_descending, descending)};
+    return build(b, OP_argsort, 1, &x, 2, attrs);
+}
+
+/* The row-major numbers in x of the elements that `ids` names along `axis`, as one axis. */
+static Value *numbers_along(Builder *b, const Type *x, Value *ids, int64_t axis) {
+    IrContext *ir = b->graph->ir;
+    const Dim *stride = dim_const(ir, 1);
+    Value *sum = NULL;
+    for (uint32_t k = x->rank; k-- > 0;) {
+        Value *place = k == axis ? ids : build_iota(b, ids->type, k);
+        Value *scaled = build_binary(b, OP_mul, place, build_like(b, build_size(b, stride), ids->type));
+        sum = sum ? build_binary(b, OP_add, sum, scaled) : scaled;
+        stride = dim_mul(ir, stride, x->dims[k]);
+    }
+    const Dim *count = type_elements(ir, ids->type);
+    return build_reshape(b, sum, 1, &count);
+}
+
+static Value *flat(Builder *b, Value *x) {
+    const Dim *count = type_elements(b->graph->ir, x->type);
+    return build_reshape(b, x, 1, &count);
+}
+
+Value *build_take_along(Builder *b, Value *x, Value *ids, int64_t axis) {
+    Value *taken = build_gather(b, flat(b, x), numbers_along(b, x->type, ids, axis), 0);
+    return build_reshape(b, taken, ids->type->rank, ids->type->dims);
+}
+
+Value *build_add_along(Builder *b, Value *x, Value *ids, Value *part, int64_t axis) {
+    Value *sum = build_scatter_add(b, flat(b, x), numbers_along(b, x->type, ids, axis), flat(b, part), 0);
+    return build_reshape(b, sum, x->type->rank, x->type->dims);
+}
+
 Value *build_contract(Builder *b, Value *x, Value *y, const char *spec) {
     Attr attrs[] = {attr_str(ATTR_spec, intern(ir_strings(b->graph->ir), spec))};
     return build(b, OP_contract, 2, (Value *[]){x, y}, 1, attrs);

@@ -217,6 +217,45 @@ bool eval_reduce_all(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     return reduce(e, node, &in[0], out, all_start, all_step, bool_finish);
 }
 
+/* --- running reductions: what the fold is after every element of a line */
+static bool scan(const Node *node, const Tensor *x, Tensor *out, FoldStart *start, FoldStep *step,
+                 FoldFinish *finish) {
+    int64_t axis = node_int(node, ATTR_axis), strides[MAX_RANK];
+    tensor_strides(x, strides);
+    int64_t stride = strides[axis], length = x->dims[axis];
+    for (int64_t line = 0; length > 0 && line < x->count / length; line++) {
+        int64_t at = line / stride * stride * length + line % stride;
+        Fold fold = {0};
+        start(&fold, x);
+        for (int64_t k = 0; k < length; k++, at += stride) {
+            fold.count++;
+            step(&fold, x, at);
+            finish(&fold, out, at);
+        }
+    }
+    return true;
+}
+
+bool eval_cumulative_sum(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    (void)e;
+    return scan(node, &in[0], out, sum_start, sum_step, sum_finish);
+}
+
+bool eval_cumulative_prod(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    (void)e;
+    return scan(node, &in[0], out, prod_start, prod_step, prod_finish);
+}
+
+bool eval_cumulative_max(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    (void)e;
+    return scan(node, &in[0], out, max_start, max_step, extreme_finish);
+}
+
+bool eval_cumulative_min(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    (void)e;
+    return scan(node, &in[0], out, min_start, min_step, extreme_finish);
+}
+
 /* --- argmax and argmin: a line of elements along the axis */
 typedef struct {
     const Tensor *x;

@@ -16,6 +16,7 @@ typedef struct {
 #define REGION TRAIT_REGION
 #define HOST TRAIT_HOST
 #define PARTIAL TRAIT_PARTIAL
+#define SCANS TRAIT_SCANS
 
 static const OpRow rows[OP_COUNT] = {
 #define OP(name, arity, traits, shape, derive) {#name, arity, (uint32_t)(traits)},

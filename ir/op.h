@@ -23,7 +23,8 @@ typedef enum {
     TRAIT_EFFECT = 1 << 4,
     TRAIT_REGION = 1 << 5,
     TRAIT_HOST = 1 << 6,
-    TRAIT_PARTIAL = 1 << 7
+    TRAIT_PARTIAL = 1 << 7,
+    TRAIT_SCANS = 1 << 8
 } Trait;
 
 const char *op_name(Op op);

@@ -518,6 +518,25 @@ static const char *shape_arg_reduce(ShapeQuery *q) {
     return reduced(q, DTYPE_i64);
 }
 
+/* --- running reductions */
+static const char *shape_scan(ShapeQuery *q) {
+    uint32_t axis;
+    TRY(need_axis(q, in(q, 0)->rank, &axis));
+    return shape_unary(q);
+}
+
+static const char *shape_scan_pair(ShapeQuery *q) {
+    TRY(need_equal(q, 0, 1));
+    return shape_scan(q);
+}
+
+static const char *shape_argsort(ShapeQuery *q) {
+    const Attr *descending;
+    TRY(need(q, ATTR_descending, &descending));
+    TRY(shape_scan(q));
+    return one_type(q, type_with_dtype(q->ir, in(q, 0), DTYPE_i64));
+}
+
 /* --- products */
 static bool read_labels(const char **text, char labels[MAX_RANK + 1]) {
     uint32_t n = 0;

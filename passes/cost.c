@@ -27,6 +27,7 @@ uint32_t cost_of_op(Op op) {
         {OP_random_bits, COST_HASH},
         {OP_gather, COST_DIVISION},
         {OP_window_add, COST_SERIES},
+        {OP_argsort, COST_HASH},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i].op == op) return table[i].cost;

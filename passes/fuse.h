@@ -6,10 +6,10 @@
  *
  *   fuse.c           the pass: collects a block, runs the steps
  *   fuse_contract.c  before all: contractions take over the order of axes that they are read in
- *   fuse_join.c      step 1, forwards: reductions, contractions and scatters open groups, consumers join
- *   fuse_inline.c    step 2, backwards: every other node goes into its consumers, or opens a loop
- *   fuse_build.c     step 3: groups become kernel nodes, in an order that respects all needs
- *   fuse_graph.c     who uses and needs whom; no group may need itself */
+ *   fuse_join.c      step 1, forwards: reductions, contractions, scatters, scans and sorts open groups,
+ * consumers join fuse_inline.c    step 2, backwards: every other node goes into its consumers, or opens a
+ * loop fuse_build.c     step 3: groups become kernel nodes, in an order that respects all needs fuse_graph.c
+ * who uses and needs whom; no group may need itself */
 #ifndef PASSES_FUSE_H
 #define PASSES_FUSE_H
 
@@ -18,7 +18,7 @@
 #include "passes/passes.h"
 #include "support/map.h"
 
-typedef enum { GROUP_LOOP, GROUP_REDUCE, GROUP_CONTRACT, GROUP_SCATTER } GroupKind;
+typedef enum { GROUP_LOOP, GROUP_REDUCE, GROUP_CONTRACT, GROUP_SCATTER, GROUP_SCAN, GROUP_SORT } GroupKind;
 
 typedef struct FuseNode FuseNode;
 typedef struct Group Group;

@@ -43,6 +43,8 @@ static const char *kind_name(const Group *group) {
     case GROUP_LOOP: return "loop";
     case GROUP_CONTRACT: return "contract";
     case GROUP_SCATTER: return "scatter";
+    case GROUP_SCAN: return "scan";
+    case GROUP_SORT: return "sort";
     case GROUP_REDUCE: break;
     }
     for (uint32_t i = 0; i < group->nodes.count; i++)

@@ -62,9 +62,11 @@ static bool can_compute(Fuse *f, FuseNode *n, const FuseNode *user, Group *group
     if (group->nodes.count >= MAX_GROUP_NODES) return false;
     switch (group->kind) {
     case GROUP_LOOP:
-    case GROUP_REDUCE: return true;
+    case GROUP_REDUCE:
+    case GROUP_SCAN: return true;
     case GROUP_CONTRACT: return !feeds_seed(user, group) || fits_contract(f, n, group);
     case GROUP_SCATTER: return !reads_base(n, group);
+    case GROUP_SORT: return false; /* the runtime reads the operand from memory */
     }
     return false;
 }
@@ -168,8 +170,8 @@ static bool read_in_place(const FuseNode *n, const Group *group) {
     for (uint32_t i = 0; i < n->users.count; i++) {
         const FuseNode *user = n->users.at[i];
         Op op = user->node->op;
-        if (fuse_is_home(user, group) &&
-            (op_has(op, TRAIT_ELEMENTWISE) || op_has(op, TRAIT_REDUCES) || op == OP_reshape))
+        if (fuse_is_home(user, group) && (op_has(op, TRAIT_ELEMENTWISE) || op_has(op, TRAIT_REDUCES) ||
+                                          op_has(op, TRAIT_SCANS) || op == OP_reshape))
             return true;
     }
     return false;

@@ -1,5 +1,5 @@
-/* Step 1 of fuse, forwards: every reduction, contraction and scatter opens a group, and consumers that run
- * over the same index space join it: a contraction's epilogue, the rest of a softmax. */
+/* Step 1 of fuse, forwards: every reduction, contraction, scatter, scan and sort opens a group, and consumers
+ * that run over the same index space join it: a contraction's epilogue, the rest of a softmax. */
 #include "passes/fuse.h"
 
 static bool is_contract(Op op) { return op == OP_contract; }
@@ -198,6 +198,10 @@ void fuse_join(Fuse *f) {
             n->space = SPACE_FULL;
         } else if (is_scatter(n->node->op)) {
             fuse_open(f, GROUP_SCATTER, n, fuse_result(n)->type);
+        } else if (n->node->op == OP_argsort) {
+            fuse_open(f, GROUP_SORT, n, fuse_result(n)->type);
+        } else if (op_has(n->node->op, TRAIT_SCANS)) {
+            fuse_open(f, GROUP_SCAN, n, fuse_result(n)->type);
         } else {
             join_consumer(f, n);
         }

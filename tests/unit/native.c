@@ -6,6 +6,7 @@
 #include "ir/text.h"
 #include "passes/passes.h"
 #include "program.h"
+#include "runtime/nnrt.h"
 #include <llvm-c/Core.h>
 #include <llvm-c/Error.h>
 #include <llvm-c/LLJIT.h>
@@ -267,9 +268,15 @@ static void define_runtime(LLVMOrcLLJITRef jit) {
         void (*function)(void);
     } table[] = {
 #define FUNCTION(f) {"nn_" #f, (void (*)(void))rt_##f}
-        FUNCTION(load),     FUNCTION(save), FUNCTION(frame), FUNCTION(scratch),
-        FUNCTION(parallel), FUNCTION(seed), FUNCTION(fail),
+        FUNCTION(load),
+        FUNCTION(save),
+        FUNCTION(frame),
+        FUNCTION(scratch),
+        FUNCTION(parallel),
+        FUNCTION(seed),
+        FUNCTION(fail),
 #undef FUNCTION
+        {"nn_argsort", (void (*)(void))nn_argsort},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         LLVMOrcCSymbolMapPair pair = {

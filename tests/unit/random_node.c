@@ -293,6 +293,21 @@ static void add_reduce(Random *r, Builder *b) {
     try_node(r, b, op, 1, &x, 1, &attr);
 }
 
+static void add_scan(Random *r, Builder *b) {
+    Op op;
+    do op = (Op)below(r, OP_COUNT);
+    while (!op_has(op, TRAIT_SCANS));
+    Value *x = any_value(r, MAX_RANK);
+    if (x->type->dtype == DTYPE_bool) x = some_value(r, b, random_number(r));
+    if (!x->type->rank) return;
+    Value *operands[2] = {x, op_arity(op) == 2 ? value_of(r, b, x->type) : NULL};
+    Attr attrs[] = {attr_int(ATTR_axis, below(r, x->type->rank)), attr_int(ATTR_descending, below(r, 2))};
+    if (chance(r, 30))
+        try_node(r, b, OP_argsort, 1, &x, 2, attrs);
+    else
+        try_node(r, b, op, (uint32_t)op_arity(op), operands, 1, attrs);
+}
+
 /* x less what a reduction over some axes leaves of it, with elementwise nodes between: softmax and its kin.
  */
 static void add_row(Random *r, Builder *b) {
@@ -394,8 +409,10 @@ void add_plain(Random *r, Builder *b) {
         add_dynamic(r, b);
     else if (kind < 72)
         add_gather_scatter(r, b);
-    else if (kind < 82)
+    else if (kind < 80)
         add_reduce(r, b);
+    else if (kind < 82)
+        add_scan(r, b);
     else if (kind < 86)
         add_row(r, b);
     else if (kind < 97)

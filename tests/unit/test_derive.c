@@ -221,6 +221,33 @@ static Value *reduction(Case *c, uint32_t variant, Op op) {
     return build_reduce(&c->b, op, x, reduced_count[variant], reduced[variant]);
 }
 
+/* Along each axis, over nothing, of one element, and with zeros. */
+static Value *scan(Case *c, uint32_t variant, Op op, bool pair) {
+    static const int64_t sizes[][3] = {{2, 3, 4}, {2, 3, 4}, {2, 3, 4}, {2, 0, 3}, {3, 1, 2}, {2, 5, 1}};
+    if (variant == 6) return NULL;
+    Value *x = float_input(c, -2, 2, 3, sizes[variant]);
+    if (variant == 5) c->arguments.at[0].f[1] = c->arguments.at[0].f[8] = c->arguments.at[0].f[9] = 0;
+    int64_t axis = variant < 3 ? variant : 1;
+    if (pair) return build_recurrence(&c->b, x, float_input(c, -2, 2, 3, sizes[variant]), axis);
+    return build_scan(&c->b, op, x, axis, variant & 1);
+}
+
+static Value *case_cumulative_sum(Case *c, uint32_t variant) {
+    return scan(c, variant, OP_cumulative_sum, false);
+}
+static Value *case_cumulative_prod(Case *c, uint32_t variant) {
+    return scan(c, variant, OP_cumulative_prod, false);
+}
+static Value *case_cumulative_max(Case *c, uint32_t variant) {
+    return variant == 5 ? NULL : scan(c, variant, OP_cumulative_max, false); /* ties are kinks */
+}
+static Value *case_cumulative_min(Case *c, uint32_t variant) {
+    return variant == 5 ? NULL : scan(c, variant, OP_cumulative_min, false);
+}
+static Value *case_linear_recurrence(Case *c, uint32_t variant) {
+    return scan(c, variant, OP_linear_recurrence, true);
+}
+
 static Value *case_reduce_sum(Case *c, uint32_t variant) { return reduction(c, variant, OP_reduce_sum); }
 
 static Value *case_reduce_prod(Case *c, uint32_t variant) {
@@ -310,6 +337,11 @@ static BuildCase *const cases[OP_COUNT] = {
     [OP_reduce_max] = case_reduce_max,
     [OP_reduce_min] = case_reduce_min,
     [OP_scatter_add] = case_scatter_add,
+    [OP_cumulative_sum] = case_cumulative_sum,
+    [OP_cumulative_prod] = case_cumulative_prod,
+    [OP_cumulative_max] = case_cumulative_max,
+    [OP_cumulative_min] = case_cumulative_min,
+    [OP_linear_recurrence] = case_linear_recurrence,
 };
 
 static void check_op(Op op, bool symbolic) {

@@ -235,6 +235,22 @@ static void make_reduce(Table *t) {
     }
 }
 
+static void make_scan(Table *t) {
+    for (uint32_t axis = 0; axis < t->type->rank; axis++) {
+        Attr attr = attr_int(ATTR_axis, axis);
+        try_with(t, (uint32_t)op_arity(t->op), (Value *[]){input(t, t->type), input(t, t->type)}, 1, &attr);
+    }
+}
+
+static void make_argsort(Table *t) {
+    for (uint32_t axis = 0; axis < t->type->rank; axis++)
+        for (int descending = 0; descending < 2; descending++) {
+            Attr attrs[] = {attr_int(ATTR_axis, axis), attr_int(ATTR_descending, descending)};
+            Value *x = input(t, t->type);
+            try_with(t, 1, &x, 2, attrs);
+        }
+}
+
 static void try_contract(Table *t, const char *spec, Value *x, Value *y) {
     Attr attr = attr_str(ATTR_spec, intern(ir_strings(t->ir), spec));
     try_with(t, 2, (Value *[]){x, y}, 1, &attr);
@@ -324,6 +340,7 @@ static MakeCase *case_of(Op op) {
         [OP_gather] = make_gather_scatter,
         [OP_scatter_add] = make_gather_scatter,
         [OP_contract] = make_contract,
+        [OP_argsort] = make_argsort,
         [OP_if] = make_if,
         [OP_for] = make_for,
         [OP_while] = make_while,
@@ -335,6 +352,7 @@ static MakeCase *case_of(Op op) {
     if (makers[op]) return makers[op];
     if (op_has(op, TRAIT_HOST)) return made_elsewhere;
     if (op_has(op, TRAIT_REDUCES)) return make_reduce;
+    if (op_has(op, TRAIT_SCANS)) return make_scan;
     return op_has(op, TRAIT_ELEMENTWISE) && op_arity(op) != VARIADIC ? make_elementwise : NULL;
 }
 
