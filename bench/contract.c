@@ -27,6 +27,7 @@ static const Shape shapes[] = {
     {"128x784x64 TN", 1, 128, 784, 64, true, false},
     {"64x784x128 NT", 1, 64, 784, 128, false, true},
     {"64x10x128 NN", 1, 64, 10, 128, false, false},
+    {"64x10x128 NT", 1, 64, 10, 128, false, true},
     {"128x10x64 TN", 1, 128, 10, 64, true, false},
     {"64x128x10 NT", 1, 64, 128, 10, false, true},
     {"32x1024x256 NN", 1, 32, 1024, 256, false, false},

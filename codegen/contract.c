@@ -15,6 +15,7 @@
 #include "codegen/contract_dot.h"
 #include "codegen/contract_pack.h"
 #include "codegen/contract_product.h"
+#include "codegen/transpose.h"
 #include "codegen/vector.h"
 #include <assert.h>
 #include <string.h>
@@ -58,22 +59,38 @@ static LLVMValueRef minimum(Emit *e, LLVMValueRef a, LLVMValueRef b) {
 
 static uint32_t panel_width(const Product *p) { return p->plan.vectors * p->plan.lanes; }
 
-/* --- the epilogue */
+/* --- the epilogue: line by line of the buffer. A line is a row and its lanes lie along columns; the other
+ * way round where the buffer is transposed. */
 typedef struct {
     Where *place;
-    LLVMValueRef sums;   /* first of the row */
-    LLVMValueRef column; /* first column */
+    LLVMValueRef row, column, sums; /* the first of each */
+    Size lines, lanes;              /* how many there are along either axis */
+    Size stride;                    /* of a line in the buffer */
+    bool transposed;
+} Epilogue;
+
+typedef struct {
+    const Epilogue *epilogue;
+    LLVMValueRef sums; /* first of the line */
     uint32_t lanes;
-} Row;
+} Line;
 
 static void store_lanes(Emit *e, LLVMValueRef offset, void *user) {
-    const Row *row = user;
-    const Product *p = row->place->p;
+    const Line *line = user;
+    const Epilogue *epilogue = line->epilogue;
+    const Product *p = epilogue->place->p;
     LLVMValueRef index[PRODUCT_MAX_AXES];
-    memcpy(index, row->place->index, sizeof index);
-    LLVMValueRef value = vector_load(e, p->element, vector_at(e, p->element, row->sums, offset), row->lanes);
-    product_column_index(e, p, offset_add(e, row->column, offset), index);
-    p->contract->store(e, p->contract, index, value, row->lanes, product_lane_axis(p), p->contract->user);
+    uint32_t axis = product_lane_axis(p);
+    memcpy(index, epilogue->place->index, sizeof index);
+    LLVMValueRef value =
+        vector_load(e, p->element, vector_at(e, p->element, line->sums, offset), line->lanes);
+    if (epilogue->transposed) {
+        product_index(e, p, &p->rows, offset_add(e, epilogue->row, offset), index);
+        axis = p->rows.at[0].first;
+    } else {
+        product_column_index(e, p, offset_add(e, epilogue->column, offset), index);
+    }
+    p->contract->store(e, p->contract, index, value, line->lanes, axis, p->contract->user);
 }
 
 /* Calls `body` where `condition` holds. */
@@ -89,45 +106,41 @@ static void emit_if(Emit *e, LLVMValueRef condition, LoopBody *body, LLVMValueRe
     LLVMPositionBuilderAtEnd(e->builder, after);
 }
 
-/* The last columns, fewer than a vector: by vectors of 8, 4, 2, 1 lanes. */
-static void store_rest(Emit *e, Row *row, LLVMValueRef from, LLVMValueRef count) {
-    const Product *p = row->place->p;
-    Size columns = p->column.extent;
-    for (uint32_t lanes = p->plan.lanes / 2; lanes > 0; lanes /= 2) {
-        if (columns.known && !(columns.constant & lanes)) continue;
+/* The last lanes, fewer than a vector: by vectors of 8, 4, 2, 1. Bits that
+ * `size` lacks are never left over. */
+static void store_rest(Emit *e, Line *line, LLVMValueRef from, LLVMValueRef count, Size size) {
+    for (uint32_t lanes = line->epilogue->place->p->plan.lanes / 2; lanes > 0; lanes /= 2) {
+        if (size.known && !(size.constant & lanes)) continue;
         LLVMValueRef bit = LLVMBuildAnd(e->builder, count, emit_i64(e, lanes), "");
         LLVMValueRef there = LLVMBuildICmp(e->builder, LLVMIntNE, bit, emit_i64(e, 0), "");
-        row->lanes = lanes;
-        emit_if(e, there, store_lanes, from, row);
+        line->lanes = lanes;
+        emit_if(e, there, store_lanes, from, line);
         from = offset_add(e, from, bit);
     }
 }
 
-typedef struct {
-    Where *place;
-    LLVMValueRef row, column, column_count, sums;
-    Size stride;
-} Epilogue;
-
-static void epilogue_row(Emit *e, LLVMValueRef r, void *user) {
+static void epilogue_line(Emit *e, LLVMValueRef i, void *user) {
     const Epilogue *epilogue = user;
     const Product *p = epilogue->place->p;
+    LLVMValueRef *index = epilogue->place->index;
     uint32_t lanes = p->plan.lanes;
-    product_index(e, p, &p->rows, offset_add(e, epilogue->row, r), epilogue->place->index);
-    Row row = {.place = epilogue->place,
-               .sums =
-                   vector_at(e, p->element, epilogue->sums, offset_multiply(e, r, epilogue->stride.value)),
-               .column = epilogue->column,
-               .lanes = lanes};
-    Size columns = p->column.extent;
-    Size count = size_run_time(epilogue->column_count);
+    if (epilogue->transposed)
+        product_column_index(e, p, offset_add(e, epilogue->column, i), index);
+    else
+        product_index(e, p, &p->rows, offset_add(e, epilogue->row, i), index);
+    Line line = {.epilogue = epilogue,
+                 .sums =
+                     vector_at(e, p->element, epilogue->sums, offset_multiply(e, i, epilogue->stride.value)),
+                 .lanes = lanes};
+    /* Chunks and panels are whole vectors of columns, so what is left over is left over of all of them. */
+    Size count = epilogue->lanes, size = epilogue->transposed ? count : p->column.extent;
     Size whole = size_mul(e, size_div(e, count, lanes), size_known(e, lanes));
-    emit_loop(e, emit_i64(e, 0), whole.value, lanes, "store", store_lanes, &row);
-    if (!columns.known || columns.constant % lanes) store_rest(e, &row, whole.value, count.value);
+    emit_loop(e, emit_i64(e, 0), whole.value, lanes, "store", store_lanes, &line);
+    if (!size.known || size.constant % lanes) store_rest(e, &line, whole.value, count.value, size);
 }
 
-static void emit_epilogue(Emit *e, Epilogue *epilogue, LLVMValueRef row_count) {
-    emit_loop(e, emit_i64(e, 0), row_count, 1, "row", epilogue_row, epilogue);
+static void emit_epilogue(Emit *e, Epilogue *epilogue) {
+    emit_loop(e, emit_i64(e, 0), epilogue->lines.value, 1, "line", epilogue_line, epilogue);
 }
 
 /* --- one tile */
@@ -187,9 +200,23 @@ static LLVMValueRef sum_pointer(Emit *e, const Where *at, uint32_t r, uint32_t v
                      offset_add(e, offset_multiply(e, row, at->sums_stride.value), column));
 }
 
-static LLVMValueRef add_sums(Emit *e, LLVMValueRef a, LLVMValueRef b) {
-    bool integer = LLVMGetTypeKind(vector_element(LLVMTypeOf(a))) == LLVMIntegerTypeKind;
-    return integer ? LLVMBuildAdd(e->builder, a, b, "") : LLVMBuildFAdd(e->builder, a, b, "");
+/* Into the buffer by columns: line c holds column c of all rows, and room for the rest of a vector. */
+static void store_transposed(Emit *e, const Where *at, const Tile *tile) {
+    uint32_t lanes = tile->lanes;
+    LLVMValueRef square[VECTOR_MAX_LANES];
+    for (uint32_t v = 0; v < tile->vectors; v++)
+        for (uint32_t first = 0; first < tile->rows; first += lanes) {
+            for (uint32_t r = 0; r < lanes; r++)
+                square[r] = first + r < tile->rows ? tile->sum[(first + r) * tile->vectors + v]
+                                                   : LLVMGetPoison(LLVMTypeOf(tile->sum[0]));
+            transpose_lanes(e, square, lanes);
+            for (uint32_t c = 0; c < lanes; c++) {
+                LLVMValueRef line = emit_i64(e, (int64_t)v * lanes + c);
+                LLVMValueRef place =
+                    offset_add(e, offset_multiply(e, line, at->sums_stride.value), emit_i64(e, first));
+                vector_store(e, square[c], vector_at(e, at->p->element, at->sums, place));
+            }
+        }
 }
 
 /* Multiplies with the tile of the place's variants. Rows that only repeat the last one are computed, not
@@ -213,38 +240,82 @@ static void multiply_tile(Emit *e, void *user) {
     for (uint32_t i = 0; i < tile.rows * tile.vectors; i++)
         tile.sum[i] = LLVMConstNull(emit_lanes(p->element, lanes));
     tile_multiply(e, &tile);
+    if (p->plan.transposed) {
+        store_transposed(e, at, &tile);
+        return;
+    }
     for (uint32_t i = 0; i < tile.rows * tile.vectors; i++) {
         LLVMValueRef place = sum_pointer(e, at, i / tile.vectors, i % tile.vectors), sum = tile.sum[i];
         /* Each block is summed by itself, which keeps the rounding errors of many steps of k small. */
-        if (at->blocked) sum = add_sums(e, sum, vector_load(e, p->element, place, lanes));
+        if (at->blocked) sum = vector_add(e, sum, vector_load(e, p->element, place, lanes));
         vector_store(e, sum, place);
     }
 }
 
-/* The same by dot products. Columns beyond the last repeat it. */
-static void dot_tile(Emit *e, void *user) {
-    const Where *at = user;
+/* --- the same by dot products */
+/* A packed B of dot products: for each vector of k, one of each column, and one more lest they collide. */
+static Size dot_b_step(Emit *e, const Where *at) {
+    const Product *p = at->p;
+    if (!at->packed_b) return size_known(e, p->plan.dot_lanes);
+    return pack_stride(e, p->plan.dot_lanes, p->plan.dot_lanes, size_sub(e, at->block_end, at->block_column));
+}
+
+static LLVMValueRef dot_b(Emit *e, const Where *at, LLVMValueRef column) {
+    const Product *p = at->p;
+    if (at->packed_b) {
+        LLVMValueRef from = offset_sub(e, column, at->block_column.value);
+        return vector_at(e, p->element, at->packed_b,
+                         offset_multiply(e, from, emit_i64(e, p->plan.dot_lanes)));
+    }
+    return vector_at(e, p->memory, at->b,
+                     offset_add(e, offset_multiply(e, column, p->column.b.value), at->b_block));
+}
+
+/* From column `from` of the panel on. Columns beyond the last repeat it, unless all are there. */
+static void dot_columns(Emit *e, const Where *at, LLVMValueRef from, uint32_t columns, bool exact) {
     const Product *p = at->p;
     Dot dot = {.rows = at->row_variant->tile,
-               .columns = p->plan.lanes,
+               .columns = columns,
                .lanes = p->plan.dot_lanes,
-               .memory = p->memory,
                .element = p->element,
-               .depth = p->depth};
-    bool exact = at->column_variant->exact;
-    if (exact) dot.columns = (uint32_t)at->column_variant->bound;
+               .a_memory = a_type(at),
+               .b_memory = b_type(at),
+               .k_count = p->k.count,
+               .b_step = dot_b_step(e, at)};
     LLVMValueRef last = offset_sub(e, at->column_count, emit_i64(e, 1));
+    memcpy(dot.k, at->k, sizeof dot.k);
     for (uint32_t r = 0; r < dot.rows; r++) dot.a[r] = at->tile_a[r];
-    for (uint32_t c = 0; c < dot.columns; c++) {
-        LLVMValueRef number = emit_i64(e, c);
-        LLVMValueRef column = offset_add(e, at->column, exact ? number : minimum(e, number, last));
-        dot.b[c] = vector_at(e, p->memory, at->b, offset_multiply(e, column, p->column.b.value));
+    for (uint32_t c = 0; c < columns; c++) {
+        LLVMValueRef number = offset_add(e, from, emit_i64(e, c));
+        dot.b[c] = dot_b(e, at, offset_add(e, at->column, exact ? number : minimum(e, number, last)));
     }
     dot_multiply(e, &dot);
-    for (uint32_t i = 0; i < dot.rows * dot.columns; i++) {
-        LLVMValueRef row = sum_pointer(e, at, i / dot.columns, 0);
-        vector_store(e, dot.sum[i], vector_at(e, p->element, row, emit_i64(e, i % dot.columns)));
-    }
+    LLVMValueRef target = vector_at(e, p->element, sum_pointer(e, at, 0, 0), from);
+    dot_store(e, &dot, target, at->sums_stride, at->blocked);
+}
+
+static void whole_dot_columns(Emit *e, LLVMValueRef from, void *user) {
+    const Where *at = user;
+    dot_columns(e, at, from, at->p->plan.dot_columns, true);
+}
+
+static void partial_dot_columns(Emit *e, LLVMValueRef from, void *user) {
+    const Where *at = user;
+    dot_columns(e, at, from, at->p->plan.dot_columns, false);
+}
+
+static void dot_tile(Emit *e, void *user) {
+    Where *at = user;
+    const Variant *variant = at->column_variant;
+    uint32_t width = at->p->plan.dot_columns;
+    LLVMValueRef zero = emit_i64(e, 0);
+    Size count = variant->exact ? size_known(e, variant->bound) : size_run_time(at->column_count);
+    Size whole = size_mul(e, size_div(e, count, width), size_known(e, width));
+    emit_loop(e, zero, whole.value, width, "dots", whole_dot_columns, at);
+    if (!count.known)
+        emit_loop(e, whole.value, count.value, width, "dots", partial_dot_columns, at);
+    else if (count.constant % width)
+        dot_columns(e, at, whole.value, (uint32_t)(count.constant % width), true);
 }
 
 /* --- choosing a variant at run time */
@@ -309,6 +380,13 @@ static Variants variants_of(Size size, int64_t chunk, uint32_t tile, uint32_t un
     return variants;
 }
 
+/* Dot products go through a panel's columns by themselves. */
+static Variants column_variants(const Product *p) {
+    const ContractSchedule *plan = &p->plan;
+    if (plan->dot_lanes) return variants_of(p->column.extent, plan->chunk_columns, 1, panel_width(p), true);
+    return variants_of(p->column.extent, plan->chunk_columns, plan->vectors, plan->lanes, !plan->pack_b);
+}
+
 /* --- tiles */
 static void tile_columns(Emit *e, void *user) {
     Where *at = user;
@@ -349,13 +427,19 @@ static void panel_body(Emit *e, LLVMValueRef column, void *user) {
     tile_columns(e, at);
     if (at->blocked) return;
     vector_release(e);
+    const Variant *rows = at->row_variant;
+    Size row_count = rows->exact ? size_known(e, rows->bound) : size_run_time(at->row_count);
+    Size column_count = size_run_time(at->column_count);
+    bool transposed = p->plan.transposed;
     Epilogue epilogue = {.place = at,
                          .row = at->row,
                          .column = column,
-                         .column_count = at->column_count,
+                         .lines = transposed ? column_count : row_count,
+                         .lanes = transposed ? row_count : column_count,
                          .sums = at->sums,
-                         .stride = at->sums_stride};
-    emit_epilogue(e, &epilogue, at->row_count);
+                         .stride = at->sums_stride,
+                         .transposed = transposed};
+    emit_epilogue(e, &epilogue);
 }
 
 static void tile_row(Emit *e, void *user) {
@@ -394,16 +478,22 @@ static void pack_block(Emit *e, Where *at) {
     const Product *p = at->p;
     LLVMValueRef first =
         offset_add(e, offset_multiply(e, at->block_column.value, p->column.b.value), at->b_block);
+    Size columns = size_sub(e, at->block_end, at->block_column);
     Pack pack = {.memory = p->memory,
                  .element = p->element,
                  .source = vector_at(e, p->memory, at->b, first),
                  .target = at->packed_b,
-                 .columns = size_sub(e, at->block_end, at->block_column),
+                 .columns = columns,
                  .column_stride = p->column.b,
                  .k_count = p->k.count,
                  .lanes = p->plan.lanes,
                  .width = panel_width(p)};
     for (uint32_t i = 0; i < p->k.count; i++) pack.k[i] = (PackAxis){at->k[i].extent, at->k[i].b};
+    if (p->plan.dot_lanes) { /* k, one axis, and the columns change their parts */
+        pack.columns = at->k[0].extent, pack.column_stride = at->k[0].b;
+        pack.k[0] = (PackAxis){columns, p->column.b};
+        pack.lanes = pack.width = p->plan.dot_lanes;
+    }
     pack_panels(e, &pack);
 }
 
@@ -459,10 +549,11 @@ static void epilogue_of_chunk(Emit *e, Where *at) {
     Epilogue epilogue = {.place = at,
                          .row = at->row_from.value,
                          .column = at->column_from.value,
-                         .column_count = size_sub(e, at->column_to, at->column_from).value,
+                         .lines = size_sub(e, at->row_to, at->row_from),
+                         .lanes = size_sub(e, at->column_to, at->column_from),
                          .sums = at->sums,
                          .stride = at->sums_stride};
-    emit_epilogue(e, &epilogue, size_sub(e, at->row_to, at->row_from).value);
+    emit_epilogue(e, &epilogue);
 }
 
 static void product_body(Emit *e, LLVMValueRef outer, void *user) {
@@ -508,25 +599,38 @@ static Size aligned(Emit *e, const Product *p, Size elements) {
     return size_round_up(e, elements, (int64_t)(64 / LLVMABISizeOfType(e->layout, p->element)));
 }
 
-/* Elements that the packed panels of so many columns take. */
-static Size panels_size(Emit *e, const Product *p, Size columns, uint32_t width) {
-    Size stride = pack_stride(e, width, p->plan.lanes, depth_together(e, p));
+/* Elements that packed panels of `width` columns, of so many columns in all, take. */
+static Size panels_size(Emit *e, const Product *p, Size columns, Size depth, uint32_t width, uint32_t lanes) {
+    Size stride = pack_stride(e, width, lanes, depth);
     return aligned(e, p, size_mul(e, size_div_up(e, columns, width), stride));
+}
+
+static Size packed_b_size(Emit *e, const Product *p) {
+    Size columns = columns_together(e, p), depth = depth_together(e, p);
+    uint32_t dots = p->plan.dot_lanes;
+    if (dots) return panels_size(e, p, depth, columns, dots, dots);
+    return panels_size(e, p, columns, depth, panel_width(p), p->plan.lanes);
 }
 
 static void take_memory(Emit *e, Where *at) {
     const Product *p = at->p;
     Size a = size_known(e, 0), b = a, sums = a,
          bytes = size_known(e, (int64_t)LLVMABISizeOfType(e->layout, p->element));
-    if (p->plan.pack_a) a = panels_size(e, p, chunk_rows(e, p), p->plan.lanes);
-    if (p->plan.pack_b) b = panels_size(e, p, columns_together(e, p), panel_width(p));
+    if (p->plan.pack_a)
+        a = panels_size(e, p, chunk_rows(e, p), depth_together(e, p), p->plan.lanes, p->plan.lanes);
+    if (p->plan.pack_b) b = packed_b_size(e, p);
     if (at->blocked) {
         at->sums_stride = chunk_columns(e, p);
         sums = size_mul(e, chunk_rows(e, p), at->sums_stride);
     } else {
         LLVMTypeRef vector = emit_lanes(p->element, p->plan.lanes);
-        at->sums_stride = size_known(e, panel_width(p));
-        at->sums = emit_alloca(e, LLVMArrayType2(vector, (uint64_t)p->plan.rows * p->plan.vectors), "sums");
+        uint32_t rows = p->plan.rows, vectors = p->plan.vectors;
+        if (p->plan.transposed) {
+            uint32_t columns = panel_width(p);
+            vectors = (rows + p->plan.lanes - 1) / p->plan.lanes, rows = columns;
+        }
+        at->sums_stride = size_known(e, (int64_t)vectors * p->plan.lanes);
+        at->sums = emit_alloca(e, LLVMArrayType2(vector, (uint64_t)rows * vectors), "sums");
     }
     if (!p->plan.pack_a && !p->plan.pack_b && !at->blocked) return;
     Size packed = size_add(e, a, b);
@@ -570,8 +674,7 @@ void emit_contract(Emit *e, const Contract *contract, LLVMValueRef chunk) {
     Where at = {.p = &p};
     Size outer_from, outer_to;
     at.row_variants = variants_of(p.row_count, p.plan.chunk_rows, p.plan.rows, 1, false);
-    at.column_variants =
-        variants_of(p.column.extent, p.plan.chunk_columns, p.plan.vectors, p.plan.lanes, !p.plan.pack_b);
+    at.column_variants = column_variants(&p);
     at.blocked = p.plan.depth_block && p.k.count && p.k.at[0].extent.constant > p.plan.depth_block;
     if (!at.blocked) p.plan.depth_block = 0;
     for (uint32_t i = 0; i < product_index_count(&p); i++) at.index[i] = emit_i64(e, 0);

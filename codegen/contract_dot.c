@@ -1,82 +1,100 @@
 /* Dot products of several rows of A with several rows of a transposed B at once. */
 #include "codegen/contract_dot.h"
 #include "codegen/contract_tile.h"
+#include "codegen/transpose.h"
 #include "codegen/vector.h"
+#include <assert.h>
 
-static LLVMValueRef load(Emit *e, const Dot *d, LLVMValueRef pointer, LLVMValueRef k, LLVMValueRef mask) {
-    LLVMValueRef at = vector_at(e, d->memory, pointer, k);
-    if (!mask) return tile_load(e, d->memory, d->element, at, d->lanes);
-    return tile_convert(e, d->element, vector_load_masked(e, d->memory, at, mask));
+/* A step of k, or the last one, of which `mask` tells the lanes. */
+typedef struct {
+    Dot *dot;
+    LLVMValueRef mask;
+} DotStep;
+
+static LLVMValueRef load(Emit *e, const DotStep *s, LLVMTypeRef memory, LLVMValueRef pointer,
+                         LLVMValueRef offset) {
+    const Dot *d = s->dot;
+    LLVMValueRef at = vector_at(e, memory, pointer, offset);
+    if (!s->mask) return tile_load(e, memory, d->element, at, d->lanes);
+    return tile_convert(e, d->element, vector_load_masked(e, memory, at, s->mask));
 }
 
-static void step(Emit *e, Dot *d, LLVMValueRef k, LLVMValueRef mask) {
-    LLVMValueRef a[DOT_MAX_ROWS];
-    for (uint32_t r = 0; r < d->rows; r++) a[r] = load(e, d, d->a[r], k, mask);
-    for (uint32_t c = 0; c < d->columns; c++) {
-        LLVMValueRef b = load(e, d, d->b[c], k, mask);
-        for (uint32_t r = 0; r < d->rows; r++) {
-            LLVMValueRef *sum = &d->sum[r * d->columns + c];
-            *sum = vector_multiply_add(e, a[r], b, *sum);
+/* The shorter side of the tile stays in registers, the longer passes by. */
+static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *user) {
+    const DotStep *s = user;
+    Dot *d = s->dot;
+    bool hold_a = d->rows <= d->columns;
+    uint32_t held = hold_a ? d->rows : d->columns, passing = hold_a ? d->columns : d->rows;
+    LLVMValueRef hold[DOT_MAX_ROWS > DOT_MAX_COLUMNS ? DOT_MAX_ROWS : DOT_MAX_COLUMNS];
+    for (uint32_t i = 0; i < held; i++)
+        hold[i] =
+            hold_a ? load(e, s, d->a_memory, d->a[i], a_offset) : load(e, s, d->b_memory, d->b[i], b_offset);
+    for (uint32_t i = 0; i < passing; i++) {
+        LLVMValueRef pass =
+            hold_a ? load(e, s, d->b_memory, d->b[i], b_offset) : load(e, s, d->a_memory, d->a[i], a_offset);
+        for (uint32_t j = 0; j < held; j++) {
+            LLVMValueRef *sum = &d->sum[hold_a ? j * d->columns + i : i * d->columns + j];
+            *sum = vector_multiply_add(e, hold[j], pass, *sum);
         }
     }
 }
 
-/* The whole vectors of k: a loop that carries the sums. */
-static void whole_vectors(Emit *e, Dot *d, LLVMValueRef end) {
-    LLVMValueRef initial[DOT_MAX_ROWS * DOT_MAX_COLUMNS], carried[DOT_MAX_ROWS * DOT_MAX_COLUMNS];
+/* The innermost axis of k: whole vectors, then what is left over. A loop even over few vectors: LLVM would
+ * keep all of A in registers, and spill it, if it saw that each tile of a row of these reads the same. */
+static void innermost(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *user) {
+    Dot *d = user;
+    Size extent = d->k_count ? d->k[d->k_count - 1].extent : size_known(e, 1);
+    Size vectors = size_div(e, extent, d->lanes);
+    Size whole = size_mul(e, vectors, size_known(e, d->lanes)), rest = size_sub(e, extent, whole);
     uint32_t sums = d->rows * d->columns;
-    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder);
-    LLVMValueRef function = LLVMGetBasicBlockParent(before), zero = emit_i64(e, 0);
-    LLVMBasicBlockRef inside = LLVMAppendBasicBlockInContext(e->llvm, function, "dot");
-    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->llvm, function, "dot.end");
-    LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSGT, end, zero, ""), inside, after);
-    LLVMPositionBuilderAtEnd(e->builder, inside);
-    LLVMValueRef k = LLVMBuildPhi(e->builder, LLVMTypeOf(zero), "");
-    LLVMAddIncoming(k, &zero, &before, 1);
-    for (uint32_t i = 0; i < sums; i++) {
-        initial[i] = d->sum[i];
-        carried[i] = d->sum[i] = LLVMBuildPhi(e->builder, LLVMTypeOf(initial[i]), "");
-        LLVMAddIncoming(carried[i], &initial[i], &before, 1);
-    }
-    step(e, d, k, NULL);
-    LLVMValueRef next = LLVMBuildNSWAdd(e->builder, k, emit_i64(e, d->lanes), "");
-    LLVMAddIncoming(k, &next, &inside, 1);
-    for (uint32_t i = 0; i < sums; i++) LLVMAddIncoming(carried[i], &d->sum[i], &inside, 1);
-    LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSLT, next, end, ""), inside, after);
-    LLVMPositionBuilderAtEnd(e->builder, after);
-    for (uint32_t i = 0; i < sums; i++) {
-        LLVMValueRef last = LLVMBuildPhi(e->builder, LLVMTypeOf(initial[i]), "");
-        LLVMAddIncoming(last, (LLVMValueRef[]){initial[i], d->sum[i]}, (LLVMBasicBlockRef[]){before, inside},
-                        2);
-        d->sum[i] = last;
-    }
-}
-
-static LLVMValueRef half(Emit *e, LLVMValueRef vector, uint32_t lanes, uint32_t from) {
-    LLVMValueRef mask[64];
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);
-    for (uint32_t i = 0; i < lanes; i++) mask[i] = LLVMConstInt(i32, from + i, false);
-    return LLVMBuildShuffleVector(e->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
-                                  LLVMConstVector(mask, lanes), "");
-}
-
-/* Lower half plus upper half, until one lane is left. */
-static LLVMValueRef sum_lanes(Emit *e, LLVMValueRef sum, uint32_t lanes) {
-    bool integer = LLVMGetTypeKind(vector_element(LLVMTypeOf(sum))) == LLVMIntegerTypeKind;
-    while (lanes > 1) {
-        lanes /= 2;
-        LLVMValueRef low = half(e, sum, lanes, 0), high = half(e, sum, lanes, lanes);
-        sum = integer ? LLVMBuildAdd(e->builder, low, high, "") : LLVMBuildFAdd(e->builder, low, high, "");
-    }
-    return LLVMBuildExtractElement(e->builder, sum, emit_i64(e, 0), "");
+    DotStep each = {.dot = d}, last = {.dot = d};
+    TileAxis axis = {vectors, size_known(e, d->lanes), d->b_step};
+    DepthNest nest = {
+        .axis = &axis, .axis_count = 1, .sum = d->sum, .sum_count = sums, .body = step, .user = &each};
+    depth_nest_emit(e, &nest, a_offset, b_offset);
+    if (size_is(rest, 0)) return;
+    last.mask = vector_first_lanes(e, rest.value, d->lanes);
+    step(e, offset_add(e, a_offset, whole.value),
+         offset_add(e, b_offset, offset_multiply(e, vectors.value, d->b_step.value)), &last);
 }
 
 void dot_multiply(Emit *e, Dot *d) {
     uint32_t sums = d->rows * d->columns;
+    DepthNest nest = {.axis = d->k,
+                      .axis_count = d->k_count ? d->k_count - 1 : 0,
+                      .sum = d->sum,
+                      .sum_count = sums,
+                      .body = innermost,
+                      .user = d};
+    assert(sums <= DOT_MAX_SUMS);
     for (uint32_t i = 0; i < sums; i++) d->sum[i] = LLVMConstNull(emit_lanes(d->element, d->lanes));
-    Size whole = size_mul(e, size_div(e, d->depth, d->lanes), size_known(e, d->lanes));
-    Size rest = size_sub(e, d->depth, whole);
-    if (!size_is(whole, 0)) whole_vectors(e, d, whole.value);
-    if (!size_is(rest, 0)) step(e, d, whole.value, vector_first_lanes(e, rest.value, d->lanes));
-    for (uint32_t i = 0; i < sums; i++) d->sum[i] = sum_lanes(e, d->sum[i], d->lanes);
+    depth_nest_emit(e, &nest, emit_i64(e, 0), emit_i64(e, 0));
+}
+
+/* --- the sums across lanes */
+static LLVMValueRef lanes_of(Emit *e, LLVMValueRef vector, uint32_t from, uint32_t count) {
+    LLVMValueRef mask[VECTOR_MAX_LANES];
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);
+    if (count == 1) return LLVMBuildExtractElement(e->builder, vector, emit_i64(e, from), "");
+    for (uint32_t i = 0; i < count; i++) mask[i] = LLVMConstInt(i32, from + i, false);
+    return LLVMBuildShuffleVector(e->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
+                                  LLVMConstVector(mask, count), "");
+}
+
+void dot_store(Emit *e, const Dot *d, LLVMValueRef target, Size stride, bool add) {
+    uint32_t sums = d->rows * d->columns;
+    for (uint32_t first = 0; first < sums; first += d->lanes) {
+        uint32_t end = first + d->lanes < sums ? first + d->lanes : sums;
+        LLVMValueRef vector = transpose_sums(e, d->sum + first, end - first);
+        for (uint32_t from = first, to; from < end; from = to) {
+            uint32_t row = from / d->columns, column = from % d->columns;
+            to = (row + 1) * d->columns < end ? (row + 1) * d->columns : end;
+            LLVMValueRef offset =
+                offset_add(e, offset_multiply(e, emit_i64(e, row), stride.value), emit_i64(e, column));
+            LLVMValueRef place = vector_at(e, d->element, target, offset);
+            LLVMValueRef part = lanes_of(e, vector, from - first, to - from);
+            if (add) part = vector_add(e, part, vector_load(e, d->element, place, to - from));
+            vector_store(e, part, place);
+        }
+    }
 }

@@ -1,20 +1,27 @@
-/* The other micro-kernel: lanes along k, one accumulator for each element of a small tile of C. For few rows
- * against a transposed B, both read in the order in which they lie. */
+/* The other micro-kernel: lanes along k, one vector of partial sums for each element of a small tile of C,
+ * which are summed across lanes together at the end. For narrow products, and few rows against a transposed
+ * B: no lane idles where N is less than a vector, and operands whose k is contiguous are read where they lie.
+ */
 #ifndef CODEGEN_CONTRACT_DOT_H
 #define CODEGEN_CONTRACT_DOT_H
 
-#include "codegen/contract_size.h"
+#include "codegen/contract_nest.h"
 
-enum { DOT_MAX_ROWS = 8, DOT_MAX_COLUMNS = 8 };
+enum { DOT_MAX_ROWS = 8, DOT_MAX_COLUMNS = 8, DOT_MAX_SUMS = 32 };
 
 typedef struct {
     uint32_t rows, columns, lanes;
-    LLVMTypeRef memory, element;
-    LLVMValueRef a[DOT_MAX_ROWS], b[DOT_MAX_COLUMNS]; /* first elements; k is contiguous in each */
-    Size depth;
-    LLVMValueRef sum[DOT_MAX_ROWS * DOT_MAX_COLUMNS]; /* out: scalars, [rows][columns] */
+    LLVMTypeRef element;                              /* of the sums */
+    LLVMTypeRef a_memory, b_memory;                   /* of the operands: the same, or converted to it */
+    LLVMValueRef a[DOT_MAX_ROWS], b[DOT_MAX_COLUMNS]; /* first elements */
+    uint32_t k_count;
+    TileAxis k[MAX_RANK];           /* outer to inner; strides of the innermost don't count: */
+    Size b_step;                    /* A is contiguous along it; B is vectors so many elements apart */
+    LLVMValueRef sum[DOT_MAX_SUMS]; /* [rows][columns] vectors; out */
 } Dot;
 
 void dot_multiply(Emit *e, Dot *d);
+/* Stores the sums, or adds them to what is there, as rows of scalars `stride` elements apart. */
+void dot_store(Emit *e, const Dot *d, LLVMValueRef target, Size stride, bool add);
 
 #endif

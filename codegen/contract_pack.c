@@ -1,9 +1,10 @@
 /* Packing of B, or of A, for the micro-kernel. */
 #include "codegen/contract_pack.h"
+#include "codegen/transpose.h"
 #include "codegen/vector.h"
 #include <assert.h>
 
-enum { MAX_LANES = 64 };
+enum { MAX_LANES = VECTOR_MAX_LANES };
 
 /* --- walking over k: all axes but the innermost are loops here, the innermost is up to the packer */
 typedef struct KWalk KWalk;
@@ -135,73 +136,6 @@ static void gather_step(Emit *e, LLVMValueRef i, void *user) {
     }
 }
 
-/* --- transposition of lanes × lanes elements by shuffles that stay within 128 bits, then by shuffles of
- * whole 128-bit blocks: one instruction each on every vector unit that we know */
-static LLVMValueRef shuffle(Emit *e, LLVMValueRef a, LLVMValueRef b, const uint32_t *from, uint32_t lanes) {
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);
-    LLVMValueRef mask[MAX_LANES];
-    for (uint32_t i = 0; i < lanes; i++) mask[i] = LLVMConstInt(i32, from[i], false);
-    return LLVMBuildShuffleVector(e->builder, a, b, LLVMConstVector(mask, lanes), "");
-}
-
-/* Within each block of `block` lanes: units of `unit` lanes from a and b in turn, from the lower or upper
- * half of both. */
-static LLVMValueRef interleave(Emit *e, LLVMValueRef a, LLVMValueRef b, uint32_t lanes, uint32_t block,
-                               uint32_t unit, uint32_t upper) {
-    uint32_t from[MAX_LANES];
-    for (uint32_t i = 0; i < lanes; i++) {
-        uint32_t within = i % block, pair = within / (2 * unit), place = within % (2 * unit);
-        uint32_t source = i / block * block + upper * block / 2 + pair * unit + place % unit;
-        from[i] = source + (place >= unit ? lanes : 0);
-    }
-    return shuffle(e, a, b, from, lanes);
-}
-
-/* Transposes every block × block square along the diagonal of blocks, among each run of `block` rows:
- * afterwards row i of a run holds element i of each of the run's rows, block by block. */
-static void transpose_blocks(Emit *e, LLVMValueRef *row, uint32_t lanes, uint32_t block) {
-    for (uint32_t unit = 1; unit < block; unit *= 2)
-        for (uint32_t base = 0; base < lanes; base += 2 * unit) {
-            LLVMValueRef old[MAX_LANES];
-            for (uint32_t i = 0; i < 2 * unit; i++) old[i] = row[base + i];
-            for (uint32_t i = 0; i < unit; i++) {
-                row[base + 2 * i] = interleave(e, old[i], old[i + unit], lanes, block, unit, 0);
-                row[base + 2 * i + 1] = interleave(e, old[i], old[i + unit], lanes, block, unit, 1);
-            }
-        }
-}
-
-/* Even (odd) blocks of a, then those of b. */
-static LLVMValueRef every_second(Emit *e, LLVMValueRef a, LLVMValueRef b, uint32_t lanes, uint32_t block,
-                                 uint32_t odd) {
-    uint32_t from[MAX_LANES], half = lanes / 2;
-    for (uint32_t i = 0; i < lanes; i++) {
-        uint32_t within = i % half;
-        from[i] = (within / block * 2 + odd) * block + within % block + (i >= half ? lanes : 0);
-    }
-    return shuffle(e, a, b, from, lanes);
-}
-
-/* Gathers block number n of the given vectors, taken `stride` rows apart, into one vector. */
-static LLVMValueRef collect(Emit *e, const LLVMValueRef *row, uint32_t stride, uint32_t count, uint32_t lanes,
-                            uint32_t block, uint32_t n) {
-    LLVMValueRef part[MAX_LANES];
-    for (uint32_t i = 0; i < count; i++) part[i] = row[i * stride];
-    for (; count > 1; count /= 2, n /= 2)
-        for (uint32_t i = 0; i < count / 2; i++)
-            part[i] = every_second(e, part[2 * i], part[2 * i + 1], lanes, block, n % 2);
-    return part[0];
-}
-
-static void transpose(Emit *e, LLVMValueRef *row, uint32_t lanes, uint32_t element_bytes) {
-    uint32_t block = 16 / element_bytes < lanes ? 16 / element_bytes : lanes;
-    LLVMValueRef old[MAX_LANES];
-    transpose_blocks(e, row, lanes, block);
-    for (uint32_t i = 0; i < lanes; i++) old[i] = row[i];
-    for (uint32_t i = 0; i < lanes; i++)
-        row[i] = collect(e, old + i % block, block, lanes / block, lanes, block, i / block);
-}
-
 static uint32_t element_bytes(Emit *e, const Pack *pack) {
     return (uint32_t)LLVMABISizeOfType(e->layout, pack->element);
 }
@@ -217,7 +151,7 @@ static void transpose_square(Emit *e, const Group *g, LLVMValueRef i, uint32_t r
         row[lane] = mask ? tile_convert(e, pack->element, vector_load_masked(e, pack->memory, from, mask))
                          : tile_load(e, pack->memory, pack->element, from, pack->lanes);
     }
-    transpose(e, row, pack->lanes, element_bytes(e, pack));
+    transpose_lanes(e, row, pack->lanes);
     LLVMValueRef to = target_at(e, g, offset_add(e, g->flat, i));
     for (uint32_t lane = 0; lane < (rest ? rest : pack->lanes); lane++)
         vector_store(e, row[lane], vector_at(e, pack->element, to, emit_i64(e, (int64_t)lane * pack->width)));

@@ -110,6 +110,7 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .columns = known_or(p->column.extent),
         .depth = known_or(p->depth),
         .depth_inner = inner_depth(&p->k),
+        .depth_last = k ? known_or(k->extent) : 1,
         .a_row = p->rows.count == 1 ? known_or(p->rows.at[0].a) : -1,
         .a_depth = known_or(k ? k->a : zero),
         .b_column = p->column.extent.known && p->column.extent.constant == 1 ? 1 : known_or(p->column.b),
@@ -117,7 +118,8 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .bytes = accumulator_bytes(p->dtype),
         .memory_bytes = dtype_bytes(p->dtype),
         .single_depth = p->k.count <= 1,
-        .exchanged = p->exchanged};
+        .exchanged = p->exchanged,
+        .rows_adjacent = p->rows.count == 1 && p->rows.at[0].count == 1};
 }
 
 static double cost_of(Emit *e, const Product *p) {

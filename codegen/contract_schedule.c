@@ -1,5 +1,6 @@
 /* The cost model of products: register tile, packing, blocks and chunks. */
 #include "codegen/contract_schedule.h"
+#include "codegen/contract_dot.h"
 #include <inttypes.h>
 
 /* Measured on one core; see docs/performance.md. */
@@ -12,6 +13,11 @@ enum {
     COPIED_COLUMNS = 256,    /* that are packed together at most */
     DIRECT_DEPTH = 1024,     /* the same where B is read where it lies */
     MAX_PACKED_ROWS = 2048,  /* of A in a chunk */
+    DOT_PANEL = 4,           /* vectors of columns that dot products fill before their epilogue */
+    DOT_TILE = 12,           /* half cycles to start a tile of dot products */
+    DOT_TILE_OF_TWO = 42,    /* the same where its sums are more than one vector's */
+    DOT_ROW = 3,             /* to store one row of its sums */
+    SQUARE = 60,             /* to transpose a square of a vector's lanes */
     FEW = 64,                /* rows or columns that packing doesn't pay for */
     PAGE = 4096,             /* strides that are multiples of it collide in the caches */
 };
@@ -25,6 +31,12 @@ static uint32_t choose_lanes(const Target *target, const ContractShape *shape) {
     uint32_t lanes = target->vector_bytes / shape->bytes;
     while (lanes > 1 && shape->columns >= 0 && shape->columns <= lanes / 2) lanes /= 2;
     return lanes;
+}
+
+/* Are tiles transposed before the epilogue sees them? Only while they are in registers. */
+static bool transposes(const ContractShape *shape, const ContractSchedule *plan) {
+    return shape->exchanged && shape->rows_adjacent && shape->bytes >= 4 && plan->lanes > 1 &&
+           !plan->dot_lanes && !plan->depth_block;
 }
 
 /* --- the register tile */
@@ -48,6 +60,11 @@ static double tile_cost(int64_t rows, int64_t vectors, int64_t tile_rows, int64_
     return step * (double)depth + tiles * (double)TILE_OVERHEAD;
 }
 
+/* Squares of `lanes` rows and columns that one vector of columns is transposed in, tile by tile. */
+static int64_t squares(int64_t rows, int64_t tile_rows, int64_t lanes) {
+    return rows / tile_rows * div_up(tile_rows, lanes) + div_up(rows % tile_rows, lanes);
+}
+
 /* The cheapest tile whose accumulators, vectors of B and one broadcast of A fit into the registers. A few are
  * left for broadcasts ahead of their use: without them LLVM spills an accumulator and rotates all others. */
 static double choose_tile(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
@@ -59,6 +76,7 @@ static double choose_tile(const Target *target, const ContractShape *shape, Cont
         for (int64_t v = CONTRACT_MAX_VECTORS; v >= 1; v--) {
             if (r > rows || v > vectors || r * v + v + 1 > registers - registers / 16) continue;
             double cost = tile_cost(rows, vectors, r, v, depth);
+            if (transposes(shape, plan)) cost += SQUARE * (double)(vectors * squares(rows, r, plan->lanes));
             if (best >= 0 && cost >= best) continue;
             best = cost, plan->rows = (uint32_t)r, plan->vectors = (uint32_t)v;
         }
@@ -114,57 +132,103 @@ static double touch_cost(const Target *target, const ContractShape *shape, const
     return cost + slow * (is_far(target, b, shape->bytes) ? far : near) * b;
 }
 
-/* Half cycles by which an epilogue is slower whose lanes aren't neighbours in memory. */
-static double store_cost(const ContractShape *shape) {
-    return shape->exchanged ? 6.0 * (double)assumed(shape->rows) * (double)assumed(shape->columns) : 0;
-}
-
-/* --- few rows: bound by reading B, so it is read in the order in which it lies */
-enum { FEW_ROWS = 4, FEW_ROWS_TRANSPOSED = 8, STREAMED_DEPTH = 8 };
-
-/* Rows of the transposed B, in step, with all or some rows of A. */
-static bool choose_dot(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
-    uint32_t lanes = target->vector_bytes / shape->bytes;
-    if (!shape->single_depth || shape->a_depth != 1 || shape->b_depth != 1 ||
-        (shape->b_column == 1 && shape->columns != 1))
-        return false;
-    if (shape->rows < 0 || shape->rows > FEW_ROWS_TRANSPOSED || assumed(shape->depth) < lanes) return false;
-    uint32_t columns = 8, rows = (uint32_t)max64(min64(shape->rows, 3), 1);
-    while (columns > 1 && rows * columns + rows + 1 > target->vector_registers) columns /= 2;
-    while (columns > 1 && shape->columns >= 0 && shape->columns <= columns / 2) columns /= 2;
-    *plan = (ContractSchedule){.lanes = columns, .rows = rows, .vectors = 1, .dot_lanes = lanes};
-    return true;
-}
-
-static double dot_cost(const ContractShape *shape, const ContractSchedule *plan) {
+/* Half cycles by which an epilogue is slower whose lanes aren't neighbours in memory, or that transposes. */
+static double store_cost(const ContractShape *shape, const ContractSchedule *plan) {
+    if (!shape->exchanged) return 0;
     double results = (double)assumed(shape->rows) * (double)assumed(shape->columns);
-    return results * ((double)assumed(shape->depth) / plan->dot_lanes * (1 + 1.0 / plan->rows) + 10);
+    return (transposes(shape, plan) ? 0.3 : 6.0) * results;
 }
 
-/* A few rows of B at a time, over all columns, with the sums in memory. */
+/* --- dot products: lanes along k */
+/* Half cycles of one step of k: loads that may cross lines of the cache, and a latency of four cycles. */
+static double dot_step_cost(double rows, double columns, double b_load) {
+    double cost = rows * columns, loads = 1.25 * rows + b_load * columns;
+    if (rows * columns == 0) return 0;
+    if (loads > cost) cost = loads;
+    return cost > 8 ? cost : 8;
+}
+
+/* Of so many rows by so many columns, by tiles and what they leave over. */
+static double dot_cost(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    int64_t rows = assumed(shape->rows), columns = assumed(shape->columns), depth = assumed(shape->depth);
+    int64_t last = max64(shape->depth_last < 0 ? depth : shape->depth_last, 1), lanes = plan->dot_lanes;
+    double steps = (double)(depth / last) * (double)div_up(last, lanes);
+    double r = (double)plan->rows, c = (double)plan->dot_columns;
+    double rest_r = (double)(rows % plan->rows), rest_c = (double)(columns % plan->dot_columns);
+    double full_r = (double)(rows / plan->rows), full_c = (double)(columns / plan->dot_columns);
+    double b = (double)columns * (double)depth;
+    bool near = b * shape->bytes < target->l1_bytes / 2;
+    /* What is read again for each tile of rows but the first. */
+    double again = near ? 1.25 : is_far(target, b, shape->bytes) ? 6 : 3;
+    double passes = full_r + (rest_r > 0), load = passes > 1 ? again + (1.25 - again) / passes : 1.25;
+    double step = full_r * (full_c * dot_step_cost(r, c, load) + dot_step_cost(r, rest_c, load)) +
+                  full_c * dot_step_cost(rest_r, c, load) + dot_step_cost(rest_r, rest_c, load);
+    double tiles = (full_r + (rest_r > 0)) * (full_c + (rest_c > 0));
+    double tile = r * c > plan->dot_lanes ? DOT_TILE_OF_TWO : DOT_TILE;
+    /* Without masks, what is left over of k is loaded lane by lane. */
+    if (target->vector_bytes < 32 && (last % lanes || shape->depth_last < 0))
+        tile += 4.0 * (double)lanes * (r + c) * (double)(depth / last);
+    return step * steps + tile * tiles + DOT_ROW * (double)rows * (full_c + (rest_c > 0));
+}
+
+/* The cheapest tile of dot products, or a negative cost where k is not contiguous. Columns are a power of
+ * two: its sums are stored by whole instructions, and a panel has room for what lies beyond the last column.
+ */
+static double choose_dot(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    int64_t registers = target->vector_registers, lanes = target->vector_bytes / shape->bytes;
+    int64_t rows = max64(assumed(shape->rows), 1), columns = max64(assumed(shape->columns), 1);
+    bool pack = shape->b_depth != 1;
+    double best = -1;
+    if (shape->a_depth != 1 || assumed(shape->depth) < lanes) return -1;
+    if (pack && (!shape->single_depth || shape->columns < 0)) return -1;
+    ContractSchedule now = {
+        .lanes = choose_lanes(target, shape), .dot_lanes = (uint32_t)lanes, .pack_b = pack};
+    now.vectors = (uint32_t)min64(div_up(columns, now.lanes), DOT_PANEL);
+    for (int64_t r = min64(DOT_MAX_ROWS, rows); r >= 1; r--)
+        for (int64_t c = DOT_MAX_COLUMNS; c >= 1; c /= 2) {
+            if (c > columns || r * c + min64(r, c) + 1 > registers - registers / 16) continue;
+            now.rows = (uint32_t)r, now.dot_columns = (uint32_t)c;
+            double cost = dot_cost(target, shape, &now);
+            if (best >= 0 && cost >= best) continue;
+            best = cost, *plan = now;
+        }
+    if (pack)
+        best += pack_cost(target, (double)assumed(shape->depth) * (double)columns, shape->bytes,
+                          shape->b_depth, shape->b_column);
+    return best;
+}
+
+/* --- few rows: bound by reading B. A few rows of B at a time, over all columns, with the sums in memory. */
+enum { FEW_ROWS = 4, STREAMED_DEPTH = 8 };
+
 static bool streams(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     return shape->rows > 0 && shape->rows <= FEW_ROWS && !plan->pack_b && shape->depth > 2 * STREAMED_DEPTH &&
            shape->depth_inner == 1 &&
            (double)shape->depth * (double)assumed(shape->columns) * shape->memory_bytes > target->l1_bytes;
 }
 
-/* Of one product, or of a chunk of it. */
-static double cost_of(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
-    double cost = store_cost(shape);
-    if (choose_dot(target, shape, plan))
-        return cost + dot_cost(shape, plan) + touch_cost(target, shape, plan);
+static double outer_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     plan->lanes = choose_lanes(target, shape);
     plan->pack_a = should_pack_a(shape);
     plan->pack_b = should_pack_b(shape);
-    cost += choose_tile(target, shape, plan) + touch_cost(target, shape, plan);
-    double depth = (double)assumed(shape->depth);
+    double cost = choose_tile(target, shape, plan), depth = (double)assumed(shape->depth);
     if (plan->pack_a)
         cost += pack_cost(target, depth * (double)assumed(shape->rows), shape->bytes, shape->a_row,
                           shape->a_depth);
     if (plan->pack_b)
         cost += pack_cost(target, depth * (double)assumed(shape->columns), shape->bytes, shape->b_column,
                           shape->b_depth);
-    return cost;
+    return cost + touch_cost(target, shape, plan);
+}
+
+/* Of one product, or of a chunk of it. */
+static double cost_of(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    ContractSchedule dot = {.lanes = 1};
+    double by_tiles = outer_cost(target, shape, plan), by_dots = choose_dot(target, shape, &dot);
+    if (by_dots >= 0) by_dots += touch_cost(target, shape, &dot);
+    bool dots = by_dots >= 0 && by_dots < by_tiles;
+    if (dots) *plan = dot;
+    return store_cost(shape, plan) + (dots ? by_dots : by_tiles);
 }
 
 double contract_cost(const Target *target, const ContractShape *shape) {
@@ -176,16 +240,23 @@ double contract_cost(const Target *target, const ContractShape *shape) {
 static void choose_blocks(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     int64_t panel = (int64_t)plan->vectors * plan->lanes, depth = assumed(shape->depth);
     int64_t limit = plan->pack_b ? PACKED_DEPTH : DIRECT_DEPTH;
-    if (plan->dot_lanes) return;
-    if (streams(target, shape, plan)) {
+    if (plan->dot_lanes) limit = PACKED_DEPTH;
+    /* Where each element of an operand is read once, nothing has to stay near. */
+    if (plan->dot_lanes && ((shape->rows >= 0 && shape->rows <= plan->rows) ||
+                            (shape->columns >= 0 && shape->columns <= plan->dot_columns)))
+        return;
+    if (!plan->dot_lanes && streams(target, shape, plan)) {
         plan->depth_block = STREAMED_DEPTH;
         return;
     }
     if (shape->depth > limit && shape->depth_inner > 0) {
         int64_t steps = div_up(shape->depth, limit);
         plan->depth_block = max64(div_up(shape->depth / shape->depth_inner, steps), 1);
+        if (plan->dot_lanes && shape->single_depth)
+            plan->depth_block = div_up(plan->depth_block, plan->dot_lanes) * plan->dot_lanes;
         depth = plan->depth_block * shape->depth_inner;
     }
+    if (plan->dot_lanes && plan->pack_b) return;
     /* A packed panel is used while it is near; so is one of a B that the second level doesn't hold. */
     bool large = (double)depth * (double)assumed(shape->columns) * shape->bytes > target->l2_bytes / 2;
     if (plan->pack_b || large) plan->column_block = panel;
@@ -256,14 +327,17 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
         cut(target, shape, shape->columns < 0 ? 1 : max64(pieces, 1), &plan);
     if (shape->outer >= 0 && plan.chunk_outer >= shape->outer) plan.chunk_outer = 0;
     choose_blocks(target, shape, &plan);
+    plan.transposed = transposes(shape, &plan);
     return plan;
 }
 
 void contract_schedule_print(FILE *out, const ContractSchedule *plan) {
-    if (plan->dot_lanes) fprintf(out, "dot products by %u, ", plan->dot_lanes);
-    fprintf(out, "tile %ux%ux%u%s%s, depth block %" PRId64 ", column block %" PRId64, plan->rows,
-            plan->vectors, plan->lanes, plan->pack_a ? ", pack A" : "", plan->pack_b ? ", pack B" : "",
-            plan->depth_block, plan->column_block);
+    if (plan->dot_lanes)
+        fprintf(out, "dot products by %u of %ux%u, ", plan->dot_lanes, plan->rows, plan->dot_columns);
+    fprintf(out, "tile %ux%ux%u%s%s%s, depth block %" PRId64 ", column block %" PRId64, plan->rows,
+            plan->vectors, plan->lanes, plan->transposed ? ", transposed" : "",
+            plan->pack_a ? ", pack A" : "", plan->pack_b ? ", pack B" : "", plan->depth_block,
+            plan->column_block);
     fprintf(out, ", chunks of %" PRId64 " products, %" PRId64 " rows, %" PRId64 " columns\n",
             plan->chunk_outer, plan->chunk_rows, plan->chunk_columns);
 }

@@ -16,21 +16,24 @@ typedef struct {
     int64_t rows, columns;     /* M and N of each */
     int64_t depth;             /* K: all its axes */
     int64_t depth_inner;       /* K without its outermost axis */
+    int64_t depth_last;        /* the innermost axis of K */
     int64_t a_row, a_depth;    /* strides of A: along the rows if these are one axis, along the innermost k */
     int64_t b_column, b_depth; /* strides of B: along columns, along the innermost k axis */
     uint32_t bytes;            /* of an accumulator's element */
     uint32_t memory_bytes;     /* of an element in memory */
     bool single_depth;         /* k is at most one axis */
-    bool exchanged;            /* columns are m: lanes are not neighbours in a row-major result */
+    bool exchanged;            /* columns are m: lanes are not neighbours in a row-major result, */
+    bool rows_adjacent;        /* but rows are: they are one axis of n */
 } ContractShape;
 
 typedef struct {
     uint32_t lanes;         /* elements a vector */
     uint32_t rows, vectors; /* the full register tile: rows x (vectors · lanes) */
-    uint32_t
-        dot_lanes; /* not 0: dot products along k by vectors of so many lanes; `lanes` are columns then */
-    bool pack_a;   /* copy A into strips of `lanes` rows that the tile reads in order */
-    bool pack_b;   /* copy B into panels that the tile reads in order */
+    uint32_t dot_lanes;     /* not 0: dot products along k by vectors of so many lanes, */
+    uint32_t dot_columns;   /* rows x dot_columns of them at once */
+    bool transposed;        /* tiles reach the epilogue transposed, its lanes along rows */
+    bool pack_a;            /* copy A into strips of `lanes` rows that the tile reads in order */
+    bool pack_b;            /* copy B into panels that the tile reads in order */
     int64_t
         depth_block; /* steps of the outermost k axis between visits of the accumulators in memory; 0 = all */
     int64_t

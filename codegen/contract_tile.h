@@ -3,12 +3,8 @@
 #ifndef CODEGEN_CONTRACT_TILE_H
 #define CODEGEN_CONTRACT_TILE_H
 
+#include "codegen/contract_nest.h"
 #include "codegen/contract_schedule.h"
-#include "codegen/contract_size.h"
-
-typedef struct {
-    Size extent, a, b; /* strides in elements */
-} TileAxis;
 
 typedef struct {
     uint32_t rows, vectors, lanes;

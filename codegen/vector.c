@@ -43,6 +43,11 @@ LLVMValueRef vector_multiply_add(Emit *e, LLVMValueRef x, LLVMValueRef y, LLVMVa
     return vector_intrinsic(e, "llvm.fma", type, 3, arguments);
 }
 
+LLVMValueRef vector_add(Emit *e, LLVMValueRef a, LLVMValueRef b) {
+    bool integer = LLVMGetTypeKind(vector_element(LLVMTypeOf(a))) == LLVMIntegerTypeKind;
+    return integer ? LLVMBuildAdd(e->builder, a, b, "") : LLVMBuildFAdd(e->builder, a, b, "");
+}
+
 static unsigned alignment(Emit *e, LLVMTypeRef element) { return LLVMABIAlignmentOfType(e->layout, element); }
 
 LLVMValueRef vector_load(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, uint32_t lanes) {

@@ -17,6 +17,8 @@ LLVMValueRef vector_intrinsic(Emit *e, const char *name, LLVMTypeRef type, uint3
 /* x·y + z: rounded once where the target can (Target.fma), wrapping for integers. */
 LLVMValueRef vector_multiply_add(Emit *e, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z);
 
+/* Integers wrap. */
+LLVMValueRef vector_add(Emit *e, LLVMValueRef a, LLVMValueRef b);
 /* `lanes` consecutive elements, aligned as elements are. */
 LLVMValueRef vector_load(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, uint32_t lanes);
 /* Lanes whose mask bit is clear are not read; they are 0. */

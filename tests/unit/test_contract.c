@@ -224,6 +224,37 @@ Test(contract, large_sizes_are_blocked_and_cut) {
         }
 }
 
+/* Few columns, or few rows: lanes along k, or along the longer side with transposed tiles. Every remainder of
+ * rows, columns and k; run-time rows; element types; targets. */
+Test(contract, narrow_sizes) {
+    static const int64_t m[] = {3, 8, 33, 64, 70}, n[] = {2, 3, 4, 7, 10, 15, 20, 27},
+                         k[] = {16, 21, 64, 131};
+    static const DType dtypes[] = {DTYPE_f32, DTYPE_f64, DTYPE_f32, DTYPE_bf16,
+                                   DTYPE_f32, DTYPE_i32, DTYPE_i8};
+    static const char *const cpus[] = {NULL, "x86-64-v3", NULL, "x86-64", NULL};
+    uint32_t turn = 0;
+    for (uint32_t i = 0; i < sizeof m / sizeof *m; i++)
+        for (uint32_t j = 0; j < sizeof n / sizeof *n; j++)
+            for (uint32_t l = 0; l < sizeof k / sizeof *k; l++, turn++) {
+                uint32_t layout = (i + j + l) % 4;
+                ProductCase c = product_case(dtypes[turn % 7], 1, m[i], n[j], k[l], layout & 1, layout & 2);
+                c.axis[1].run_time = turn % 3 == 0;
+                check_on(&c, 1, cpus[turn % 5]);
+            }
+}
+
+/* Batches and several blocks of k of the same. */
+Test(contract, narrow_and_deep_sizes) {
+    static const int64_t size[][4] = {
+        {1, 40, 10, 5000}, {1, 10, 600, 4100}, {3, 130, 10, 64}, {2, 6, 130, 90}, {1, 1000, 10, 200}};
+    for (uint32_t i = 0; i < sizeof size / sizeof *size; i++)
+        for (uint32_t layout = 0; layout < 4; layout++) {
+            ProductCase c = product_case(DTYPE_f32, size[i][0], size[i][1], size[i][2], size[i][3],
+                                         layout & 1, layout & 2);
+            check(&c);
+        }
+}
+
 /* Rows of pages that are far apart: A is packed too, in one block of k and in several, whole strips and not,
  * converted or not. */
 Test(contract, colliding_strides) {
@@ -301,6 +332,17 @@ Test(contract, many_axes) {
           {'m', 15, 30, 0, 8, false, false},
           {'n', 8, 0, 30, 1, false, false},
           {'k', 10, 1, 1, 0, false, false}},
+         false},
+        /* a convolution's weight gradient: filters by places of a 3 x 3 window, k over batch and picture */
+        {DTYPE_f32,
+         7,
+         {{'m', 9, 30 * 22, 0, 45, false, false},
+          {'n', 5, 0, 32 * 24, 9, false, false},
+          {'n', 3, 0, 24, 3, false, false},
+          {'n', 3, 0, 1, 1, false, false},
+          {'k', 2, 9 * 30 * 22, 5 * 32 * 24, 0, false, false},
+          {'k', 30, 22, 24, 0, false, false},
+          {'k', 22, 1, 1, 0, false, false}},
          false},
         /* nothing is contiguous */
         {DTYPE_f32,
