@@ -53,58 +53,6 @@ LLVMValueRef emit_alloca(Emit *e, LLVMTypeRef type, const char *name) {
     return slot;
 }
 
-/* --- dimensions */
-static LLVMValueRef emit_power(Emit *e, LLVMValueRef base, uint32_t power) {
-    LLVMValueRef result = base;
-    for (uint32_t i = 1; i < power; i++) result = LLVMBuildMul(e->builder, result, base, "");
-    return result;
-}
-
-/* Rounds towards minus infinity. A divisor counts as at least 1: the polynomial is meaningless otherwise, but
- * must not trap. */
-static LLVMValueRef emit_floordiv(Emit *e, const Dim *numerator, const Dim *denominator) {
-    LLVMBuilderRef b = e->builder;
-    LLVMValueRef zero = emit_i64(e, 0), one = emit_i64(e, 1);
-    LLVMValueRef n = emit_dim(e, numerator), d = emit_dim(e, denominator);
-    if (!dim_is_const(denominator, NULL)) {
-        LLVMValueRef positive = LLVMBuildICmp(b, LLVMIntSGT, d, zero, "");
-        d = LLVMBuildSelect(b, positive, d, one, "");
-    }
-    LLVMValueRef quotient = LLVMBuildSDiv(b, n, d, ""), rest = LLVMBuildSRem(b, n, d, "");
-    LLVMValueRef signs = LLVMBuildXor(b, rest, d, "");
-    LLVMValueRef below = LLVMBuildAnd(b, LLVMBuildICmp(b, LLVMIntNE, rest, zero, ""),
-                                      LLVMBuildICmp(b, LLVMIntSLT, signs, zero, ""), "");
-    return LLVMBuildSub(b, quotient, LLVMBuildZExt(b, below, LLVMTypeOf(n), ""), "");
-}
-
-static LLVMValueRef emit_atom(Emit *e, const DimAtom *atom) {
-    if (!atom->symbol)
-        return emit_power(e, emit_floordiv(e, atom->numerator, atom->denominator), atom->power);
-    LLVMValueRef value = map_get(e->dims->symbols, atom->symbol);
-    assert(value && "the symbol has a value here");
-    return emit_power(e, value, atom->power);
-}
-
-LLVMValueRef emit_dim(Emit *e, const Dim *dim) {
-    const DimTerm *terms;
-    uint32_t count = dim_terms(dim, &terms);
-    LLVMValueRef sum = NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        LLVMValueRef product = NULL;
-        for (uint32_t k = 0; k < terms[i].count; k++) {
-            LLVMValueRef atom = emit_atom(e, &terms[i].atoms[k]);
-            product = product ? LLVMBuildMul(e->builder, product, atom, "") : atom;
-        }
-        LLVMValueRef coefficient = emit_i64(e, terms[i].coefficient);
-        if (!product)
-            product = coefficient;
-        else if (terms[i].coefficient != 1)
-            product = LLVMBuildMul(e->builder, product, coefficient, "");
-        sum = sum ? LLVMBuildAdd(e->builder, sum, product, "") : product;
-    }
-    return sum ? sum : emit_i64(e, 0);
-}
-
 /* --- loops */
 /* The number of trips where both bounds are constants, else -1. */
 static int64_t constant_trips(LLVMValueRef from, LLVMValueRef to, int64_t step) {

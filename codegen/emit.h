@@ -20,7 +20,9 @@ typedef struct {
 /* The values that the symbols of dimensions have in the function being emitted: a host function or a kernel.
  */
 typedef struct {
-    Map *symbols; /* const Dim * → LLVMValueRef, i64 */
+    Map *symbols;                 /* const Dim * → LLVMValueRef, i64 */
+    const Node *node;             /* in a host function: what is being emitted; else NULL */
+    const struct KnownDim *known; /* in a host function: sizes worked out already */
 } DimScope;
 
 typedef struct Emit {

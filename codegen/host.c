@@ -164,6 +164,7 @@ static HostNode *emitter_of(const Node *node) {
 }
 
 void host_block(Emit *e, const Block *block) {
+    const struct KnownDim *outside = e->dims->known;
     for (Node *node = block->first; node && node->op != OP_yield; node = node->next) {
         HostNode *emitter = emitter_of(node);
         if (!emitter) {
@@ -171,8 +172,13 @@ void host_block(Emit *e, const Block *block) {
             abort();
         }
         debug_at(e, node->loc);
+        const struct KnownDim *before = e->dims->known;
+        e->dims->node = node;
         emitter(e, node);
+        /* What was worked out on one way through it isn't on the others. */
+        if (op_has(node->op, TRAIT_REGION) && node->op != OP_kernel) e->dims->known = before;
     }
+    e->dims->known = outside;
 }
 
 /* --- functions */
@@ -207,7 +213,7 @@ LLVMValueRef host_command(Emit *e, const Function *command) {
         LLVMAddFunction(e->module, arena_printf(e->arena, "command.%s", command->name), type);
     LLVMSetLinkage(function, LLVMInternalLinkage);
     target_attributes(e, function);
-    DimScope scope = {map_new(e->arena)};
+    DimScope scope = {.symbols = map_new(e->arena)};
     e->function = function;
     e->rt = LLVMGetParam(function, 0);
     e->dims = &scope;

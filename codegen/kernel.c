@@ -224,7 +224,7 @@ static LLVMValueRef emit_stage(Kernel *k, const Stage *stage) {
     LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder);
     LLVMMetadataRef loc = LLVMGetCurrentDebugLocation2(e->builder);
     const char *name = arena_printf(e->arena, "kernel.%s.%u", node_str(k->node, ATTR_kind), e->next_kernel++);
-    DimScope scope = {map_new(k->arena)};
+    DimScope scope = {.symbols = map_new(k->arena)};
     e->dims = &scope;
     LLVMValueRef function = declare_stage(k, name);
     build_stage(k, stage, name, function);

@@ -9,6 +9,8 @@ command greet(name: string = "world", times: int = 1, loud: bool = false) {
 }
 ## Add two numbers.
 command add(a: float, b: float = 0.5) { print("{a + b}") }
+## Add n times n ones up.
+command square(n: int) { print("{sum(ones(n, n))}") }
 """
 
 # (arguments after nnc, exit status, words that the output must hold)
@@ -48,6 +50,10 @@ PROGRAM = [
     (["greet", "--times=many"], 2, ["many"]),
     (["add"], 2, ["--a"]),
     (["add", "--a=1.25"], 0, ["1.75"]),
+    (["square", "--n=3"], 0, ["9"]),
+    (["square", "--n=4294967296"], 1, ["hello.nn:9", "the size n*n is too large"]),
+    (["square", "--n=9223372036854775807"], 1, ["hello.nn:9", "the size n*n is too large"]),
+    (["square", "--n=-1"], 1, ["hello.nn:9", "negative"]),
 ]
 
 
