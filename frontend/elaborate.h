@@ -70,7 +70,8 @@ struct Ty {
     const AstDecl *decl;
     Unit *unit; /* of `decl` */
     const ModelType *model;
-    bool single; /* DATASET: written with one column: a sample is it, not a tuple */
+    bool single;  /* DATASET: written with one column: a sample is it, not a tuple */
+    bool batched; /* DATASET: after .batch; no declared type is */
 };
 
 /* --- elaborated values; immutable */

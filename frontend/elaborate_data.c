@@ -200,6 +200,12 @@ static const Val *batch(Elab *e, const Val *d, const Args *args, Span span) {
     }
     Val copy = *d;
     copy.dataset.batch = n;
+    if (!n->tensor.dim || !dim_is_const(n->tensor.dim, &constant)) {
+        Builder b = el_builder(e, span);
+        Value *size = val_value(e, n, span);
+        runtime_check(e, build_binary(&b, OP_gt, size, build_int(&b, 0)),
+                      "batches must have at least one sample, not {}", 1, &size, span);
+    }
     for (uint32_t i = 1; i < args->count; i++) {
         const Arg *arg = &args->at[i];
         if (!arg->name || strcmp(arg->name, "drop_last") != 0) {

@@ -204,12 +204,6 @@ static void data_rounds(Elab *e, Each *each, bool constant, bool drop_last) {
     progress(e, "end", NULL, span);
 }
 
-static void positive_batch(Elab *e, Value *batch, Span span) {
-    Builder b = el_builder(e, span);
-    runtime_check(e, build_binary(&b, OP_gt, batch, build_int(&b, 0)),
-                  "batches must have at least one sample, not {}", 1, &batch, span);
-}
-
 static void for_dataset(Elab *e, const AstStmt *stmt, const Val *data) {
     Span span = stmt->loop.over->span;
     if (ty_any_dataset(data->dataset.type)) {
@@ -223,7 +217,6 @@ static void for_dataset(Elab *e, const AstStmt *stmt, const Val *data) {
     if (constant && !dim_is_const(constant, NULL)) constant = NULL;
     Builder b = el_builder(e, span);
     Value *batch = constant ? build_size(&b, constant) : val_value(e, data->dataset.batch, span);
-    if (!constant) positive_batch(e, batch, span);
     Each each = {
         .stmt = stmt, .over = data, .batch = batch, .count = constant, .total = data_len(e, data, span)};
     scope_push(e);

@@ -32,6 +32,12 @@ static const Ty *ty_of_list(Elab *e, const Val *v) {
     return ty_new(e, ty);
 }
 
+static const Ty *ty_of_dataset(Elab *e, const Val *v) {
+    Ty ty = *v->dataset.type;
+    ty.batched = v->dataset.batch != NULL;
+    return ty.batched ? ty_new(e, ty) : v->dataset.type;
+}
+
 const Ty *ty_of(Elab *e, const Val *v) {
     switch (v->kind) {
     case VAL_POISON: return ty_new(e, (Ty){.kind = TY_POISON});
@@ -53,7 +59,7 @@ const Ty *ty_of(Elab *e, const Val *v) {
                               .decl = v->optimizer.decl,
                               .unit = v->optimizer.unit,
                               .model = v->optimizer.model});
-    case VAL_DATASET: return v->dataset.type;
+    case VAL_DATASET: return ty_of_dataset(e, v);
     case VAL_FUNCTION:
     case VAL_DECL:
     case VAL_BUILTIN:
@@ -76,6 +82,7 @@ bool ty_same(const Ty *a, const Ty *b) {
     case TY_TUPLE:
     case TY_LIST:
     case TY_DATASET:
+        if (a->batched != b->batched) return false;
         if (ty_any_dataset(a) || ty_any_dataset(b)) return true;
         if (a->count != b->count || a->single != b->single) return false;
         for (uint32_t i = 0; i < a->count; i++)
@@ -114,6 +121,12 @@ static const char *parts_text(Elab *e, const Ty *ty) {
     return text;
 }
 
+static const char *dataset_text(Elab *e, const Ty *ty) {
+    const char *text =
+        ty_any_dataset(ty) ? "dataset" : arena_printf(e->arena, "dataset(%s)", parts_text(e, ty));
+    return ty->batched ? arena_printf(e->arena, "%s in batches", text) : text;
+}
+
 static const char *decl_text(const Ty *ty) { return ty->model ? ty->model->text : ty->decl->name.text; }
 
 const char *ty_text(Elab *e, const Ty *ty) {
@@ -131,8 +144,7 @@ const char *ty_text(Elab *e, const Ty *ty) {
     case TY_GRADIENT:
         return ty->model ? arena_printf(e->arena, "gradient of %s", ty->model->text) : "gradient";
     case TY_OPTIMIZER: return ty->decl->name.text;
-    case TY_DATASET:
-        return ty_any_dataset(ty) ? "dataset" : arena_printf(e->arena, "dataset(%s)", parts_text(e, ty));
+    case TY_DATASET: return dataset_text(e, ty);
     case TY_OTHER: break;
     }
     return "a function or module";

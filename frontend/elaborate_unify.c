@@ -53,6 +53,8 @@ static void explain_tensor(Elab *e, Diagnostic *d, const AstType *type, const Ty
     if (dtype != got->dtype && !(axes_differ && got->rank == 0)) help_convert(e, d, type->name.text, value);
 }
 
+static const char batch_later[] = "write `.batch(…)` where the loop over it is: `for x in samples.batch(…)`";
+
 static bool refuse(Elab *e, const Matching *m, const AstType *type, const Ty *ty) {
     if (m->fit.silent || m->bind_only || ty->kind == TY_POISON) return false;
     Diagnostic *d = diag_report(e->diags, D_TYPE_MISMATCH, m->fit.value, m->fit.what,
@@ -62,6 +64,7 @@ static bool refuse(Elab *e, const Matching *m, const AstType *type, const Ty *ty
     label_called(m, d);
     if (type->kind == AST_TYPE_TENSOR && ty->kind == TY_TENSOR)
         explain_tensor(e, d, type, ty->tensor, m->fit.value);
+    if (ty->batched) diag_help(d, "%s", batch_later);
     return false;
 }
 
@@ -186,7 +189,7 @@ static bool match_parts(Elab *e, Matching *m, const AstType *type, const Ty *ty)
     TyKind kind = type->kind == AST_TYPE_TUPLE ? TY_TUPLE : TY_DATASET;
     uint32_t count = 0;
     for (const AstType *part = type->parts; part; part = part->next) count++;
-    if (ty->kind != kind || ty->count != count) return refuse(e, m, type, ty);
+    if (ty->kind != kind || ty->count != count || ty->batched) return refuse(e, m, type, ty);
     uint32_t i = 0;
     for (const AstType *part = type->parts; part; part = part->next)
         if (!match(e, m, part, ty->parts[i++])) return false;
@@ -206,7 +209,7 @@ static bool refuse_columns(Elab *e, const Matching *m, const AstType *type, cons
 static bool match_dataset(Elab *e, const Matching *m, const AstType *type, const Ty *ty) {
     Found found;
     const char *name = el_name(e, " dataset");
-    if (ty->kind != TY_DATASET) return refuse(e, m, type, ty);
+    if (ty->kind != TY_DATASET || ty->batched) return refuse(e, m, type, ty);
     if (scope_find(e, m->scope, name, &found) && found.binding) {
         const Ty *want = found.binding->value->dataset.type;
         return ty_same(want, ty) || refuse_columns(e, m, type, ty, want);
@@ -330,6 +333,7 @@ const Val *fit_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
         diag_label(d, fit.type, "%s is expected because of this", ty_text(e, ty));
     if (ty->kind == TY_TENSOR && got->kind == TY_TENSOR)
         explain_types(e, d, ty->tensor, got->tensor, fit.value);
+    if (got->batched && !ty->batched) diag_help(d, "%s", batch_later);
     if (ty->kind == TY_MODEL && got->kind == TY_GRADIENT)
         diag_help(d, "an optimizer moves a model along a gradient: `opt.step(net, g)`");
     return e->poison;

@@ -71,13 +71,18 @@ static bool wrong_cell(Table *t, const char *expected, const char *hint) {
 }
 
 /* --- the first row */
-static bool all_numbers(const Table *t) {
+/* Numbers only, and empty cells; but not 0, 1, 2, …, which columns may well be called. */
+static bool is_row_of_numbers(const Table *t) {
+    int64_t numbers = 0, counting = 0, number;
     double x;
     for (int64_t i = 0; i < t->names.count; i++) {
         const char *name = rt_names_text(&t->names, i);
-        if (!rt_read_float(name, strlen(name), &x)) return false;
+        size_t length = strlen(name);
+        if (length && !rt_read_float(name, length, &x)) return false;
+        numbers += length > 0;
+        counting += rt_read_int(name, length, &number) && number == i;
     }
-    return true;
+    return numbers > 0 && counting < t->names.count;
 }
 
 static bool read_first_row(Table *t) {
@@ -95,8 +100,9 @@ static bool read_first_row(Table *t) {
         rt_cells_rewind(&t->cells);
         return true;
     }
-    return !all_numbers(t) || complain(t, "has numbers in its first row, where the names of the columns are "
-                                          "expected: give `header=false` if it has none");
+    return !is_row_of_numbers(t) ||
+           complain(t, "has numbers in its first row, where the names of the columns are "
+                       "expected: give `header=false` if it has none");
 }
 
 /* --- which columns are wanted */

@@ -88,7 +88,7 @@ bool rt_cells_open(rt_cells *cells, const char *path, char separator, rt_text *e
     *cells = (rt_cells){.path = path, .separator = separator, .error = error};
     cells->file = rt_file_open(path, &cells->size, error);
     if (cells->file < 0) return false;
-    allocate(cells, PART_BYTES);
+    allocate(cells, cells->size < PART_BYTES ? (size_t)cells->size : PART_BYTES);
     rt_cells_rewind(cells);
     const char *other = other_format(cells);
     if (!other) return !cells->failed;

@@ -100,6 +100,10 @@ Test(csv, bad_text) {
     expect_refused("1,2,3\n4,5,6\n",
                    "`t.csv` has numbers in its first row, where the names of the columns are expected: give "
                    "`header=false` if it has none");
+    expect_refused("1,,3\n4,5,6\n",
+                   "`t.csv` has numbers in its first row, where the names of the columns are expected: give "
+                   "`header=false` if it has none");
+    expect_rows("0,1,2\n4,5,6\n", "4.0 5.0 6\n");
     write_file("t.csv", "a,b,c\n1,2\0,3\n", 14);
     expect(print_table, 1, "",
            "error: net.nn:7:5: cannot read the dataset: `t.csv`, line 2, column 2: a NUL byte: this is no "

@@ -1,0 +1,41 @@
+/* libFuzzer: any bytes as a .npy file, the magic number set before them. The first byte chooses what the
+ * program declares.
+ *     clang-19 -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu11 -I. tests/fuzz/fuzz_npy.c \
+ *         runtime/rt_{npy,column,file,number,spec,float,text}.c tests/fuzz/memory.c -lm -o fuzz_npy */
+#include "runtime/rt_npy.h"
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
+
+static void check(bool holds) {
+    if (!holds) abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
+    static const int64_t dims[] = {2, 3};
+    static const int32_t dtypes[] = {NN_F32, NN_F64, NN_F16, NN_U8, NN_I64, NN_BOOL};
+    if (size == 0) return 0;
+    nn_tensor sample = {.dims = dims, .dtype = dtypes[bytes[0] % 6], .rank = bytes[0] / 6 % 3};
+    rt_source source = {.file = -1, .path = "fuzzed"};
+    source.held = size - 1 + 6;
+    source.size = (int64_t)source.held;
+    source.bytes = malloc(source.held);
+    memcpy(source.bytes, "\x93NUMPY", 6);
+    memcpy(source.bytes + 6, bytes + 1, size - 1);
+    rt_array array;
+    rt_text error = {0};
+    if (rt_npy_parse(source.bytes, source.held, source.size, &sample, &array, &error)) {
+        uint8_t out[48];
+        rt_column column = rt_column_of_source(&source, &array, &sample);
+        for (int64_t i = 0; i < array.count && i < 1000; i++)
+            check(rt_gather(&column, NULL, i, 1, out, &error));
+        if (array.count) check(rt_gather(&column, NULL, array.count - 1, 1, out, &error));
+        rt_column_free(&column);
+    } else {
+        check(error.length > 0);
+        rt_source_close(&source);
+    }
+    rt_text_free(&error);
+    return 0;
+}
