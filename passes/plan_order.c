@@ -1,0 +1,58 @@
+/* Updates after the last reader of what they overwrite: a kernel that writes a slice into a tensor, or adds
+ * to some of its rows, needs a copy of the tensor if that is read again afterwards. Where the program's order
+ * leaves the choice, it comes later. */
+#include "passes/plan.h"
+#include <string.h>
+
+/* The tensor that the kernel's result is a changed version of; NULL for kernels of other kinds. */
+static const Value *updated(const Node *kernel) {
+    if (kernel->op != OP_kernel || strcmp(node_str(kernel, ATTR_kind), "scatter") != 0) return NULL;
+    const Node *node = kernel->blocks[0]->first;
+    while (node && node->op != OP_update_slice && node->op != OP_scatter_add) node = node->next;
+    const Value *base = node ? node->operands[0] : NULL;
+    return base && base->block != kernel->blocks[0] ? base : NULL;
+}
+
+typedef struct {
+    const Value *base;
+    const Node *update;
+    bool reads_base, reads_result;
+} Reading;
+
+static void see(void *user, Node *node) {
+    Reading *r = user;
+    for (uint32_t i = 0; i < node->operand_count; i++) {
+        r->reads_base |= node->operands[i] == r->base;
+        r->reads_result |= node->operands[i]->node == r->update;
+    }
+}
+
+static Reading reading_of(Node *node, const Value *base, const Node *update) {
+    Reading r = {.base = base, .update = update};
+    see(&r, node);
+    for (uint32_t i = 0; i < node->block_count; i++) block_walk(node->blocks[i], see, &r);
+    return r;
+}
+
+/* The last node that reads the base before any reads the result; NULL where there is none. */
+static Node *last_reader(const Node *update, const Value *base) {
+    Node *last = NULL;
+    for (Node *node = update->next; node && node->op != OP_yield; node = node->next) {
+        Reading r = reading_of(node, base, update);
+        if (r.reads_result) return last;
+        if (r.reads_base) last = node;
+    }
+    return last;
+}
+
+void plan_order(Block *block) {
+    for (Node *node = block->first, *next; node; node = next) {
+        next = node->next;
+        for (uint32_t i = 0; node->op != OP_kernel && i < node->block_count; i++) plan_order(node->blocks[i]);
+        const Value *base = updated(node);
+        Node *reader = base ? last_reader(node, base) : NULL;
+        if (!reader) continue;
+        node_remove(node);
+        node_insert_before(reader->next, node);
+    }
+}
