@@ -199,6 +199,10 @@ def report(name, test):
 def main():
     global UPDATE
     arguments = sys.argv[1:]
+    strange = [a for a in arguments if a.startswith("-") and a not in ("--update", "--release-only")]
+    if strange:
+        print(__doc__)
+        return 0 if strange[0] in ("-h", "--help") else 2
     UPDATE = "--update" in arguments
     builds = ["release"] if "--release-only" in arguments or UPDATE else list(BUILDS)
     words = [a for a in arguments if not a.startswith("--")]
