@@ -21,6 +21,7 @@
  *   elaborate_stmt.c      statements
  *   elaborate_control.c   branches and loops: what they carry
  *   elaborate_loop.c      for and while
+ *   elaborate_remat.c     remat(f)(x)
  *   elaborate_equation*.c index notation
  *   elaborate_syntax.c    questions about syntax alone
  *
@@ -474,6 +475,14 @@ bool args_match(Elab *e, const char *what, const AstParam *params, const Args *a
 const Val *call_body(Elab *e, Frame *frame, Span span); /* elaborates the body of frame->decl in its scope */
 void check_declaration(Elab *e, const CheckItem *item);
 
+/* Calls what the expression says; a method's receiver is its object. */
+const Val *call_expr(Elab *e, const AstExpr *callee, const Args *args, const Ty *expected, Span span);
+
+/* --- elaborate_remat.c */
+/* `f` where the expression is `remat(f)`; NULL where it isn't. */
+const AstExpr *remat_of(Elab *e, const AstExpr *expr);
+const Val *remat_call(Elab *e, const AstExpr *f, const Args *args, const Ty *expected, Span span);
+
 /* --- elaborate_model.c */
 const Val *model_construct(Elab *e, const AstDecl *decl, Unit *unit, const Args *args, Span span);
 const ModelType *model_type_default(Elab *e, const AstDecl *decl, Unit *unit, Span span, const char *symbols);
@@ -541,6 +550,9 @@ void el_stmts(Elab *e, const AstStmt *stmts);
 void bind_pattern(Elab *e, const AstPattern *pattern, const Val *v, bool is_mutable, Span span);
 
 /* --- elaborate_control.c */
+/* The variables that an assignment here could change, the stream of random numbers among them. */
+typedef VEC(Binding *) Bindings;
+void variables_in_reach(Elab *e, Bindings *out);
 typedef struct Branch Branch;
 /* Builds an `if`: branch_new; branch_enter(false) … branch_enter(true) … ; branch_join. */
 Branch *branch_new(Elab *e, Value *condition, Span span);

@@ -75,7 +75,7 @@ static const Builtin builtins[] = {
     {"open_dataset", "format", 1, VARIADIC_, builtin_open, OP_data_open},
     {"has", "", 0, BUILTIN_RAW, builtin_has, OP_const},
     {"checkpoint", "", 0, BUILTIN_RAW, builtin_later, OP_save},
-    {"remat", "", 0, BUILTIN_RAW, builtin_later, OP_save},
+    {"remat", "", 0, BUILTIN_RAW, builtin_remat, OP_remat},
     {"conv", "", 0, BUILTIN_RAW, builtin_later, OP_save},
 };
 

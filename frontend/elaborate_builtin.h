@@ -48,6 +48,8 @@ BuiltinBody builtin_scan, builtin_recurrence, builtin_argsort, builtin_sort, bui
 /* elaborate_builtin_effect.c */
 BuiltinBody builtin_print, builtin_report, builtin_check, builtin_save, builtin_load, builtin_grad,
     builtin_open, builtin_has, builtin_later;
+/* elaborate_remat.c */
+BuiltinBody builtin_remat;
 /* elaborate_builtin_text.c */
 BuiltinBody builtin_bytes, builtin_text;
 

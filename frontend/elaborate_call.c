@@ -546,7 +546,9 @@ const Val *call_value(Elab *e, const Val *callee, const AstExpr *expr, const Arg
     return e->poison;
 }
 
-static const Val *call_expr(Elab *e, const AstExpr *callee, const Args *args, const Ty *expected, Span span) {
+const Val *call_expr(Elab *e, const AstExpr *callee, const Args *args, const Ty *expected, Span span) {
+    const AstExpr *again = remat_of(e, callee);
+    if (again) return remat_call(e, again, args, expected, span);
     if (callee->kind != AST_FIELD)
         return call_value(e, el_expr(e, callee, NULL), callee, args, expected, span);
     const Val *object = el_expr(e, callee->field.object, NULL);
@@ -575,7 +577,7 @@ const Val *el_pipe(Elab *e, const AstExpr *expr, const Ty *expected) {
     Arg first = {NULL, left->span, {0}, NULL, v, false};
     vec_push(e->arena, &args, first);
     const AstExpr *callee = right;
-    if (right->kind == AST_CALL) {
+    if (right->kind == AST_CALL && !remat_of(e, right)) {
         Args more = args_of(e, right->call.args);
         for (uint32_t i = 0; i < more.count; i++) vec_push(e->arena, &args, more.at[i]);
         callee = right->call.callee;

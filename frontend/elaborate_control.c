@@ -5,13 +5,11 @@
 
 /* --- the variables in reach of an assignment: those of the function, its model, and the stream of random
  * numbers */
-typedef VEC(Binding *) Bindings;
-
 static void add_mutable(Elab *e, Bindings *out, Binding *b) {
     if (b->is_mutable) vec_push(e->arena, out, b);
 }
 
-static void variables(Elab *e, Bindings *out) {
+void variables_in_reach(Elab *e, Bindings *out) {
     for (Scope *s = e->scope; s; s = s->parent) {
         for (Binding *b = s->bindings; b; b = b->next) add_mutable(e, out, b);
         if (s->self) add_mutable(e, out, s->self);
@@ -49,7 +47,7 @@ Branch *branch_new(Elab *e, Value *condition, Span span) {
     branch->node = node_new(e->graph, OP_if, 1, &condition, 0, NULL, 0, NULL, b.loc);
     node_append(e->block, branch->node);
     for (int i = 0; i < 2; i++) block_new(e->graph, e->function, branch->node);
-    variables(e, &branch->bindings);
+    variables_in_reach(e, &branch->bindings);
     branch->before = save(e, &branch->bindings);
     branch->after = branch->before;
     return branch;
@@ -253,7 +251,7 @@ static bool may_change(Elab *e, const Binding *b, const AstStmt *syntax) {
 
 static void choose_carried(Elab *e, Loop *loop, const AstStmt *syntax) {
     Bindings all = {0};
-    variables(e, &all);
+    variables_in_reach(e, &all);
     for (uint32_t i = 0; i < all.count; i++)
         if (may_change(e, all.at[i], syntax) || !all.at[i]->value)
             vec_push(e->arena, &loop->bindings, all.at[i]);

@@ -295,6 +295,12 @@ Node *build_if(Builder *b, Value *condition, uint32_t results, const Type *const
     return node;
 }
 
+Node *build_remat(Builder *b, uint32_t results, const Type *const *types) {
+    Node *node = put(b, node_new(b->graph, OP_remat, 0, NULL, 0, NULL, results, types, b->loc));
+    add_block(b, node);
+    return node;
+}
+
 Node *build_for(Builder *b, Value *lo, Value *hi, uint32_t carried, Value *const *init) {
     const Type *index = type_scalar(b->graph->ir, DTYPE_i64);
     assert(lo->type == index && hi->type == index);

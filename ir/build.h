@@ -80,6 +80,7 @@ Value *build_contract(Builder *b, Value *x, Value *y, const char *spec);
 /* Control: make the node (appended), fill its blocks with builders of their own, end each with build_yield.
  * The results' types are given: they must equal what the blocks yield. */
 Node *build_if(Builder *b, Value *condition, uint32_t results, const Type *const *types);
+Node *build_remat(Builder *b, uint32_t results, const Type *const *types);
 /* Block 0 gets parameters (i, carried…) named as the inits. */
 Node *build_for(Builder *b, Value *lo, Value *hi, uint32_t carried, Value *const *init);
 Node *build_while(Builder *b, uint32_t carried, Value *const *init);

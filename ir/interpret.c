@@ -67,6 +67,11 @@ bool eval_kernel(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     return run_block(e, node->blocks[0], out);
 }
 
+bool eval_remat(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    (void)in;
+    return run_block(e, node->blocks[0], out);
+}
+
 bool eval_if(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     bool condition = in[0].i[0] != 0;
     if (!run_block(e, node->blocks[condition ? 0 : 1], out)) return false;

@@ -180,6 +180,14 @@ static const char *check_kernel(Verifier *v, const Node *n) {
     return NULL;
 }
 
+static const char *check_remat(Verifier *v, const Node *n) {
+    (void)v;
+    if (n->operand_count) return "it has operands";
+    if (n->blocks[0]->params.count) return "its block takes parameters";
+    if (!yields(n->blocks[0], n->result_count, n->results)) return "the block does not yield the results";
+    return NULL;
+}
+
 static void check_region(Verifier *v, const Node *node) {
     static const struct {
         Op op;
@@ -188,6 +196,7 @@ static void check_region(Verifier *v, const Node *node) {
     } rows[] = {{OP_if, 2, check_if},
                 {OP_for, 1, check_for},
                 {OP_while, 2, check_while},
+                {OP_remat, 1, check_remat},
                 {OP_kernel, 1, check_kernel}};
     const char *why = "unknown operation with blocks";
     for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {

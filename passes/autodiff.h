@@ -4,6 +4,7 @@
  *     autodiff_active.c  which values depend on what is differentiated by
  *     autodiff_live.c    which values an answer is computed from
  *     autodiff_region.c  the reverse of branches and loops
+ *     autodiff_remat.c   computing again instead of keeping
  *     autodiff_tape.c    loops that keep what their reverse reads
  *     autodiff_break.c   why there is no derivative */
 #ifndef PASSES_AUTODIFF_H
@@ -62,6 +63,12 @@ Map *live_values(Arena *scratch, const Block *block, uint32_t roots, Value *cons
 /* --- autodiff_region.c */
 /* Adds to the adjoints what flows through a region node from those of its results. */
 void reverse_region(Autodiff *ad, Builder *b, Node *node, Adjoints *adjoints);
+
+/* --- autodiff_remat.c */
+/* The reverse of a `remat`: computes its block again at `b` and sweeps that. */
+void reverse_remat(Autodiff *ad, Builder *b, Node *node, Adjoints *adjoints);
+/* Puts what is in them in the place of all `remat` nodes. */
+void open_remats(Graph *graph);
 
 /* --- autodiff_tape.c */
 /* The number of iterations of a `for`, computed before it. */

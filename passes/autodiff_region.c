@@ -218,4 +218,5 @@ void reverse_region(Autodiff *ad, Builder *b, Node *node, Adjoints *adjoints) {
     if (node->op == OP_if) reverse_if(ad, b, node, adjoints);
     if (node->op == OP_for) reverse_for(ad, b, node, adjoints);
     if (node->op == OP_while) reverse_while(ad, b, node, adjoints);
+    if (node->op == OP_remat) reverse_remat(ad, b, node, adjoints);
 }

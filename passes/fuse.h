@@ -6,10 +6,11 @@
  *
  *   fuse.c           the pass: collects a block, runs the steps
  *   fuse_contract.c  before all: contractions take over the order of axes that they are read in
- *   fuse_join.c      step 1, forwards: reductions, contractions, scatters, scans and sorts open groups,
- * consumers join fuse_inline.c    step 2, backwards: every other node goes into its consumers, or opens a
- * loop fuse_build.c     step 3: groups become kernel nodes, in an order that respects all needs fuse_graph.c
- * who uses and needs whom; no group may need itself */
+ *   fuse_join.c      step 1, forwards: reductions, contractions, … open groups, consumers join
+ *   fuse_inline.c    step 2, backwards: every other node goes into its consumers, or opens a loop
+ *   fuse_place.c     where in the block a kernel goes
+ *   fuse_build.c     step 3: groups become kernel nodes, in an order that respects all needs
+ *   fuse_graph.c     who uses and needs whom; no group may need itself */
 #ifndef PASSES_FUSE_H
 #define PASSES_FUSE_H
 
@@ -41,7 +42,9 @@ struct Group {
                       ones; else 0 */
     FuseNodes nodes; /* what it computes */
     uint32_t last;   /* the greatest position among them */
-    Group *into;     /* the group it was merged into, or NULL */
+    uint32_t place;  /* the kernel comes after the node at this position, once `placed` */
+    bool placed;
+    Group *into; /* the group it was merged into, or NULL */
     Node *kernel;
     uint32_t mark;
     bool emitted;
@@ -62,6 +65,7 @@ struct FuseNode {
     bool expanded;     /* some user repeats its elements */
     uint32_t overlap;  /* how many windows an element is in, at most, on the way to its users; 0 = 1 */
     uint32_t weight;   /* how often an element is computed, at most, where its users are */
+    uint32_t from;     /* where a scalar could be computed already: position + 1; 0 = not known yet */
     uint32_t mark;
     bool emitted;
 };
@@ -75,6 +79,7 @@ typedef struct {
     Groups groups;
     uint32_t mark;
     bool has_symbols; /* some symbol is defined in this block */
+    Map *readers;     /* Value → FuseNodes *: who reads it, regions included */
     Map *symbols;     /* const Dim * → FuseNode * that defines it in this block */
 } Fuse;
 
@@ -93,6 +98,15 @@ bool fuse_needs(Fuse *f, FuseNode *node, const Group *b);
 bool fuse_group_needs(Fuse *f, Group *a, const Group *b);
 /* Would storing `n` in `group` make the group need itself, through a user of `n` outside it? */
 bool fuse_store_is_cyclic(Fuse *f, FuseNode *n, Group *group);
+
+/* --- fuse_build.c */
+/* Does the group store the node's result for others? */
+bool fuse_is_yielded(const FuseNode *n, const Group *group);
+
+/* --- fuse_place.c */
+void fuse_readers(Fuse *f);
+/* The position after which the group's kernel goes. */
+uint32_t fuse_place(Fuse *f, Group *group);
 
 /* --- the steps */
 void fuse_reorder_contracts(PassContext *context, Graph *graph);

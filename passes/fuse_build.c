@@ -20,7 +20,7 @@ static bool is_read_outside(const FuseNode *n, const Group *group) {
     return false;
 }
 
-static bool is_yielded(const FuseNode *n, const Group *group) {
+bool fuse_is_yielded(const FuseNode *n, const Group *group) {
     return n->yielder && fuse_root(n->yielder) == group && is_read_outside(n, group);
 }
 
@@ -30,7 +30,7 @@ static void drop_unread(Fuse *f, Group *group) {
     f->mark++;
     for (uint32_t i = group->nodes.count; i-- > 0;) {
         FuseNode *n = group->nodes.at[i];
-        if (n->mark != f->mark && !is_yielded(n, group)) continue;
+        if (n->mark != f->mark && !fuse_is_yielded(n, group)) continue;
         vec_push(f->arena, &kept, n);
         for (uint32_t k = 0; k < n->needs.count; k++) n->needs.at[k]->mark = f->mark;
     }
@@ -48,7 +48,8 @@ static const char *kind_name(const Group *group) {
     case GROUP_REDUCE: break;
     }
     for (uint32_t i = 0; i < group->nodes.count; i++)
-        if (group->rows && group->nodes.at[i]->space == SPACE_FULL && is_yielded(group->nodes.at[i], group))
+        if (group->rows && group->nodes.at[i]->space == SPACE_FULL &&
+            fuse_is_yielded(group->nodes.at[i], group))
             return "rows";
     return "reduce";
 }
@@ -59,7 +60,7 @@ static void build_kernel(Fuse *f, Group *group) {
     VEC(const Type *) types = {0};
     for (uint32_t i = 0; i < group->nodes.count; i++) {
         FuseNode *n = group->nodes.at[i];
-        if (!is_yielded(n, group)) continue;
+        if (!fuse_is_yielded(n, group)) continue;
         vec_push(f->arena, &yields, n);
         vec_push(f->arena, &types, fuse_result(n)->type);
     }
@@ -112,17 +113,9 @@ static void emit_node(Fuse *f, FuseNode *n) {
     node_append(f->block, n->node);
 }
 
-/* A kernel goes where its last stored value was computed. */
-static uint32_t place_of(const Group *group) {
-    uint32_t last = 0;
-    for (uint32_t i = 0; i < group->nodes.count; i++)
-        if (is_yielded(group->nodes.at[i], group)) last = group->nodes.at[i]->position;
-    return last;
-}
-
 void fuse_build(Fuse *f) {
     FuseNodes *nodes = &f->nodes;
-    Groups *at = ARENA_ARRAY(f->arena, Groups, nodes->count + 1);
+    Groups *at = ARENA_ARRAY(f->arena, Groups, nodes->count + 1), built = {0};
     for (uint32_t i = 0; i < f->groups.count; i++) {
         Group *group = f->groups.at[i];
         if (group->into) continue;
@@ -130,8 +123,11 @@ void fuse_build(Fuse *f) {
         drop_unread(f, group);
         if (group->nodes.count == 0) continue;
         build_kernel(f, group);
-        vec_push(f->arena, &at[place_of(group)], group);
+        vec_push(f->arena, &built, group);
     }
+    fuse_readers(f);
+    for (uint32_t i = 0; i < built.count; i++)
+        vec_push(f->arena, &at[fuse_place(f, built.at[i])], built.at[i]);
     for (uint32_t i = 0; i < nodes->count; i++) node_remove(nodes->at[i]->node);
     for (uint32_t i = 0; i < nodes->count; i++) {
         if (!nodes->at[i]->tensor) emit_node(f, nodes->at[i]);

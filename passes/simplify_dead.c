@@ -22,7 +22,8 @@ static void need_operands(Liveness *l, Node *node, uint32_t count) {
 
 static uint32_t control_operands(const Node *node) {
     if (!op_has(node->op, TRAIT_REGION)) return node->operand_count;
-    return node->operand_count - (node->op == OP_if ? 0 : node->result_count);
+    bool carries = node->op == OP_for || node->op == OP_while;
+    return node->operand_count - (carries ? node->result_count : 0);
 }
 
 /* The node must run; which of a region's results matter is another question. */

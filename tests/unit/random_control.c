@@ -51,6 +51,19 @@ static void add_if(Random *r, Builder *b) {
     for (uint32_t i = 0; i < results; i++) offer(r, node->results[i]);
 }
 
+static void add_remat(Random *r, Builder *b) {
+    uint32_t results = 1 + below(r, 3);
+    const Type *types[3];
+    for (uint32_t i = 0; i < results; i++) types[i] = any_value(r, MAX_RANK)->type;
+    Node *node = build_remat(b, results, types);
+    Scope scope = enter(r);
+    Builder inner = build_inside(b, node->blocks[0]);
+    add_nodes(r, &inner, 1 + below(r, 5));
+    yield_values(r, &inner, results, NULL, types);
+    leave(r, scope);
+    for (uint32_t i = 0; i < results; i++) offer(r, node->results[i]);
+}
+
 static uint32_t pick_inits(Random *r, Value **init, const Type **types) {
     uint32_t count = 1 + below(r, 4);
     for (uint32_t i = 0; i < count; i++) types[i] = (init[i] = any_value(r, MAX_RANK))->type;
@@ -170,8 +183,10 @@ static void add_training(Random *r, Builder *b) {
 }
 
 void add_control(Random *r, Builder *b) {
-    uint32_t kind = below(r, 10);
-    if (kind < 3)
+    uint32_t kind = below(r, 11);
+    if (kind == 10)
+        add_remat(r, b);
+    else if (kind < 3)
         add_if(r, b);
     else if (kind < 6)
         add_for(r, b);

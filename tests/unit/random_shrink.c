@@ -128,7 +128,7 @@ static bool inline_block(Edit *e, Node *node, uint32_t which) {
 
 static bool inline_first(Edit *e, Node *node) {
     if (node->op == OP_while) return inline_block(e, node, 1);
-    return (node->op == OP_if || node->op == OP_for) && inline_block(e, node, 0);
+    return (node->op == OP_if || node->op == OP_for || node->op == OP_remat) && inline_block(e, node, 0);
 }
 
 static bool inline_second(Edit *e, Node *node) { return node->op == OP_if && inline_block(e, node, 1); }

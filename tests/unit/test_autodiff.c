@@ -58,6 +58,53 @@ static Value *newton(Case *c) {
 
 Test(autodiff, newton_square_root) { check_program("newton", newton); }
 
+/* --- computing again */
+static Node *remat(Builder *b, Builder *in, uint32_t results, const Type *const *types) {
+    Node *node = build_remat(b, results, types);
+    *in = body_of(b, node, 0);
+    return node;
+}
+
+/* tanh(w x), again for the gradient; there inside, x sin(w x) again for that. */
+static Value *again(Builder *b, Value *w, Value *x) {
+    const Type *types[] = {x->type, x->type};
+    Builder in, inner;
+    Node *outside = remat(b, &in, 2, types);
+    Value *product = build_contract(&in, w, x, "ij,j->i");
+    Value *wave = build_unary(&in, OP_tanh, product);
+    Node *inside = remat(&in, &inner, 1, types);
+    Value *sine = mul(&inner, wave, build_unary(&inner, OP_sin, build_contract(&inner, w, wave, "ij,j->i")));
+    build_yield(&inner, 1, &sine);
+    Value *both[] = {add(&in, wave, inside->results[0]), x};
+    build_yield(&in, 2, both);
+    return mul(b, outside->results[0], outside->results[1]);
+}
+
+static Value *again_twice(Case *c) {
+    Value *w = float_input(c, -1, 1, 2, (int64_t[]){3, 3}), *x = vector(c, 3);
+    return again(&c->b, w, again(&c->b, w, x));
+}
+
+/* One in a loop's body, in a branch of it; and the loop in another. */
+static Value *again_in_loop(Case *c) {
+    Builder *b = &c->b, outer;
+    Value *w = float_input(c, -1, 1, 2, (int64_t[]){3, 3}), *x = vector(c, 3);
+    Node *around = remat(b, &outer, 1, &x->type);
+    Node *loop = build_for(&outer, build_int(&outer, 0), integer(c, 4), 1, &x);
+    Builder in = body_of(&outer, loop, 0);
+    Node *branch = build_if(&in, is_even(&in, param(&in, 0)), 1, &x->type);
+    Builder then = body_of(&in, branch, 0), otherwise = body_of(&in, branch, 1);
+    Value *values[] = {again(&then, w, param(&in, 1)), build_unary(&otherwise, OP_cos, param(&in, 1))};
+    build_yield(&then, 1, &values[0]);
+    build_yield(&otherwise, 1, &values[1]);
+    build_yield(&in, 1, branch->results);
+    build_yield(&outer, 1, loop->results);
+    return add(b, around->results[0], x);
+}
+
+Test(autodiff, computed_again) { check_program("remat", again_twice); }
+Test(autodiff, computed_again_in_loops_and_branches) { check_program("remat in loops", again_in_loop); }
+
 /* h = tanh(W h + u), from lo to hi at run time */
 static Value *recurrent(Case *c, int64_t lo, int64_t hi) {
     Builder *b = &c->b;

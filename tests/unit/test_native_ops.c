@@ -348,6 +348,7 @@ static MakeCase *case_of(Op op) {
         [OP_yield] = made_elsewhere,
         [OP_kernel] = made_elsewhere,
         [OP_grad] = made_elsewhere,
+        [OP_remat] = made_elsewhere,
     };
     if (makers[op]) return makers[op];
     if (op_has(op, TRAIT_HOST)) return made_elsewhere;
