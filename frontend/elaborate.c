@@ -54,6 +54,8 @@ bool el_budget(Elab *e, Span span) {
     return false;
 }
 
+bool el_checks_function(const Elab *e) { return e->checking && e->frame && e->frame->decl->kind == AST_FN; }
+
 void el_queue(Elab *e, const AstDecl *decl, Unit *unit, const Val *self) {
     if (!e->checking) return;
     /* A method is checked once per set of hyperparameters. */

@@ -310,6 +310,8 @@ const char *el_source(Elab *e, Span span);      /* the program's own text there 
 /* For messages. Hyperparameters of the model being checked are shown by their plain names. */
 const char *el_dim(Elab *e, const Dim *dim);
 bool el_budget(Elab *e, Span span); /* false (after reporting once) where the program expands without end */
+/* Is it a function that is being checked, whose parameters some calls may know at compile time? */
+bool el_checks_function(const Elab *e);
 void el_queue(Elab *e, const AstDecl *decl, Unit *unit, const Val *self);
 
 /* --- elaborate_unit.c */

@@ -235,7 +235,15 @@ bool constant_argument(Elab *e, BuiltinCall *c, uint32_t slot, int64_t fallback,
     return false;
 }
 
+/* An int that only calls of the function being checked know: the last axis stands for whichever it is. */
+static bool some_axis(const Elab *e, const Val *v, uint32_t rank, int64_t *axis) {
+    *axis = (int64_t)rank - 1;
+    bool known = v && v->kind == VAL_TENSOR && v->tensor.dim && dim_is_const(v->tensor.dim, NULL);
+    return el_checks_function(e) && rank && v && val_is_scalar(v, DTYPE_i64) && !known;
+}
+
 bool axis_argument(Elab *e, BuiltinCall *c, uint32_t slot, uint32_t rank, int64_t fallback, int64_t *axis) {
+    if (some_axis(e, c->slot[slot], rank, axis)) return true;
     if (!constant_argument(e, c, slot, fallback, axis)) return false;
     int64_t given = *axis;
     if (*axis < 0) *axis += rank;

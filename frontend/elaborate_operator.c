@@ -515,6 +515,9 @@ static const Val *string_binary(Elab *e, AstOperator op, const Val *a, Span as, 
     bool known = a->string.text && b->string.text;
     if ((op == AST_EQ || op == AST_NE) && known)
         return val_bool(e, (strcmp(a->string.text, b->string.text) == 0) == (op == AST_EQ));
+    /* A function's parameter is known where it is called, or refused there. */
+    if ((op == AST_EQ || op == AST_NE) && el_checks_function(e))
+        return val_fresh(e, ty_tensor(e, type_scalar(e->ir, DTYPE_bool)), NULL, span);
     if (op != AST_ADD)
         return no_operator(e, op, a, as, b, bs, span,
                            compares(op)

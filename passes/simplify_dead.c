@@ -68,8 +68,11 @@ static void forget(void *user, Node *node) {
     node->scratch = NULL;
 }
 
+/* What is known to hold needs no check. */
+static bool is_satisfied(const Node *node) { return node->op == OP_check && is_splat(node->operands[0], 1); }
+
 static void need_effect(void *user, Node *node) {
-    if (op_has(node->op, TRAIT_EFFECT)) need_node(user, node);
+    if (!is_satisfied(node) && op_has(node->op, TRAIT_EFFECT)) need_node(user, node);
 }
 
 /* --- sweeping */

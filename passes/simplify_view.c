@@ -245,6 +245,12 @@ static Value *before_broadcast(Simplify *s, Builder *b, Node *node) {
                            node_attr(broadcast, ATTR_axes)->ints);
 }
 
+/* Whichever elements of a constant are taken: they are the same. */
+static Value *rule_gather(Simplify *s, Builder *b, Node *node) {
+    (void)s;
+    return is_const(in(node, 0)) ? const_like(b, in(node, 0), type_of(node)) : NULL;
+}
+
 Value *simplify_view(Simplify *s, Builder *b, Node *node) {
     static Rule *const rules[OP_COUNT] = {
         [OP_reshape] = rule_reshape,
@@ -254,6 +260,7 @@ Value *simplify_view(Simplify *s, Builder *b, Node *node) {
         [OP_update_slice] = rule_update_slice,
         [OP_broadcast] = rule_broadcast,
         [OP_pad] = rule_pad,
+        [OP_gather] = rule_gather,
         [OP_concat] = rule_concat,
         [OP_iota] = rule_iota,
     };

@@ -10,6 +10,7 @@ a fixture is added; the tests read the files only.
 """
 import copy
 import gzip
+import inspect
 import json
 import math
 import pathlib
@@ -81,47 +82,81 @@ def layers():
 
 
 def functions():
+    """Each function has arguments of its own: `x`, and what else the lambdas name; `c` is the cotangent of its result."""
     torch.manual_seed(6)
-    t = {"x": 2 * torch.randn(3, 8), "y": torch.randn(3, 8), "c": torch.randn(3, 8)}
-    t["x"][0, :5] = torch.tensor([0, 9, -9, 1e-3, -1e-3])  # corners, zero and where rounding shows
-    sizes = {"rms.weight": 8, "layer.weight": 8, "layer.bias": 8, "group.weight": 4, "group.bias": 4, "thin.weight": 8, "thin.bias": 8}
-    t |= {name: torch.randn(n) for name, n in sizes.items()}
-    t = {name: v.double() for name, v in t.items()}
-    save_file(t, HERE / "functions-in.safetensors")
-    leaf = {name: v.clone().requires_grad_() for name, v in t.items()}
-    x, out = leaf["x"], {}
-
-    def record(name, y, c=None):
-        out[f"{name}.y"] = y.detach()
-        out[f"{name}.dx"] = torch.autograd.grad(y if c is None else (y * c).sum(), x, retain_graph=True)[0]
-
-    def weights(layer, y, names):
-        gradients = torch.autograd.grad((y * t["c"]).sum(), [leaf[f"{layer}.{name}"] for name in names])
-        out.update({f"d{layer}.{name}": g for name, g in zip(names, gradients)})
-
-    for name, f in [("gelu_tanh", lambda v: F.gelu(v, approximate="tanh")), ("softplus", F.softplus), ("log_sigmoid", F.logsigmoid),
-                    ("leaky_relu", F.leaky_relu), ("elu", F.elu), ("selu", F.selu), ("mish", F.mish), ("softsign", F.softsign),
-                    ("relu6", F.relu6), ("hardswish", F.hardswish)]:
-        record(name, f(x), t["c"])
-    rms = F.rms_norm(x, [8], leaf["rms.weight"], 1e-6)
-    layer = F.layer_norm(x, [8], leaf["layer.weight"], leaf["layer.bias"])
-    group = F.group_norm(x.view(3, 4, 2), 2, leaf["group.weight"], leaf["group.bias"]).reshape(3, 8)
-    # By its definition: PyTorch refuses groups of one element.
-    thin = (x - x) * leaf["thin.weight"] + leaf["thin.bias"]
-    for name, y in [("rms", rms), ("layer", layer), ("group", group), ("thin", thin)]:
-        record(name, y, t["c"])
-    weights("rms", rms, ["weight"])
-    weights("layer", layer, ["weight", "bias"])
-    weights("group", group, ["weight", "bias"])
-    classes, targets, dist = torch.arange(3) * 3 % 8, torch.sigmoid(t["y"]), torch.softmax(t["y"], -1)
-    record("smoothed", F.cross_entropy(x, classes, label_smoothing=0.1))
-    record("nll", F.nll_loss(torch.log_softmax(x, -1), classes))
-    record("bce", F.binary_cross_entropy(torch.sigmoid(x), targets))
-    record("bce_with_logits", F.binary_cross_entropy_with_logits(x, targets))
-    record("kl", F.kl_div(torch.log_softmax(x, -1), dist, reduction="batchmean"))
-    record("l1", F.l1_loss(x, t["y"]))
-    record("huber", F.huber_loss(x, t["y"], delta=0.7))
-    save_file({name: v.contiguous() for name, v in out.items()}, HERE / "functions-out.safetensors")
+    x = 2 * torch.randn(3, 8)
+    x[0, :5] = torch.tensor([0, 9, -9, 1e-3, -1e-3])  # corners, zero and where rounding shows
+    y, z = torch.sigmoid(torch.randn(3, 8)), 0.3 + torch.rand(3, 8)
+    given = {"x": x, "y": y, "z": z, "w": 0.3 + torch.rand(8), "weight": torch.randn(8), "bias": torch.randn(8)}
+    classes, deep = torch.arange(3) * 3 % 8, torch.arange(6) * 3 % 4
+    some = torch.tensor([0, -100, 6])
+    signs = torch.where(torch.arange(24) % 3 == 0, 1.0, -1.0).double().reshape(3, 8)
+    log_softmax = lambda v: torch.log_softmax(v, -1)
+    table = {
+        "relu": lambda x: F.relu(x), "gelu": lambda x: F.gelu(x), "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+        "silu": lambda x: F.silu(x), "tanh": lambda x: torch.tanh(x), "sigmoid": lambda x: torch.sigmoid(x),
+        "softplus": lambda x: F.softplus(x), "softplus_beta": lambda x: F.softplus(x, beta=2.5, threshold=100),
+        "log_sigmoid": lambda x: F.logsigmoid(x), "leaky_relu": lambda x: F.leaky_relu(x),
+        "leaky_relu_slope": lambda x: F.leaky_relu(x, 0.2), "elu": lambda x: F.elu(x), "elu_alpha": lambda x: F.elu(x, 0.7),
+        "celu": lambda x: F.celu(x, 0.5), "selu": lambda x: F.selu(x), "mish": lambda x: F.mish(x), "softsign": lambda x: F.softsign(x),
+        "relu6": lambda x: F.relu6(x), "hardtanh": lambda x: F.hardtanh(x, -0.5, 1.5), "hardsigmoid": lambda x: F.relu6(x + 3) / 6,  # the gradient of F.hardsigmoid is that of f32
+       
+        "hardswish": lambda x: F.hardswish(x), "threshold": lambda x: F.threshold(x, 0.1, 3), "hardshrink": lambda x: F.hardshrink(x),
+        "softshrink": lambda x: F.softshrink(x, 0.3), "tanhshrink": lambda x: F.tanhshrink(x),
+        "softmax": lambda x: F.softmax(x, -1), "softmax_0": lambda x: F.softmax(x, 0), "log_softmax": lambda x: F.log_softmax(x, -1),
+        "log_softmax_0": lambda x: F.log_softmax(x, 0), "glu": lambda x: F.glu(x), "prelu": lambda x, weight: F.prelu(x, weight[:1]),
+        "prelu_channels": lambda x, weight: F.prelu(x.reshape(3, 4, 2), weight[:4]).reshape(3, 8),
+        "cross": lambda x: F.cross_entropy(x, classes), "cross_sum": lambda x: F.cross_entropy(x, classes, reduction="sum"),
+        "cross_smooth": lambda x: F.cross_entropy(x, classes, label_smoothing=0.1),
+        "cross_weighted": lambda x, w: F.cross_entropy(x, classes, w),
+        "cross_all": lambda x, w: F.cross_entropy(x, some, w, label_smoothing=0.2),
+        "cross_all_sum": lambda x, w: F.cross_entropy(x, some, w, label_smoothing=0.2, reduction="sum"),
+        "cross_inside": lambda x, w: F.cross_entropy(x, classes, w, ignore_index=3, label_smoothing=0.2),
+        "cross_deep": lambda x: F.cross_entropy(x.reshape(3, 2, 4).transpose(1, 2), deep.reshape(3, 2), label_smoothing=0.1),
+        "cross_soft": lambda x, y: F.cross_entropy(x, y),
+        "cross_soft_all": lambda x, w: F.cross_entropy(x, signs.softmax(-1), w, label_smoothing=0.1),
+        "nll": lambda x: F.nll_loss(log_softmax(x), classes), "nll_all": lambda x, w: F.nll_loss(log_softmax(x), some, w),
+        # x / 4: at f32, 1 - sigmoid(9) has lost half of its digits. By its definition: PyTorch has no gradient by the weight.
+        "bce": lambda x, y, z: (F.binary_cross_entropy(torch.sigmoid(x / 4), y, reduction="none") * z).mean(),
+        "logits": lambda x, y: F.binary_cross_entropy_with_logits(x, y),
+        "logits_all": lambda x, w: F.binary_cross_entropy_with_logits(x, signs.sigmoid(), pos_weight=w, reduction="sum"),
+        "kl": lambda x, y: F.kl_div(log_softmax(x), y, reduction="batchmean"),
+        "kl_mean": lambda x, y: F.kl_div(log_softmax(x), y, reduction="mean"),
+        "kl_log": lambda x, y: F.kl_div(log_softmax(x), y.log(), reduction="batchmean", log_target=True),
+        "l1": lambda x, y: F.l1_loss(x, y), "mse": lambda x, y: F.mse_loss(x, y), "mse_sum": lambda x, y: F.mse_loss(x, y, reduction="sum"),
+        "huber": lambda x, y: F.huber_loss(x, y, delta=0.7), "smooth_l1": lambda x, y: F.smooth_l1_loss(x, y, beta=0.4),
+        "smooth_l1_0": lambda x, y: F.smooth_l1_loss(x, y, beta=0), "cosine": lambda x, y: F.cosine_similarity(x, y, -1),
+        "cosine_embedding": lambda x, y: F.cosine_embedding_loss(x, y, signs[:, 0], margin=-0.3),
+        "hinge": lambda x: F.hinge_embedding_loss(x, signs, margin=0.8),
+        "ranking": lambda x, y: F.margin_ranking_loss(x, y, signs, margin=0.3), "soft": lambda x: F.soft_margin_loss(x, signs),
+        "multi": lambda x: F.multi_margin_loss(x, classes, margin=0.9), "distance": lambda x, y: F.pairwise_distance(x, y),
+        "triplet": lambda x, y, z: F.triplet_margin_loss(x, y, z),
+        "triplet_swap": lambda x, y, z: F.triplet_margin_loss(x, y, z, margin=4, swap=True),
+        "poisson": lambda x, y: F.poisson_nll_loss(x, y),
+        "poisson_full": lambda x, y: F.poisson_nll_loss(x.abs() + 0.1, 3 * y, log_input=False, full=True),
+        "gaussian": lambda x, y, z: F.gaussian_nll_loss(x, y, z),
+        "gaussian_full": lambda x, y, z: F.gaussian_nll_loss(x, y, z, full=True, reduction="sum"),
+        "rms": lambda x, weight: F.rms_norm(x, [8], weight, 1e-6),
+        "layer": lambda x, weight, bias: F.layer_norm(x, [8], weight, bias),
+        "group": lambda x, weight, bias: F.group_norm(x.view(3, 4, 2), 2, weight[:4], bias[:4]).reshape(3, 8),
+        # By its definition: PyTorch refuses groups of one element.
+        "thin": lambda x, weight, bias: (x - x) * weight + bias,
+    }
+    sizes = {"prelu": 1, "prelu_channels": 4, "group": 4}  # of weight and bias
+    t, loss = {}, 0
+    for name, f in table.items():
+        for argument in inspect.signature(f).parameters:
+            learnt = argument in ("weight", "bias")
+            whole = given[argument][:sizes.get(name, 8)] if learnt else given[argument]
+            t[f"{name}_layer.{argument}" if learnt else f"{name}.{argument}"] = whole
+        t[f"{name}.c"] = torch.randn_like(f(*[given[a].double() for a in inspect.signature(f).parameters]))
+    leaf = {name: v.detach() if name.endswith(".w") else v for name, v in leaves(t).items()}
+    save_file({name: v.detach() for name, v in leaf.items()}, HERE / "functions-in.safetensors")
+    for name, f in table.items():
+        arguments = [leaf[f"{name}_layer.{a}" if a in ("weight", "bias") else f"{name}.{a}"] for a in inspect.signature(f).parameters]
+        loss = loss + (f(*arguments) * leaf[f"{name}.c"]).sum()
+    leaf = {name: v for name, v in leaf.items() if v.requires_grad}
+    save_file(gradients(leaf, loss), HERE / "functions-out.safetensors")
 
 
 def gradients(leaf, loss):
