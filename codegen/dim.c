@@ -35,10 +35,15 @@ static LLVMValueRef emit_floordiv(Emit *e, const Dim *numerator, const Dim *deno
     return LLVMBuildSub(b, quotient, LLVMBuildZExt(b, below, LLVMTypeOf(n), ""), "");
 }
 
+static LLVMValueRef symbol_value(Emit *e, const Dim *symbol) {
+    LLVMValueRef value = map_get(e->dims->symbols, symbol);
+    assert(value && "the symbol has a value here");
+    return e->dims->node ? LLVMBuildLoad2(e->builder, LLVMInt64TypeInContext(e->llvm), value, "") : value;
+}
+
 static LLVMValueRef emit_atom(Emit *e, const DimAtom *atom, LLVMValueRef *wrapped) {
-    LLVMValueRef base = atom->symbol ? map_get(e->dims->symbols, atom->symbol)
-                                     : emit_floordiv(e, atom->numerator, atom->denominator);
-    assert(base && "the symbol has a value here");
+    LLVMValueRef base =
+        atom->symbol ? symbol_value(e, atom->symbol) : emit_floordiv(e, atom->numerator, atom->denominator);
     LLVMValueRef power = base;
     for (uint32_t i = 1; i < atom->power; i++) power = arithmetic(e, true, power, base, wrapped);
     return power;
@@ -93,6 +98,7 @@ LLVMValueRef emit_dim(Emit *e, const Dim *dim) {
     if (!wrapped) return sum;
     const char *text = arena_printf(e->arena, "the size %s is too large for 64 bits", text_of(e, dim));
     host_require(e, LLVMBuildNot(e->builder, wrapped, ""), e->dims->node, text, 0, NULL);
+    if (e->resume) return sum; /* there are ways to everywhere on which nothing was worked out */
     KnownDim *known = ARENA_NEW(e->arena, KnownDim);
     *known = (KnownDim){dim, sum, e->dims->known};
     e->dims->known = known;

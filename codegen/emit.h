@@ -20,7 +20,7 @@ typedef struct {
 /* The values that the symbols of dimensions have in the function being emitted: a host function or a kernel.
  */
 typedef struct {
-    Map *symbols;                 /* const Dim * → LLVMValueRef, i64 */
+    Map *symbols;                 /* const Dim * → LLVMValueRef, i64; in a host function its slot */
     const Node *node;             /* in a host function: what is being emitted; else NULL */
     const struct KnownDim *known; /* in a host function: sizes worked out already */
 } DimScope;
@@ -42,7 +42,8 @@ typedef struct Emit {
     Map *values;  /* host: const Value * → LLVMValueRef: memory of a scalar (its memory type), or of a tensor
                      that is not in an arena */
     Map *kernels; /* by structure: emitted kernels, see kernel.c */
-    Map *frames;  /* host: number of an open arena + 1 → LLVMValueRef, pointer to its storage */
+    Map *frames;  /* host: number of an arena + 1 → LLVMValueRef, memory of the pointer to its storage */
+    LLVMValueRef resume; /* host: the switch that begins a command with checkpoints */
     struct Debug *debug; /* debug.c; NULL without line tables */
     uint32_t next_kernel;
 } Emit;

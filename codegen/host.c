@@ -1,6 +1,7 @@
 /* Commands as functions, and the nodes outside kernels that compute or move values. A value of rank 0 is a
  * stack slot in its memory type, which LLVM keeps in a register unless a kernel or the runtime is given its
- * address; a tensor is an arena's pointer plus the offset that plan chose. */
+ * address; a tensor is an arena's pointer plus the offset that plan chose. Sizes and the pointers of arenas
+ * are in stack slots too, so that a command can be entered behind a checkpoint. */
 #include "codegen/host.h"
 #include <assert.h>
 #include <stdio.h>
@@ -34,8 +35,9 @@ LLVMValueRef emit_pointer(Emit *e, Value *value) {
         assert(given && "plan has placed the tensor");
         return given;
     }
-    LLVMValueRef base = map_get(e->frames, frame_key(value->place.frame));
-    assert(base && "the arena is open");
+    LLVMValueRef opened = map_get(e->frames, frame_key(value->place.frame));
+    assert(opened && "the arena is open");
+    LLVMValueRef base = LLVMBuildLoad2(e->builder, host_pointer_type(e), opened, "");
     if (dim_is(value->place.offset, 0)) return base;
     LLVMValueRef offset = emit_dim(e, value->place.offset);
     return LLVMBuildInBoundsGEP2(e->builder, LLVMInt8TypeInContext(e->llvm), base, &offset, 1, "");
@@ -92,13 +94,27 @@ static void host_size(Emit *e, Node *node) {
     emit_define(e, node->results[0], emit_dim(e, node_dim(node, ATTR_dim)));
 }
 
+/* The slot under this key, made where there is none yet. */
+static LLVMValueRef slot_in(Emit *e, Map *slots, const void *key, LLVMTypeRef type, const char *name) {
+    LLVMValueRef slot = map_get(slots, key);
+    if (slot) return slot;
+    slot = emit_alloca(e, type, name);
+    map_put(slots, key, slot);
+    return slot;
+}
+
+void host_set_symbol(Emit *e, const Dim *symbol, LLVMValueRef value) {
+    LLVMTypeRef i64 = LLVMInt64TypeInContext(e->llvm);
+    LLVMBuildStore(e->builder, value, slot_in(e, e->dims->symbols, symbol, i64, dim_symbol_name(symbol)));
+}
+
 static void host_symbol(Emit *e, Node *node) {
     Value *size = node->operands[0];
     LLVMValueRef count = emit_scalar(e, size);
     if (!size->node || size->node->op != OP_size)
         host_require(e, LLVMBuildICmp(e->builder, LLVMIntSGE, count, emit_i64(e, 0), ""), node,
                      "a size is negative: {}", 1, &size);
-    map_put(e->dims->symbols, node_dim(node, ATTR_dim), count);
+    host_set_symbol(e, node_dim(node, ATTR_dim), count);
 }
 
 static void host_seed(Emit *e, Node *node) {
@@ -114,7 +130,8 @@ static void host_frame(Emit *e, Node *node) {
                                 bytes, "");
     LLVMValueRef storage =
         emit_runtime_call(e, "nn_frame", 3, (LLVMValueRef[]){e->rt, host_i32(e, frame), bytes});
-    map_put(e->frames, frame_key(frame), storage);
+    LLVMBuildStore(e->builder, storage,
+                   slot_in(e, e->frames, frame_key(frame), host_pointer_type(e), "arena"));
 }
 
 static void host_elementwise(Emit *e, Node *node) {
@@ -148,6 +165,8 @@ static HostNode *const host_nodes[OP_COUNT] = {
     [OP_progress] = host_progress,
     [OP_save] = host_save,
     [OP_load] = host_load,
+    [OP_resume] = host_resume,
+    [OP_checkpoint] = host_checkpoint,
     [OP_data_open] = host_data_open,
     [OP_data_len] = host_data_len,
     [OP_data_shuffle] = host_data_shuffle,
@@ -163,18 +182,22 @@ static HostNode *emitter_of(const Node *node) {
     return emitter || !op_has(node->op, TRAIT_ELEMENTWISE) ? emitter : host_elementwise;
 }
 
+void host_node(Emit *e, Node *node) {
+    HostNode *emitter = emitter_of(node);
+    if (!emitter) {
+        fprintf(stderr, "nnc: bug: %s outside a kernel reached the code generator\n", op_name(node->op));
+        abort();
+    }
+    debug_at(e, node->loc);
+    e->dims->node = node;
+    emitter(e, node);
+}
+
 void host_block(Emit *e, const Block *block) {
     const struct KnownDim *outside = e->dims->known;
     for (Node *node = block->first; node && node->op != OP_yield; node = node->next) {
-        HostNode *emitter = emitter_of(node);
-        if (!emitter) {
-            fprintf(stderr, "nnc: bug: %s outside a kernel reached the code generator\n", op_name(node->op));
-            abort();
-        }
-        debug_at(e, node->loc);
         const struct KnownDim *before = e->dims->known;
-        e->dims->node = node;
-        emitter(e, node);
+        host_node(e, node);
         /* What was worked out on one way through it isn't on the others. */
         if (op_has(node->op, TRAIT_REGION) && node->op != OP_kernel) e->dims->known = before;
     }
@@ -219,6 +242,7 @@ LLVMValueRef host_command(Emit *e, const Function *command) {
     e->dims = &scope;
     e->values = map_new(e->arena);
     e->frames = map_new(e->arena);
+    e->resume = NULL;
     debug_function(e, function, command->name, command->loc);
     LLVMPositionBuilderAtEnd(e->builder, LLVMAppendBasicBlockInContext(e->llvm, function, "entry"));
     debug_at(e, command->loc);

@@ -9,18 +9,33 @@ typedef void HostNode(Emit *e, Node *node);
 
 /* The function `(nn_rt *, const nn_arg *)` of a command. */
 LLVMValueRef host_command(Emit *e, const Function *command);
-/* All nodes of a block but its yield. */
+/* One node; all nodes of a block but its yield. */
+HostNode host_node;
 void host_block(Emit *e, const Block *block);
+/* From here on the symbol has this value. */
+void host_set_symbol(Emit *e, const Dim *symbol, LLVMValueRef value);
 /* Defines every rank-0 value of `to` from its counterpart, as if all at once. Tensors must lie in one place
  * already. */
 void host_assign(Emit *e, uint32_t count, Value *const *to, Value *const *from);
 
 /* host_control.c */
+LLVMBasicBlockRef host_new_block(Emit *e, const char *name);
+/* Puts the block behind the one being built, and goes on in it. */
+void host_start_block(Emit *e, LLVMBasicBlockRef block);
 HostNode host_if, host_for, host_while;
-/* host_effects.c */
+/* host_effects.c. Arrays are on the stack, in the function's entry; a null pointer for none. */
+LLVMValueRef host_array(Emit *e, LLVMTypeRef type, uint32_t count, const char *name);
+void host_store_at(Emit *e, LLVMValueRef array, LLVMTypeRef type, uint32_t index, LLVMValueRef value);
+LLVMTypeRef host_tensor_type(Emit *e); /* nn_tensor */
+void host_store_tensor(Emit *e, LLVMValueRef array, uint32_t index, const char *name, const Type *type,
+                       LLVMValueRef data);
+/* Tells LLVM that the first successor of a branch is hardly ever taken. */
+void host_mark_unlikely(Emit *e, LLVMValueRef branch);
 HostNode host_print, host_write, host_format, host_check, host_report, host_progress, host_save, host_load;
 HostNode host_data_open, host_data_len, host_data_shuffle, host_data_take, host_data_windows,
     host_data_sample, host_data_repeat, host_data_read;
+/* host_checkpoint.c */
+HostNode host_resume, host_checkpoint;
 HostNode host_text_len, host_text_bytes, host_bytes_text;
 
 /* host_constants.c: private constants, as pointers to them. NULL text = a null pointer. */

@@ -52,9 +52,13 @@ static LLVMValueRef command_record(Emit *e, const Function *command, LLVMValueRe
     uint32_t count = command->params.count;
     LLVMValueRef *params = ARENA_ARRAY(e->arena, LLVMValueRef, count);
     for (uint32_t i = 0; i < count; i++) params[i] = param_record(e, &command->params.at[i]);
-    return record(e, 5,
+    bool resumes = false;
+    for (const Node *node = command->body->first; node; node = node->next)
+        resumes = resumes || node->op == OP_resume;
+    return record(e, 6,
                   (LLVMValueRef[]){host_text(e, command->name), host_text(e, command->doc),
-                                   records(e, count, params, "params"), host_i32(e, count), entry});
+                                   records(e, count, params, "params"), host_i32(e, count), entry,
+                                   LLVMConstInt(LLVMInt8TypeInContext(e->llvm), resumes, false)});
 }
 
 void host_table(Emit *e, const LLVMValueRef *entries) {

@@ -8,18 +8,17 @@
 /* Members of nn_tensor, in order. */
 enum { TENSOR_NAME, TENSOR_DIMS, TENSOR_DATA, TENSOR_DTYPE, TENSOR_RANK };
 
-static LLVMTypeRef tensor_type(Emit *e) {
+LLVMTypeRef host_tensor_type(Emit *e) {
     LLVMTypeRef pointer = host_pointer_type(e), i32 = LLVMInt32TypeInContext(e->llvm);
     return LLVMStructTypeInContext(e->llvm, (LLVMTypeRef[]){pointer, pointer, pointer, i32, i32}, 5, false);
 }
 
-static void store_at(Emit *e, LLVMValueRef array, LLVMTypeRef type, uint32_t index, LLVMValueRef value) {
+void host_store_at(Emit *e, LLVMValueRef array, LLVMTypeRef type, uint32_t index, LLVMValueRef value) {
     LLVMValueRef at = emit_i64(e, index);
     LLVMBuildStore(e->builder, value, LLVMBuildInBoundsGEP2(e->builder, type, array, &at, 1, ""));
 }
 
-/* An array of `count` elements on the stack; a null pointer for none. */
-static LLVMValueRef stack_array(Emit *e, LLVMTypeRef type, uint32_t count, const char *name) {
+LLVMValueRef host_array(Emit *e, LLVMTypeRef type, uint32_t count, const char *name) {
     if (count == 0) return LLVMConstNull(host_pointer_type(e));
     return emit_alloca(e, LLVMArrayType2(type, count), name);
 }
@@ -35,14 +34,14 @@ static LLVMValueRef dims_of(Emit *e, const Type *type) {
         constant = constant && LLVMIsAConstantInt(dims[i]);
     }
     if (constant) return host_constant(e, LLVMConstArray2(i64, dims, type->rank), "dims");
-    LLVMValueRef array = stack_array(e, i64, type->rank, "dims");
-    for (uint32_t i = 0; i < type->rank; i++) store_at(e, array, i64, i, dims[i]);
+    LLVMValueRef array = host_array(e, i64, type->rank, "dims");
+    for (uint32_t i = 0; i < type->rank; i++) host_store_at(e, array, i64, i, dims[i]);
     return array;
 }
 
-static void store_tensor(Emit *e, LLVMValueRef array, uint32_t index, const char *name, const Type *type,
-                         LLVMValueRef data) {
-    LLVMTypeRef record = tensor_type(e);
+void host_store_tensor(Emit *e, LLVMValueRef array, uint32_t index, const char *name, const Type *type,
+                       LLVMValueRef data) {
+    LLVMTypeRef record = host_tensor_type(e);
     LLVMValueRef members[5] = {[TENSOR_NAME] = host_text(e, name),
                                [TENSOR_DIMS] = dims_of(e, type),
                                [TENSOR_DATA] = data,
@@ -57,9 +56,10 @@ static void store_tensor(Emit *e, LLVMValueRef array, uint32_t index, const char
 /* An array of nn_tensor for the values, named by `names` (or not, where that is NULL). */
 static LLVMValueRef tensors(Emit *e, uint32_t count, Value *const *values, const Attr *names) {
     assert(!names || names->count == count);
-    LLVMValueRef array = stack_array(e, tensor_type(e), count, "tensors");
+    LLVMValueRef array = host_array(e, host_tensor_type(e), count, "tensors");
     for (uint32_t i = 0; i < count; i++)
-        store_tensor(e, array, i, names ? names->strs[i] : NULL, values[i]->type, emit_pointer(e, values[i]));
+        host_store_tensor(e, array, i, names ? names->strs[i] : NULL, values[i]->type,
+                          emit_pointer(e, values[i]));
     return array;
 }
 
@@ -96,8 +96,7 @@ void host_bytes_text(Emit *e, Node *node) {
         emit_runtime_call(e, "nn_bytes_text", 3, (LLVMValueRef[]){e->rt, emit_pointer(e, bytes), count}));
 }
 
-/* Tells LLVM that the first successor of a branch is hardly ever taken. */
-static void mark_unlikely(Emit *e, LLVMValueRef branch) {
+void host_mark_unlikely(Emit *e, LLVMValueRef branch) {
     LLVMMetadataRef weights[] = {LLVMMDStringInContext2(e->llvm, "branch_weights", strlen("branch_weights")),
                                  LLVMValueAsMetadata(host_i32(e, 1)),
                                  LLVMValueAsMetadata(host_i32(e, INT32_MAX))};
@@ -111,7 +110,7 @@ void host_require(Emit *e, LLVMValueRef ok, const Node *node, const char *text, 
     LLVMBasicBlockRef failed = LLVMAppendBasicBlockInContext(e->llvm, function, "failed");
     LLVMBasicBlockRef passed = LLVMAppendBasicBlockInContext(e->llvm, function, "passed");
     LLVMValueRef wrong = LLVMBuildNot(e->builder, ok, "");
-    mark_unlikely(e, LLVMBuildCondBr(e->builder, wrong, failed, passed));
+    host_mark_unlikely(e, LLVMBuildCondBr(e->builder, wrong, failed, passed));
     LLVMPositionBuilderAtEnd(e->builder, failed);
     emit_runtime_call(e, "nn_fail", 5,
                       (LLVMValueRef[]){e->rt, host_loc(e, node->loc), host_text(e, text), host_i32(e, count),
@@ -159,12 +158,12 @@ void host_load(Emit *e, Node *node) { call_with_file(e, "nn_load", node, node->r
 void host_data_open(Emit *e, Node *node) {
     LLVMTypeRef pointer = host_pointer_type(e);
     const Attr *columns = node_attr(node, ATTR_types);
-    LLVMValueRef paths = stack_array(e, pointer, node->operand_count, "paths");
+    LLVMValueRef paths = host_array(e, pointer, node->operand_count, "paths");
     for (uint32_t i = 0; i < node->operand_count; i++)
-        store_at(e, paths, pointer, i, emit_scalar(e, node->operands[i]));
-    LLVMValueRef array = stack_array(e, tensor_type(e), columns->count, "columns");
+        host_store_at(e, paths, pointer, i, emit_scalar(e, node->operands[i]));
+    LLVMValueRef array = host_array(e, host_tensor_type(e), columns->count, "columns");
     for (uint32_t i = 0; i < columns->count; i++)
-        store_tensor(e, array, i, NULL, columns->types[i], LLVMConstNull(pointer));
+        host_store_tensor(e, array, i, NULL, columns->types[i], LLVMConstNull(pointer));
     emit_define(e, node->results[0],
                 emit_runtime_call(e, "nn_data_open", 7,
                                   (LLVMValueRef[]){e->rt, host_loc(e, node->loc),
@@ -190,9 +189,9 @@ void host_data_repeat(Emit *e, Node *node) { call_with_scalars(e, "nn_data_repea
 
 void host_data_read(Emit *e, Node *node) {
     LLVMTypeRef pointer = host_pointer_type(e);
-    LLVMValueRef columns = stack_array(e, pointer, node->result_count, "columns");
+    LLVMValueRef columns = host_array(e, pointer, node->result_count, "columns");
     for (uint32_t i = 0; i < node->result_count; i++)
-        store_at(e, columns, pointer, i, emit_pointer(e, node->results[i]));
+        host_store_at(e, columns, pointer, i, emit_pointer(e, node->results[i]));
     LLVMValueRef samples = emit_dim(e, node->results[0]->type->dims[0]);
     emit_runtime_call(e, "nn_data_read", 6,
                       (LLVMValueRef[]){e->rt, host_loc(e, node->loc), emit_scalar(e, node->operands[0]),

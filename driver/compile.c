@@ -279,10 +279,11 @@ int compile(const Options *options, Arena *arena) {
     if (s.codegen.time) fprintf(stderr, "%8.1f ms  frontend\n", clock_milliseconds() - start);
     bool interpret = options->value[OPTION_interpret] != NULL;
     if (graph && options->command != COMMAND_CHECK && !interpret && !run_passes(&s, graph)) graph = NULL;
-    /* The interpreter needs no kernels, but it does need the gradients; a check must find what has none. */
+    /* The interpreter needs no kernels, but it does need the gradients and what checkpoints save; a check
+     * must find what has no gradient, and paths that nobody would find again. */
     if (graph && (options->command == COMMAND_CHECK || interpret)) {
         PassOptions passes = {.verify = options->value[OPTION_verify] != NULL, .out = stderr};
-        if (!passes_run(graph, "autodiff", &passes, s.diags)) graph = NULL;
+        if (!passes_run(graph, "autodiff,checkpoint", &passes, s.diags)) graph = NULL;
     }
     int status = show_diagnostics(&s);
     if (!graph || status != 0) return EXIT_USER_ERROR;

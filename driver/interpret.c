@@ -191,6 +191,58 @@ static bool host_save(void *user, const char *path, uint32_t count, const char *
     return true;
 }
 
+/* The state is saved as it is: with floats of 64 bits, whatever their type. */
+static nn_tensor *pack_state(Arena *arena, uint32_t count, const char *const *names, const Tensor *values) {
+    nn_tensor *packed = ARENA_ARRAY(arena, nn_tensor, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        Tensor wide = values[i];
+        if (wide.f) wide.dtype = DTYPE_f64;
+        packed[i] = pack(arena, &wide, names[i]);
+        packed[i].dims = values[i].dims;
+    }
+    return packed;
+}
+
+static void host_checkpoint(void *user, const Node *node, const char *path, int64_t every, int64_t keep,
+                            const Tensor *sizes, const Tensor *values) {
+    HostState *state = user;
+    nn_loc loc = node_loc(node);
+    if (!nn_checkpoint(state->rt, &loc, (int32_t)node_int(node, ATTR_counter), every, keep)) return;
+    Arena *scratch = arena_new();
+    uint32_t count = node->operand_count - 3;
+    const char **names = ARENA_ARRAY(scratch, const char *, count + 1);
+    Tensor *all = ARENA_ARRAY(scratch, Tensor, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        names[i] = node_attr(node, ATTR_names)->strs[i];
+        all[i] = values[i];
+    }
+    names[count] = "sizes";
+    all[count] = *sizes;
+    nn_checkpoint_save(state->rt, &loc, (int32_t)node_int(node, ATTR_site), path, keep, (int32_t)count + 1,
+                       pack_state(scratch, count + 1, names, all));
+    arena_free(scratch);
+}
+
+static int64_t host_resume(void *user, const Node *node, const char *const *path) {
+    const char *digest = node_str(node, ATTR_text);
+    return nn_resume(((HostState *)user)->rt, digest, (int32_t)node_attr(node, ATTR_dtype)->dtype,
+                     (int32_t)node->operand_count, path);
+}
+
+static void host_restore(void *user, uint32_t count, const char *const *names, Tensor *values, bool last) {
+    HostState *state = user;
+    Arena *scratch = arena_new();
+    nn_tensor *packed = pack_state(scratch, count, names, values);
+    nn_resume_load(state->rt, (int32_t)count, packed);
+    for (uint32_t i = 0; i < count; i++) {
+        Tensor wide = values[i];
+        if (wide.f) wide.dtype = DTYPE_f64;
+        unpack(&packed[i], &wide);
+    }
+    if (last) nn_resume_done(state->rt);
+    arena_free(scratch);
+}
+
 static bool host_load(void *user, const char *path, uint32_t count, const char *const *names,
                       Tensor *values) {
     HostState *state = user;
@@ -228,7 +280,10 @@ static void run_command(nn_rt *rt, const nn_arg *args) {
                           .data_repeat = host_data_repeat,
                           .data_read = host_data_read,
                           .save = host_save,
-                          .load = host_load};
+                          .load = host_load,
+                          .checkpoint = host_checkpoint,
+                          .resume = host_resume,
+                          .restore = host_restore};
     uint32_t count = function->params.count;
     Tensor *tensors = ARENA_ARRAY(arena, Tensor, count + 1);
     for (uint32_t i = 0; i < count; i++) {
@@ -255,7 +310,11 @@ static nn_command describe_command(Arena *arena, const Function *function) {
         const Param *p = &function->params.at[i];
         params[i] = (nn_param){p->name, p->fallback, (int32_t)p->value->type->dtype};
     }
-    return (nn_command){function->name, function->doc, params, (int32_t)function->params.count, run_command};
+    bool resumes = false;
+    for (const Node *node = function->body->first; node; node = node->next)
+        resumes = resumes || node->op == OP_resume;
+    return (nn_command){function->name, function->doc, params, (int32_t)function->params.count,
+                        run_command,    resumes};
 }
 
 int interpret_program(const Graph *graph, int argc, char **argv) {

@@ -44,7 +44,7 @@ static void print_general_help(void) {
 static void print_passes(void) {
     printf("\nPasses, in order; simplify runs again after each of the others:\n");
     for (int i = 0; i < PASS_COUNT; i++)
-        printf("  %-9s %s\n", pass_name((PassId)i), pass_description((PassId)i));
+        printf("  %-10s %s\n", pass_name((PassId)i), pass_description((PassId)i));
 }
 
 static void print_command_help(Command command) {

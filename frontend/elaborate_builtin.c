@@ -74,7 +74,7 @@ static const Builtin builtins[] = {
     {"grad", "y x", 2, 0, builtin_grad, OP_grad},
     {"open_dataset", "format", 1, VARIADIC_, builtin_open, OP_data_open},
     {"has", "", 0, BUILTIN_RAW, builtin_has, OP_const},
-    {"checkpoint", "", 0, BUILTIN_RAW, builtin_later, OP_save},
+    {"checkpoint", "path every keep", 1, 0, builtin_checkpoint, OP_checkpoint},
     {"remat", "", 0, BUILTIN_RAW, builtin_remat, OP_remat},
     {"conv", "", 0, BUILTIN_RAW, builtin_later, OP_save},
 };

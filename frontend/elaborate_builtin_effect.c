@@ -136,6 +136,28 @@ const Val *builtin_load(Elab *e, BuiltinCall *c) {
     return e->unit;
 }
 
+/* --- checkpoints */
+static Value *count_argument(Elab *e, BuiltinCall *c, uint32_t slot, int64_t fallback) {
+    Builder b = el_builder(e, c->span);
+    const Val *v = c->slot[slot];
+    if (!v) return build_int(&b, fallback);
+    if ((v->kind == VAL_NUMBER && !v->number.is_float) || val_is_scalar(v, DTYPE_i64))
+        return val_value(e, v, c->span_of[slot]);
+    refuse_argument(e, c, slot, "int");
+    return NULL;
+}
+
+const Val *builtin_checkpoint(Elab *e, BuiltinCall *c) {
+    Value *path = path_argument(e, c, 0);
+    Value *every = path ? count_argument(e, c, 1, 1) : NULL;
+    Value *keep = every ? count_argument(e, c, 2, 2) : NULL;
+    if (!keep) return e->poison;
+    Builder b = el_builder(e, c->span);
+    Attr attr = attr_dtype(ATTR_dtype, e->options->float_type);
+    build_node(&b, OP_checkpoint, 3, (Value *[]){path, every, keep}, 1, &attr);
+    return e->unit;
+}
+
 /* --- gradients */
 static bool gradient_leaves(Elab *e, BuiltinCall *c, const Val *x, ValList *leaves) {
     if (x->kind == VAL_MODEL && !x->model.gradient) {

@@ -13,7 +13,8 @@ typedef struct {
     bool errors;               /* carry error bounds */
     Map *symbols;              /* const Dim * → int64_t * */
     Tensor *values;            /* by value id; NULL when folding constants */
-    const char *message;       /* of the failure, NULL so far */
+    const Node *behind;  /* the checkpoint to go on behind; NULL but while its blocks are being entered */
+    const char *message; /* of the failure, NULL so far */
     Loc loc;
 } Eval;
 
@@ -24,6 +25,9 @@ typedef bool Evaluate(Eval *e, const Node *node, const Tensor *in, Tensor *out);
 #define OP(name, arity, traits, shape, derive) Evaluate eval_##name;
 #include "ir/ops.def"
 #undef OP
+
+/* Runs one node in its place. */
+bool eval_node(Eval *e, const Node *node);
 
 /* Records the failure (the first wins) and returns false. */
 bool eval_fail(Eval *e, const Node *node, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -26,7 +26,7 @@ static bool allocate_results(Eval *e, const Node *node, const Tensor *in, Tensor
     return true;
 }
 
-static bool run_node(Eval *e, const Node *node) {
+bool eval_node(Eval *e, const Node *node) {
     Tensor *in = ARENA_ARRAY(e->arena, Tensor, node->operand_count + 1);
     Tensor *out = ARENA_ARRAY(e->arena, Tensor, node->result_count + 1);
     gather_operands(e, node, in);
@@ -36,13 +36,23 @@ static bool run_node(Eval *e, const Node *node) {
     return true;
 }
 
+/* Where to go on in a block that holds the checkpoint, or holds what holds it: there, or just behind it. */
+static const Node *reenter(Eval *e, const Block *block) {
+    const Node *node = e->behind;
+    while (node->block != block) node = node->block->owner;
+    if (node != e->behind) return node;
+    e->behind = NULL;
+    return node->next;
+}
+
 /* Runs a block; `yielded` gets what it yields. */
 static bool run_block(Eval *e, const Block *block, Tensor *yielded) {
-    for (const Node *node = block->first; node; node = node->next) {
+    for (const Node *node = e->behind ? reenter(e, block) : block->first; node; node = node->next) {
         if (node->op == OP_yield)
             gather_operands(e, node, yielded);
-        else if (!run_node(e, node))
+        else if (!eval_node(e, node))
             return false;
+        if (e->behind && node->op == OP_resume) node = reenter(e, block)->prev;
     }
     return true;
 }
@@ -73,7 +83,7 @@ bool eval_remat(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
 }
 
 bool eval_if(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
-    bool condition = in[0].i[0] != 0;
+    bool condition = e->behind ? block_inside(e->behind->block, node->blocks[0]) : in[0].i[0] != 0;
     if (!run_block(e, node->blocks[condition ? 0 : 1], out)) return false;
     if (tensor_inexact(&in[0])) distrust_all(e, out, node->result_count);
     return true;
@@ -90,6 +100,14 @@ static Carried carry(uint32_t count, const Tensor *values) {
     Carried c = {arena_new(), count, NULL};
     c.values = ARENA_ARRAY(c.arena, Tensor, count + 1);
     for (uint32_t k = 0; k < count; k++) c.values[k] = tensor_copy(c.arena, &values[k]);
+    return c;
+}
+
+/* In a loop that is entered behind a checkpoint nothing was carried in: what the rest of the iteration reads
+ * has been restored. */
+static Carried carry_nothing(uint32_t count) {
+    Carried c = {arena_new(), count, NULL};
+    c.values = ARENA_ARRAY(c.arena, Tensor, count + 1);
     return c;
 }
 
@@ -122,13 +140,15 @@ static void finish_loop(Eval *e, Carried *carried, bool unsure, Tensor *out) {
 
 bool eval_for(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     const Block *body = node->blocks[0];
-    Carried carried = carry(node->operand_count - 2, in + 2);
+    uint32_t count = node->operand_count - 2;
+    const Value *index = body->params.at[0];
+    Carried carried = e->behind ? carry_nothing(count) : carry(count, in + 2);
     Tensor counter = tensor_new(e->arena, DTYPE_i64, 0, NULL);
     bool ok = true;
-    for (int64_t i = in[0].i[0]; ok && i < in[1].i[0]; i++) {
+    for (int64_t i = e->behind ? e->values[index->id].i[0] : in[0].i[0]; ok && i < in[1].i[0]; i++) {
         counter.i[0] = i;
-        e->values[body->params.at[0]->id] = counter;
-        set_params(e, body, 1, &carried);
+        e->values[index->id] = counter;
+        if (!e->behind) set_params(e, body, 1, &carried);
         ok = iterate(e, body, &carried);
     }
     finish_loop(e, &carried, tensor_inexact(&in[0]) || tensor_inexact(&in[1]), out);
@@ -149,13 +169,27 @@ static bool loop_goes_on(Eval *e, const Block *condition, const Carried *carried
     return ok;
 }
 
+/* What a while begins with: its operands, or, behind a checkpoint in its condition, what it was testing. */
+static Carried while_begins(Eval *e, const Node *node, const Tensor *in, bool inside) {
+    if (inside) return carry_nothing(node->operand_count);
+    if (!e->behind) return carry(node->operand_count, in);
+    Tensor *tested = ARENA_ARRAY(e->arena, Tensor, node->operand_count + 1);
+    for (uint32_t k = 0; k < node->operand_count; k++)
+        tested[k] = e->values[node->blocks[0]->params.at[k]->id];
+    return carry(node->operand_count, tested);
+}
+
 bool eval_while(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
-    Carried carried = carry(node->operand_count, in);
     bool ok = true, go = true, unsure = false;
+    bool inside = e->behind && block_inside(e->behind->block, node->blocks[1]); /* past the condition */
+    Carried carried = while_begins(e, node, in, inside);
     while (ok && go) {
-        ok = loop_goes_on(e, node->blocks[0], &carried, &go, &unsure);
-        if (!ok || !go) break;
-        set_params(e, node->blocks[1], 0, &carried);
+        if (!inside) {
+            ok = loop_goes_on(e, node->blocks[0], &carried, &go, &unsure);
+            if (!ok || !go) break;
+            set_params(e, node->blocks[1], 0, &carried);
+        }
+        inside = false;
         ok = iterate(e, node->blocks[1], &carried);
     }
     finish_loop(e, &carried, unsure, out);

@@ -51,6 +51,12 @@ typedef struct {
     bool (*save)(void *user, const char *path, uint32_t count, const char *const *names, const Tensor *values,
                  const Type *const *types);
     bool (*load)(void *user, const char *path, uint32_t count, const char *const *names, Tensor *values);
+    /* The state at a checkpoint: `sizes` are the values of its symbols. */
+    void (*checkpoint)(void *user, const Node *node, const char *path, int64_t every, int64_t keep,
+                       const Tensor *sizes, const Tensor *values);
+    /* The site behind which the run goes on, or -1. Then its `sizes` and values are asked for. */
+    int64_t (*resume)(void *user, const Node *node, const char *const *path);
+    void (*restore)(void *user, uint32_t count, const char *const *names, Tensor *values, bool last);
 } InterpretHost;
 
 typedef struct {

@@ -17,6 +17,7 @@ typedef struct {
 #define HOST TRAIT_HOST
 #define PARTIAL TRAIT_PARTIAL
 #define SCANS TRAIT_SCANS
+#define GIVEN TRAIT_GIVEN
 
 static const OpRow rows[OP_COUNT] = {
 #define OP(name, arity, traits, shape, derive) {#name, arity, (uint32_t)(traits)},

@@ -24,7 +24,8 @@ typedef enum {
     TRAIT_REGION = 1 << 5,
     TRAIT_HOST = 1 << 6,
     TRAIT_PARTIAL = 1 << 7,
-    TRAIT_SCANS = 1 << 8
+    TRAIT_SCANS = 1 << 8,
+    TRAIT_GIVEN = 1 << 9
 } Trait;
 
 const char *op_name(Op op);

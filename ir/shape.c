@@ -712,6 +712,26 @@ static const char *shape_load(ShapeQuery *q) {
     return NULL;
 }
 
+/* The state of a run: path, every, keep, and what lives on. */
+static const char *shape_checkpoint(ShapeQuery *q) {
+    const Attr *dtype, *names;
+    if (q->operands < 3) FAIL(q, "no path, interval and number of files");
+    TRY(need_scalar(q, 0, DTYPE_str));
+    TRY(need_scalar(q, 1, DTYPE_i64));
+    TRY(need_scalar(q, 2, DTYPE_i64));
+    TRY(need(q, ATTR_dtype, &dtype));
+    if (q->operands > 3) TRY(need_count(q, ATTR_names, q->operands - 3, &names));
+    return no_result(q);
+}
+
+static const char *shape_resume(ShapeQuery *q) {
+    const Attr *text, *dtype;
+    for (uint32_t i = 0; i < q->operands; i++) TRY(need_scalar(q, i, DTYPE_str));
+    TRY(need(q, ATTR_text, &text));
+    TRY(need(q, ATTR_dtype, &dtype));
+    return no_result(q);
+}
+
 /* --- data */
 static const char *shape_data_open(ShapeQuery *q) {
     const Attr *format, *types;

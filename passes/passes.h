@@ -1,6 +1,7 @@
 /* The pipeline. Requires a verified graph; each pass leaves a verified graph. After `autodiff` there is no
  * grad node; after `fuse` every tensor operation is in a kernel node (host scalars, control and effects
- * aside); after `plan` every tensor of rank ≥ 1 outside kernels has a place. */
+ * aside); after `checkpoint` every checkpoint has what lives on behind it for operands; after `plan` every
+ * tensor of rank ≥ 1 outside kernels has a place. */
 #ifndef PASSES_PASSES_H
 #define PASSES_PASSES_H
 

@@ -80,7 +80,7 @@ static bool check_options(const char *only, const PassOptions *options, Diagnost
 
 /* Later stages rely on what these establish. */
 static bool is_optional(PassId pass) {
-    return pass != PASS_autodiff && pass != PASS_fuse && pass != PASS_plan;
+    return pass != PASS_autodiff && pass != PASS_fuse && pass != PASS_checkpoint && pass != PASS_plan;
 }
 
 static bool is_disabled(const PassOptions *options, PassId pass) {
@@ -158,13 +158,18 @@ static bool run_list(const Runner *r, const char *list) {
     return true;
 }
 
-/* Every pass leaves work for simplify, but for plan: what it placed may not move any more. */
+/* The passes that leave no work for simplify. It must not run after these: what lives on behind a checkpoint
+ * is counted, and what plan has placed may not move any more. */
+static bool is_final(PassId pass) {
+    return pass == PASS_simplify || pass == PASS_checkpoint || pass == PASS_plan;
+}
+
 static bool run_all(const Runner *r) {
     for (int i = 0; i < PASS_COUNT; i++) {
         PassId pass = (PassId)i;
         if (!run_pass(r, pass)) return false;
         if (r->options->stop_after && strcmp(r->options->stop_after, pass_name(pass)) == 0) break;
-        if (pass != PASS_simplify && pass != PASS_plan && !run_pass(r, PASS_simplify)) return false;
+        if (!is_final(pass) && !run_pass(r, PASS_simplify)) return false;
     }
     return true;
 }

@@ -1,7 +1,8 @@
 /* Checks a finished plan by running it on places alone: writing a tensor makes everything that overlapped its
  * place forgotten, and reading one requires that it is still there. Loops run twice, so that what the first
- * round destroys is missed in the second. Sizes that depend on symbols are tried with several values. Shares
- * nothing with the planner but the rule for what kernels may overwrite. */
+ * round destroys is missed in the second; and behind a checkpoint nothing is there but what it saves. Sizes
+ * that depend on symbols are tried with several values. Shares nothing with the planner but the rule for what
+ * kernels may overwrite. */
 #include "passes/plan.h"
 #include "support/map.h"
 #include <string.h>
@@ -220,6 +221,13 @@ static void check_plain(Check *c, const Node *node) {
     for (uint32_t i = 0; i < node->result_count; i++) read_value(c, node->results[i]);
 }
 
+/* A run may go on behind it with nothing but its operands. */
+static void check_checkpoint(Check *c, const Node *node) {
+    check_plain(c, node);
+    c->present.count = 0;
+    for (uint32_t i = 0; i < node->operand_count; i++) appear(c, node->operands[i]);
+}
+
 static void check_block(Check *c, const Block *block) {
     for (const Node *node = block->first; node && !c->wrong; node = node->next) {
         if (node->op == OP_if)
@@ -230,6 +238,8 @@ static void check_block(Check *c, const Block *block) {
             check_while(c, node);
         else if (node->op == OP_frame)
             check_frame(c, node);
+        else if (node->op == OP_checkpoint)
+            check_checkpoint(c, node);
         else
             check_plain(c, node);
     }

@@ -61,6 +61,7 @@ typedef struct {
     int32_t param_count;
     void (*run)(nn_rt *rt,
                 const nn_arg *args); /* one per parameter: .i, .f (any float), .b or .s by its dtype */
+    bool has_checkpoints;
 } nn_command;
 
 typedef struct {
@@ -120,6 +121,21 @@ void nn_data_read(nn_rt *rt, const nn_loc *loc, nn_data *data, int64_t first, in
  * written. Floats convert between widths. */
 void nn_save(nn_rt *rt, const nn_loc *loc, const char *path, int32_t count, const nn_tensor *tensors);
 void nn_load(nn_rt *rt, const nn_loc *loc, const char *path, int32_t count, const nn_tensor *tensors);
+
+/* --- checkpoints. A command that has some begins with nn_resume: `code` is a digest of what it computes,
+ * `dtype` what `float` is, `path` those of its checkpoints, by number. SIGINT and SIGTERM are noticed by
+ * nn_checkpoint from then on. The number of the checkpoint behind which the command goes on, or -1 = it
+ * begins. In the former case the program then fills what nn_checkpoint_save was given there, by name, by one
+ * or more calls of nn_resume_load and a last one of nn_resume_done. */
+int32_t nn_resume(nn_rt *rt, const char *code, int32_t dtype, int32_t count, const char *const *path);
+void nn_resume_load(nn_rt *rt, int32_t count, const nn_tensor *tensors);
+void nn_resume_done(nn_rt *rt);
+/* The command has come by a checkpoint; `counter` < the number of them counts the passes. Not 0: it is to be
+ * saved now. */
+int32_t nn_checkpoint(nn_rt *rt, const nn_loc *loc, int32_t counter, int64_t every, int64_t keep);
+/* Saves; a failure is a warning. After SIGINT or SIGTERM the program exits with status 75. */
+void nn_checkpoint_save(nn_rt *rt, const nn_loc *loc, int32_t site, const char *path, int64_t keep,
+                        int32_t count, const nn_tensor *tensors);
 
 /* --- memory and threads */
 int64_t nn_seed(const nn_rt *rt);

@@ -9,12 +9,14 @@
 
 typedef struct rt_pool rt_pool;
 typedef struct rt_prefetch rt_prefetch;
+struct rt_checkpoints;
 
 /* --- progress and metrics of a run */
 enum { RT_PROGRESS_DEPTH = 8, RT_METRIC_COUNT = 8 };
 
 typedef struct {
     int64_t total, done;
+    int64_t resumed;       /* of `done`, by the run before this one */
     double started, drawn; /* seconds, rt_now */
 } rt_loop;
 
@@ -54,7 +56,11 @@ struct nn_rt {
     const nn_program_table *program;
     const nn_command *command;
     int64_t seed;
-    int32_t threads; /* 0 = as many as the process may use */
+    int32_t threads;                    /* 0 = as many as the process may use */
+    const nn_arg *args;                 /* of the command */
+    const char *invoked_as;             /* argv[0] */
+    bool resume;                        /* asked for */
+    struct rt_checkpoints *checkpoints; /* NULL where the command has none */
     bool quiet;
     bool stdout_is_terminal;
     bool within_line; /* what was printed last does not end a line */

@@ -10,6 +10,7 @@ const rt_global_row rt_globals[RT_GLOBALS] = {
     [RT_SEED] = {"seed", NN_I64, "N", "seed of all randomness (default: 0)"},
     [RT_METRICS] = {"metrics", NN_STR, "FILE", "append what is reported to FILE, one JSON object a line"},
     [RT_QUIET] = {"quiet", NN_BOOL, NULL, "no progress bar"},
+    [RT_RESUME] = {"resume", NN_BOOL, NULL, "go on from the newest checkpoint"},
     [RT_HELP] = {"help", NN_BOOL, NULL, "show this help"},
     [RT_VERSION] = {"version", NN_BOOL, NULL, "show the version"},
 };
@@ -54,6 +55,10 @@ static Option option_at(rt_cli *cli, int index) {
     index -= own;
     return (Option){rt_globals[index].name, rt_globals[index].dtype, &cli->global[index],
                     &cli->global_given[index]};
+}
+
+bool rt_cli_has(const rt_cli *cli, rt_global option) {
+    return option != RT_RESUME || (cli->command && cli->command->has_checkpoints);
 }
 
 static bool find_option(rt_cli *cli, const char *name, size_t length, Option *option) {
@@ -251,6 +256,12 @@ bool rt_cli_parse(rt_cli *cli, const nn_program_table *program, int argc, char *
     if (cli->global_given[RT_THREADS] && cli->global[RT_THREADS].i < 1) {
         rt_text_addf(error, "`--threads` must be at least 1, not `%lld`",
                      (long long)cli->global[RT_THREADS].i);
+        return false;
+    }
+    if (cli->global[RT_RESUME].b && !rt_cli_has(cli, RT_RESUME)) {
+        rt_text_adds(error, "`--resume`: `");
+        rt_option_name(error, cli->command->name);
+        rt_text_adds(error, "` has no checkpoint to go on from");
         return false;
     }
     return fill_in(&reader);

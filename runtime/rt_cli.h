@@ -8,7 +8,16 @@
 enum { RT_EXIT_USAGE = 2 };
 
 /* The options that every program has; a command's own option of the same name hides one. */
-typedef enum { RT_THREADS, RT_SEED, RT_METRICS, RT_QUIET, RT_HELP, RT_VERSION, RT_GLOBALS } rt_global;
+typedef enum {
+    RT_THREADS,
+    RT_SEED,
+    RT_METRICS,
+    RT_QUIET,
+    RT_RESUME,
+    RT_HELP,
+    RT_VERSION,
+    RT_GLOBALS
+} rt_global;
 
 typedef struct {
     const char *name;
@@ -42,5 +51,7 @@ int rt_edit_distance(const char *a, const char *b);
 void rt_help(rt_text *text, const rt_cli *cli, int width);
 /* `name` with - for _. */
 void rt_option_name(rt_text *text, const char *name);
+/* Has the command this option, of those that every program may have? */
+bool rt_cli_has(const rt_cli *cli, rt_global option);
 
 #endif

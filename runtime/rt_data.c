@@ -173,6 +173,8 @@ nn_data *nn_data_windows(nn_rt *rt, nn_data *data, int64_t n) {
     if (some) windows->count = data->count - n + 1;
     for (int32_t i = 0; i < data->column_count; i++)
         windows->columns[i] = some ? window_column(rt, data, &data->columns[i], n) : (rt_column){0};
+    windows->source = data;
+    windows->window = n;
     return windows;
 }
 
@@ -207,6 +209,7 @@ void rt_data_free(nn_rt *rt) {
         rt->datasets = data->next;
         free(data->order);
         free(data->rows);
+        free(data->recipe);
         if (data->kind == RT_TABLE) {
             for (int32_t i = 0; i < data->column_count; i++) rt_column_free(&data->columns[i]);
             free(data->columns);

@@ -12,6 +12,9 @@ typedef enum { RT_TABLE, RT_TAKEN, RT_SHUFFLED, RT_SAMPLED, RT_REPEATED } rt_dat
 struct nn_data {
     nn_data *next; /* all datasets of the run */
     nn_data *parent;
+    char *recipe;       /* of an opened table: how to open it again (rt_recipe.c); owned */
+    nn_data *source;    /* of a table of windows: what they are of; NULL = none */
+    int64_t window;     /* and how many samples each holds */
     rt_column *columns; /* the table's */
     int32_t column_count;
     rt_data_kind kind;
@@ -26,6 +29,14 @@ struct nn_data {
 /* --- rt_open.c */
 /* A dataset that the run frees. */
 nn_data *rt_data_new(nn_rt *rt, nn_data data);
+
+/* --- rt_recipe.c: datasets written down, for checkpoints. */
+/* How to open a table of so many samples, to be freed. */
+char *rt_recipe_open(const char *format, int32_t paths, const char *const *path, int32_t columns,
+                     const nn_tensor *column, int64_t count);
+void rt_recipe_add(rt_text *text, const nn_data *data);
+/* The dataset that was written down; opened files are shared with those that the run has. NULL: the error. */
+nn_data *rt_recipe_make(nn_rt *rt, const char *text, size_t length, rt_text *error);
 
 /* --- rt_prefetch.c: the next batch, copied by a thread of its own while the program computes. */
 /* Copies the batch if it is the one that was predicted and could be read. */

@@ -1,4 +1,4 @@
-/* Opening and reading regular files. */
+/* Opening and reading regular files; writing. */
 #include "rt_file.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -41,4 +41,31 @@ bool rt_file_read(int file, const char *path, void *bytes, size_t count, int64_t
         count -= (size_t)got;
     }
     return true;
+}
+
+int rt_file_write(int file, const void *bytes, size_t count) {
+    const char *at = bytes;
+    while (count > 0) {
+        ssize_t written = write(file, at, count);
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return errno;
+        at += written;
+        count -= (size_t)written;
+    }
+    return 0;
+}
+
+int rt_file_sync_folder(const char *path) {
+    rt_text folder = {0};
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        rt_text_adds(&folder, ".");
+    else
+        rt_text_add(&folder, path, slash == path ? 1 : (size_t)(slash - path));
+    int file = open(folder.bytes, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    rt_text_free(&folder);
+    if (file < 0) return 0;
+    int status = fsync(file) != 0 && errno == EIO ? EIO : 0;
+    close(file);
+    return status;
 }

@@ -1,5 +1,5 @@
-/* Reading files that may be anything: only regular files are opened, nothing blocks, and a file that shrinks
- * is an error. */
+/* Reading files that may be anything, and writing them: only regular files are opened, nothing blocks, and a
+ * file that shrinks is an error. */
 #ifndef RT_FILE_H
 #define RT_FILE_H
 
@@ -9,5 +9,11 @@
 int rt_file_open(const char *path, int64_t *size, rt_text *error);
 /* Exactly `count` bytes from `offset` on. */
 bool rt_file_read(int file, const char *path, void *bytes, size_t count, int64_t offset, rt_text *error);
+
+/* --- writing. Each returns 0 or an errno. */
+int rt_file_write(int file, const void *bytes, size_t count);
+/* Makes a new name in the path's folder last. Not every file system can: only real errors of the disk count.
+ */
+int rt_file_sync_folder(const char *path);
 
 #endif

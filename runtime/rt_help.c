@@ -129,7 +129,7 @@ static void add_params(Page *page, int pass) {
 static void add_globals(Page *page, int pass) {
     rt_text left = {0};
     for (int i = 0; i < RT_GLOBALS; i++) {
-        if (is_hidden(page->cli, rt_globals[i].name)) continue;
+        if (is_hidden(page->cli, rt_globals[i].name) || !rt_cli_has(page->cli, (rt_global)i)) continue;
         left.length = 0;
         add_global(&left, &rt_globals[i]);
         if (pass == 0) fit_column(page, &left);

@@ -1,70 +1,17 @@
 /* Loading weights from a safetensors file. Everything about the file is checked before the first tensor is
  * written. */
 #include "rt.h"
+#include "rt_archive.h"
 #include "rt_file.h"
 #include "rt_float.h"
 #include "rt_safetensors.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "tensors are copied as the file holds them, little-endian");
 
 enum { LISTED = 8, CONVERSION_BYTES = 1 << 16 };
-
-typedef struct {
-    const char *path;
-    int file;
-    char *header;
-    uint64_t data; /* where the tensors' bytes begin in the file */
-    rt_st_index index;
-    rt_text *error;
-} Archive;
-
-/* --- opening */
-static bool refuse(Archive *archive, const rt_text *reason) {
-    rt_text_quotes(archive->error, archive->path);
-    rt_text_addf(archive->error, " %s", reason->bytes);
-    return false;
-}
-
-static bool parse_archive(Archive *archive, uint64_t size) {
-    rt_text reason = {0};
-    uint8_t prefix[RT_ST_PREFIX];
-    uint64_t length = 0;
-    bool good;
-    if (size < RT_ST_PREFIX) {
-        rt_text_addf(&reason, "is no safetensors file: it has only %llu bytes", (unsigned long long)size);
-        good = refuse(archive, &reason);
-    } else if (!rt_file_read(archive->file, archive->path, prefix, RT_ST_PREFIX, 0, archive->error)) {
-        good = false;
-    } else if (!rt_st_prefix(prefix, size, &length, &reason)) {
-        good = refuse(archive, &reason);
-    } else {
-        archive->data = RT_ST_PREFIX + length;
-        archive->header = rt_allocate((size_t)length);
-        good = rt_file_read(archive->file, archive->path, archive->header, (size_t)length, RT_ST_PREFIX,
-                            archive->error);
-        if (good &&
-            !rt_st_parse(archive->header, (size_t)length, size - archive->data, &archive->index, &reason))
-            good = refuse(archive, &reason);
-    }
-    rt_text_free(&reason);
-    return good;
-}
-
-static bool open_archive(Archive *archive) {
-    int64_t size;
-    archive->file = rt_file_open(archive->path, &size, archive->error);
-    return archive->file >= 0 && parse_archive(archive, (uint64_t)size);
-}
-
-static void close_archive(Archive *archive) {
-    rt_st_free(&archive->index);
-    free(archive->header);
-    if (archive->file >= 0) close(archive->file);
-}
 
 /* --- does the file hold this model? */
 /* A list in a message, cut after some. */
@@ -122,7 +69,7 @@ static const char **sorted_names(int32_t count, const nn_tensor *tensors) {
 
 /* Both are sorted by the same order of bytes: one walk through the entries finds those that no name asks for.
  */
-static void list_extra(const Archive *archive, int32_t count, const nn_tensor *tensors, List *extra) {
+static void list_extra(const rt_archive *archive, int32_t count, const nn_tensor *tensors, List *extra) {
     const char **names = sorted_names(count, tensors);
     int32_t at = 0;
     for (size_t i = 0; i < archive->index.count; i++) {
@@ -140,7 +87,8 @@ static void list_extra(const Archive *archive, int32_t count, const nn_tensor *t
     free(names);
 }
 
-static void compare_tensor(const Archive *archive, const nn_tensor *tensor, List *missing, List *different) {
+static void compare_tensor(const rt_archive *archive, const nn_tensor *tensor, List *missing,
+                           List *different) {
     const rt_st_entry *entry = rt_st_find(&archive->index, tensor->name);
     if (entry && fits(entry, tensor)) return;
     rt_text item = {0};
@@ -156,7 +104,7 @@ static void compare_tensor(const Archive *archive, const nn_tensor *tensor, List
     rt_text_free(&item);
 }
 
-static bool compare(const Archive *archive, int32_t count, const nn_tensor *tensors) {
+static bool compare(const rt_archive *archive, int32_t count, const nn_tensor *tensors) {
     List missing = {0}, extra = {0}, different = {0};
     for (int32_t i = 0; i < count; i++) compare_tensor(archive, &tensors[i], &missing, &different);
     list_extra(archive, count, tensors, &extra);
@@ -176,7 +124,7 @@ static bool compare(const Archive *archive, int32_t count, const nn_tensor *tens
 }
 
 /* --- reading */
-static bool read_converted(const Archive *archive, const rt_st_entry *entry, const nn_tensor *tensor) {
+static bool read_converted(const rt_archive *archive, const rt_st_entry *entry, const nn_tensor *tensor) {
     int32_t from = rt_st_type(entry->type)->dtype;
     size_t in_bytes = rt_dtype_bytes(from), out_bytes = rt_dtype_bytes(tensor->dtype);
     uint8_t *out = tensor->data, *buffer = rt_allocate(CONVERSION_BYTES);
@@ -193,7 +141,7 @@ static bool read_converted(const Archive *archive, const rt_st_entry *entry, con
     return good;
 }
 
-static bool read_tensor(const Archive *archive, const nn_tensor *tensor) {
+static bool read_tensor(const rt_archive *archive, const nn_tensor *tensor) {
     const rt_st_entry *entry = rt_st_find(&archive->index, tensor->name);
     if (rt_st_type(entry->type)->dtype != tensor->dtype) return read_converted(archive, entry, tensor);
     size_t bytes = (size_t)(entry->end - entry->begin);
@@ -208,10 +156,10 @@ static bool read_tensor(const Archive *archive, const nn_tensor *tensor) {
 
 void nn_load(nn_rt *rt, const nn_loc *loc, const char *path, int32_t count, const nn_tensor *tensors) {
     rt_text error = {0};
-    Archive archive = {.path = path, .file = -1, .error = &error};
-    bool good = open_archive(&archive) && compare(&archive, count, tensors);
+    rt_archive archive = {.path = path, .file = -1, .error = &error};
+    bool good = rt_archive_open(&archive) && compare(&archive, count, tensors);
     for (int32_t i = 0; good && i < count; i++) good = read_tensor(&archive, &tensors[i]);
-    close_archive(&archive);
+    rt_archive_close(&archive);
     if (!good) {
         rt_text message = {0};
         rt_text_addf(&message, "cannot load the weights: %s", error.bytes);

@@ -139,5 +139,6 @@ nn_data *nn_data_open(nn_rt *rt, const nn_loc *loc, const char *format, int32_t 
         open_csv(rt, loc, paths, path, column, data);
     else
         open_columns(rt, loc, parse, path, column, data);
+    data->recipe = rt_recipe_open(format, paths, path, columns, column, data->count);
     return data;
 }

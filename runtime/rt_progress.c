@@ -83,7 +83,7 @@ static void add_rate(rt_text *line, double rate) {
 
 static void add_loop(rt_text *line, const rt_loop *loop, double now, bool unicode) {
     double seconds = now - loop->started;
-    double rate = seconds > 0 ? (double)loop->done / seconds : 0;
+    double rate = seconds > 0 ? (double)(loop->done - loop->resumed) / seconds : 0;
     if (loop->total > 0) {
         double share = (double)loop->done / (double)loop->total;
         if (share > 1) share = 1;
@@ -133,7 +133,6 @@ static void draw(nn_rt *rt, rt_loop *loop, double now) {
 /* --- loops. Those deeper than the array holds have no bar of their own. */
 void nn_progress_begin(nn_rt *rt, int64_t total) {
     rt_progress *progress = &rt->progress;
-    if (!progress->enabled) return;
     double now = rt_now();
     if (progress->depth < RT_PROGRESS_DEPTH)
         progress->loop[progress->depth] = (rt_loop){.total = total, .started = now, .drawn = now};
@@ -145,6 +144,7 @@ void nn_progress_step(nn_rt *rt) {
     if (progress->depth == 0 || progress->depth > RT_PROGRESS_DEPTH) return;
     rt_loop *loop = &progress->loop[progress->depth - 1];
     loop->done++;
+    if (!progress->enabled) return;
     double now = rt_now();
     if (rt->within_line && rt->stdout_is_terminal)
         return; /* the bar would overwrite what the program wrote */

@@ -1,5 +1,6 @@
 /* A run from the command line to the exit status. */
 #include "rt.h"
+#include "rt_checkpoint.h"
 #include "rt_cli.h"
 #include <unistd.h>
 
@@ -44,6 +45,9 @@ static int show_version(nn_rt *rt, const rt_cli *cli) {
 
 static int run_command(nn_rt *rt, const rt_cli *cli) {
     rt->command = cli->command;
+    rt->args = cli->args;
+    rt->invoked_as = cli->invoked_as;
+    rt->resume = cli->global[RT_RESUME].b;
     rt->seed = cli->global[RT_SEED].i;
     rt->threads = (int32_t)cli->global[RT_THREADS].i;
     rt->quiet = cli->global[RT_QUIET].b;
@@ -59,6 +63,7 @@ static int run_command(nn_rt *rt, const rt_cli *cli) {
 }
 
 static void free_run(nn_rt *rt) {
+    rt_checkpoints_free(rt);
     rt_data_free(rt); /* before the pool: its prefetching thread reads them */
     rt_pool_free(rt);
     rt_metrics_close(rt);

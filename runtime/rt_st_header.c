@@ -170,15 +170,20 @@ static bool is(const char *string, size_t length, const char *word) {
 }
 
 /* --- the grammar of the header */
-static bool read_metadata(Reader *reader) {
-    const char *text;
-    size_t length;
+static bool read_metadata(Reader *reader, rt_st_index *index) {
+    size_t capacity = 0;
     if (!need(reader, '{', "`{`")) return false;
     if (take(reader, '}')) return true;
     do {
-        if (!read_string(reader, &text, &length) || !need(reader, ':', "`:`") ||
-            !read_string(reader, &text, &length))
+        rt_st_note note;
+        if (!read_string(reader, &note.key, &note.key_length) || !need(reader, ':', "`:`") ||
+            !read_string(reader, &note.value, &note.value_length))
             return false;
+        if (index->note_count == capacity) {
+            capacity = capacity ? capacity * 2 : 16;
+            index->notes = rt_resize(index->notes, capacity * sizeof *index->notes);
+        }
+        index->notes[index->note_count++] = note;
     } while (take(reader, ','));
     return need(reader, '}', "`,` or `}`");
 }
@@ -309,7 +314,7 @@ static bool read_member(Reader *reader, rt_st_index *index, size_t *capacity, bo
         return false;
     }
     *metadata = true;
-    return read_metadata(reader);
+    return read_metadata(reader, index);
 }
 
 static bool read_header(Reader *reader, rt_st_index *index, uint64_t data) {
@@ -404,12 +409,19 @@ bool rt_st_parse(char *header, size_t length, uint64_t data_bytes, rt_st_index *
 
 void rt_st_free(rt_st_index *index) {
     free(index->entries);
+    free(index->notes);
     *index = (rt_st_index){0};
 }
 
 const rt_st_entry *rt_st_find(const rt_st_index *index, const char *name) {
     rt_st_entry key = {.name = name, .name_length = strlen(name)};
     return index->count ? bsearch(&key, index->entries, index->count, sizeof key, by_name) : NULL;
+}
+
+const rt_st_note *rt_st_find_note(const rt_st_index *index, const char *key) {
+    for (size_t i = 0; i < index->note_count; i++)
+        if (is(index->notes[i].key, index->notes[i].key_length, key)) return &index->notes[i];
+    return NULL;
 }
 
 void rt_st_shape(const rt_st_entry *entry, int64_t *dims) {

@@ -171,7 +171,7 @@ def module_tests(build):
     """Suites written in Python: a module's `tests(build, tools)` yields like the others."""
     import types
     tools = types.SimpleNamespace(run=run, must=must, nnc=nnc, Failure=Failure, compare=compare, ROOT=ROOT, TESTS=TESTS)
-    for name in ("cli", "data", "reference.check", "examples", "docs"):
+    for name in ("cli", "checkpoints", "data", "reference.check", "examples", "docs"):
         if (TESTS / (name.replace(".", "/") + ".py")).exists():
             module = __import__(name, fromlist=["tests"])
             yield from module.tests(build, tools)

@@ -37,8 +37,9 @@ static const nn_param params[] = {{"epochs", "5", NN_I64},
                                   {"dir", "data/mnist", NN_STR},
                                   {"fast_mode", "false", NN_BOOL},
                                   {"width", NULL, NN_U8}};
-static const nn_command commands[] = {{"train", "Train from scratch and save the weights.", params, 5, train},
-                                      {"write_report", NULL, NULL, 0, report}};
+static const nn_command commands[] = {
+    {"train", "Train from scratch and save the weights.", params, 5, train, true},
+    {"write_report", NULL, NULL, 0, report, false}};
 static const nn_program_table many = {"digits", "Classify handwritten digits.", commands, 2};
 static const nn_program_table one = {"digits", "Classify handwritten digits.", commands, 1};
 
@@ -83,6 +84,9 @@ Test(cli, refused) {
                "error: unknown option `--widht`; did you mean `--width`?" TRAIN_HELP);
     expect_run(&many, "train --zzzzzz=3", 2, "", "error: unknown option `--zzzzzz=3`" TRAIN_HELP);
     expect_run(&many, "train -x", 2, "", "error: unexpected argument `-x`" TRAIN_HELP);
+    expect_run(&many, "write-report --resume", 2, "",
+               "error: `--resume`: `write-report` has no checkpoint to go on from"
+               "\nhelp: `./digits write-report --help` shows what there is\n");
     expect_run(&many, "train test", 2, "", "error: unexpected argument `test`" TRAIN_HELP);
     expect_run(&many, "train --width", 2, "", "error: `--width` needs a value: `--width=VALUE`" TRAIN_HELP);
     expect_run(&many, "train --width --lr 3", 2, "",
@@ -150,6 +154,8 @@ Test(cli, help) {
                "  --metrics FILE               append what is reported to\n"
                "                               FILE, one JSON object a line\n"
                "  --quiet                      no progress bar\n"
+               "  --resume                     go on from the newest\n"
+               "                               checkpoint\n"
                "  --help                       show this help\n"
                "  --version                    show the version\n",
                "");
