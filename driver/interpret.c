@@ -125,20 +125,16 @@ static nn_loc node_loc(const Node *node) {
     return (nn_loc){node->loc.file, (int32_t)node->loc.line, (int32_t)node->loc.column};
 }
 
-static const void *host_data_open(void *user, const Node *node, uint32_t paths, const char *const *path) {
+static const void *host_data_open(void *user, const Node *node, uint32_t paths, const char *const *path,
+                                  uint32_t count, const Tensor *sample) {
     HostState *state = user;
-    const Attr *types = node_attr(node, ATTR_types);
-    nn_tensor *columns = ARENA_ARRAY(state->arena, nn_tensor, types->count + 1);
-    for (uint32_t i = 0; i < types->count; i++) {
-        const Type *type = types->types[i];
-        int64_t *dims = ARENA_ARRAY(state->arena, int64_t, MAX_RANK);
-        for (uint32_t d = 0; d < type->rank; d++)
-            if (!dim_is_const(type->dims[d], &dims[d])) return NULL;
-        columns[i] = (nn_tensor){.dims = dims, .dtype = (int32_t)type->dtype, .rank = (int32_t)type->rank};
-    }
+    nn_tensor *columns = ARENA_ARRAY(state->arena, nn_tensor, count + 1);
+    for (uint32_t i = 0; i < count; i++)
+        columns[i] = (nn_tensor){
+            .dims = sample[i].dims, .dtype = (int32_t)sample[i].dtype, .rank = (int32_t)sample[i].rank};
     nn_loc loc = node_loc(node);
-    return nn_data_open(state->rt, &loc, node_str(node, ATTR_format), (int32_t)paths, path,
-                        (int32_t)types->count, columns);
+    return nn_data_open(state->rt, &loc, node_str(node, ATTR_format), (int32_t)paths, path, (int32_t)count,
+                        columns);
 }
 
 static int64_t host_data_len(void *user, const void *data) {

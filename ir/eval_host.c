@@ -105,7 +105,15 @@ bool eval_data_open(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     if (!e->host || !e->host->data_open) return unserved(e, node);
     const char **paths = ARENA_ARRAY(e->arena, const char *, node->operand_count + 1);
     for (uint32_t k = 0; k < node->operand_count; k++) paths[k] = in[k].p[0];
-    out->p[0] = e->host->data_open(e->host->user, node, node->operand_count, paths);
+    const Attr *types = node_attr(node, ATTR_types);
+    Tensor *sample = ARENA_ARRAY(e->arena, Tensor, types->count + 1);
+    for (uint32_t k = 0; k < types->count; k++) {
+        const Type *type = types->types[k];
+        sample[k] = (Tensor){.dtype = type->dtype, .rank = type->rank};
+        for (uint32_t d = 0; d < type->rank; d++)
+            if (!eval_dim(e, node, type->dims[d], &sample[k].dims[d])) return false;
+    }
+    out->p[0] = e->host->data_open(e->host->user, node, node->operand_count, paths, types->count, sample);
     return out->p[0] || eval_fail(e, node, "cannot open the data");
 }
 

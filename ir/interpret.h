@@ -40,7 +40,9 @@ typedef struct {
     void (*print)(void *user, const char *text);
     void (*report)(void *user, uint32_t count, const char *const *names, const Tensor *values);
     void (*progress)(void *user, const char *phase, int64_t total);
-    const void *(*data_open)(void *user, const Node *node, uint32_t paths, const char *const *path);
+    /* `sample` describes each of the `columns`: type and dimensions, no elements. */
+    const void *(*data_open)(void *user, const Node *node, uint32_t paths, const char *const *path,
+                             uint32_t columns, const Tensor *sample);
     int64_t (*data_len)(void *user, const void *data);
     const void *(*data_shuffle)(void *user, const void *data, int64_t seed, int64_t stream);
     const void *(*data_take)(void *user, const void *data, int64_t first, int64_t count);

@@ -301,10 +301,15 @@ static void grow(Table *t, int64_t capacity) {
     t->capacity = capacity;
 }
 
-static bool ragged(Table *t, int64_t found, const char *more) {
+/* `found`: the cells of the row; 0 = more. */
+static bool ragged(Table *t, int64_t found) {
     rt_cells_here(&t->cells, -1);
-    rt_text_addf(t->error, "expected %lld cell%s, as in the first row, found %lld%s", (long long)t->width,
-                 t->width == 1 ? "" : "s", (long long)found, more);
+    rt_text_addf(t->error, "expected %lld cell%s, as in the first row, found ", (long long)t->width,
+                 t->width == 1 ? "" : "s");
+    if (found)
+        rt_text_addf(t->error, "%lld", (long long)found);
+    else
+        rt_text_adds(t->error, "more");
     return false;
 }
 
@@ -313,11 +318,11 @@ static bool read_row(Table *t) {
     for (int64_t i = 0; i < t->width; i++) {
         if (!rt_cells_next(&t->cells)) return false;
         Target *target = &t->targets[i];
-        if (t->cells.last && i + 1 < t->width) return ragged(t, i + 1, "");
+        if (t->cells.last && i + 1 < t->width) return ragged(t, i + 1);
         if (target->column >= 0 && !store_cell(t, target)) return false;
     }
     t->count++;
-    return t->cells.last || ragged(t, t->width, " and more");
+    return t->cells.last || ragged(t, 0);
 }
 
 static bool read_rows(Table *t) {

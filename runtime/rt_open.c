@@ -127,7 +127,7 @@ nn_data *nn_data_open(nn_rt *rt, const nn_loc *loc, const char *format, int32_t 
     bool csv = strcmp(format, "csv") == 0;
     Parse *parse = find_format(format);
     if (!parse && !csv) rt_failf(rt, loc, "there is no data format `%s`", format);
-    while (!csv && paths > columns && !*path[paths - 1]) paths--; /* those that may be left out */
+    while (!csv && paths > 1 && !*path[paths - 1]) paths--; /* those that may be left out */
     if (!csv && paths != columns)
         rt_failf(rt, loc, "a dataset of %d column%s needs %d file%s, not %d", columns,
                  columns == 1 ? "" : "s", columns, columns == 1 ? "" : "s", paths);

@@ -28,6 +28,14 @@ command arrays(x: string, y: string) {
     let d: dataset(float[2], int) = data.npy(x, y)
     for (a, b) in d.batch(2) { print("{a} {b}") }
 }
+command wide(n: int) {
+    let d: dataset(float[n]) = data.csv("t.csv", columns=if n == 2 { "width,height" } else { "1" })
+    for x in d.batch(2) { print("{x}") }
+}
+command images(labels: string = "") {
+    let d: dataset(i16[2]) = data.idx("i.idx", labels)
+    for x in d { print("{x}") }
+}
 command views(n: int = 2, take: int = 5, skip: int = 0, windows: int = 1, sample: int = 1, repeat: int = 1, part: float = 0.5) {
     let all: dataset(u8) = data.bytes("bytes")
     let d = all.take(take).skip(skip)
@@ -74,6 +82,11 @@ RUNS = [
     (["arrays", "--x=x.npy", "--y=y.npy"], 0, "[[0. 1.]\n [2. 3.]] [7 8]\n[[4. 5.]] [9]\n"),
     (["arrays", "--x=y.npy", "--y=y.npy"], 1, "cannot read the dataset: `y.npy` holds samples of type i64, the program declares"),
     (["arrays", "--x=x.npy", "--y=none.npy"], 1, "cannot read the dataset: `none.npy`: No such file or directory"),
+    (["wide", "--n=2"], 0, "[[2. 1.]\n [4. 3.]]\n[[6. 5.]]\n"),
+    (["wide", "--n=1"], 0, "[[2.]\n [4.]]\n[[6.]]\n"),
+    (["wide", "--n=3"], 1, "cannot read the dataset: `t.csv`: 1 column is chosen, the program declares 3"),
+    (["images"], 0, "[258  -1]\n"),
+    (["images", "--labels=i.idx"], 1, "a dataset of 1 column needs 1 file, not 2"),
     (["views"], 0, "2 3 1\n[[97]\n [98]]\n"),
     (["views", "--windows=2", "--repeat=2", "--n=9", "--part=1"], 0,
      "8 0 1\n[[ 97  98]\n [ 98  99]\n [ 99 100]\n [100 101]\n [ 97  98]\n [ 98  99]\n [ 99 100]\n [100 101]]\n"),
@@ -111,6 +124,7 @@ FILES = {
     "t.csv": TABLE.encode(),
     "s.csv": b"1;;3\n",
     "c.csv": b"\xef\xbb\xbfa,\"b, c\",d\r\nTrue,.5,-300\r\n0,1e0,300\r\n",
+    "i.idx": bytes([0, 0, 11, 2, 0, 0, 0, 1, 0, 0, 0, 2, 1, 2, 255, 255]),
     "bytes": b"abcde",
     "x.npy": npy("<f8", "(3, 2)", struct.pack("<6d", *range(6))),
     "y.npy": npy(">i8", "(3,)", struct.pack(">3q", 7, 8, 9)),

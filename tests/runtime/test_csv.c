@@ -87,7 +87,7 @@ Test(csv, bad_text) {
                    "end of the row is expected, found `x`");
     expect_refused("a,b,c\n1,2,3\n4,5\n", "`t.csv`, line 3: expected 3 cells, as in the first row, found 2");
     expect_refused("a,b,c\n1,2,3\n4,5,6,\n",
-                   "`t.csv`, line 3: expected 3 cells, as in the first row, found 3 and more");
+                   "`t.csv`, line 3: expected 3 cells, as in the first row, found more");
     expect_refused("a,b,c\n1,2,\n", "`t.csv`, line 2, column 3 (`c`): expected u8, found an empty cell "
                                     "(`missing=\"0\"` would read such cells as 0)");
     expect_refused("a,b,c\n1,nan,3\n", "`t.csv`, line 2, column 2 (`b`): expected f64, found `nan` "
@@ -134,7 +134,7 @@ Test(csv, long_rows) {
         'x', "a,b,c\n1,2,3\n4,\"",
         ", line 3, column 2: the row is longer than 64 MiB: is a quote not closed, or is it no table?");
     expect_long(',', "", " has more than 1048576 columns");
-    expect_long(',', "a,b,c\n1,2,3", ", line 2: expected 3 cells, as in the first row, found 3 and more");
+    expect_long(',', "a,b,c\n1,2,3", ", line 2: expected 3 cells, as in the first row, found more");
 }
 
 /* Cells longer than what is read at a time. */
