@@ -86,7 +86,7 @@ bool rt_read_bool(const char *text, size_t length, bool *x) {
 
 bool rt_int_fits(int32_t dtype, int64_t x) {
     if (dtype == NN_U8) return x >= 0 && x <= UINT8_MAX;
-    int64_t half = (int64_t)((uint64_t)1 << (8 * rt_dtype_bytes(dtype) - 1)) - 1; /* for i64: its greatest */
+    int64_t half = (int64_t)(((uint64_t)1 << (8 * rt_dtype_bytes(dtype) - 1)) - 1);
     return x <= half && x >= -half - 1;
 }
 

@@ -1,6 +1,6 @@
 /* libFuzzer target: no text crashes the parser, makes it slow, or yields a tree that can't be printed. A text
- * that is refused has a message. Build: clang-19 -g -O1 -fsanitize=fuzzer,address,undefined, with frontend/
- * (parser half), support/ and ir/'s context. */
+ * that is refused has a message. Build: clang-19 -g -O1 -fsanitize=fuzzer,address,undefined
+ * -fno-sanitize-recover=all, with frontend/ (parser half), support/ and ir/'s context. */
 #include "frontend/frontend.h"
 #include <stdlib.h>
 
