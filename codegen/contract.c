@@ -534,9 +534,22 @@ static void clear_sums(Emit *e, const Where *at) {
                     LLVMABIAlignmentOfType(e->layout, at->p->element));
 }
 
+/* A block of k of which only the run tells how long it is. */
+static void unknown_depth_body(Emit *e, LLVMValueRef from, void *user) {
+    Where *at = user;
+    Size rest = size_sub(e, at->p->k.at[0].extent, size_run_time(from));
+    at->k[0].extent = size_min(e, rest, size_known(e, at->p->plan.depth_block));
+    depth_body(e, from, at);
+}
+
 static void blocks_of_depth(Emit *e, Where *at) {
-    int64_t size = at->p->k.at[0].extent.constant, block = at->p->plan.depth_block;
+    Size extent = at->p->k.at[0].extent;
+    int64_t size = extent.constant, block = at->p->plan.depth_block;
     clear_sums(e, at);
+    if (!extent.known) {
+        emit_loop(e, emit_i64(e, 0), extent.value, block, "depth", unknown_depth_body, at);
+        return;
+    }
     at->k[0].extent = size_known(e, block);
     emit_loop(e, emit_i64(e, 0), emit_i64(e, size / block * block), block, "depth", depth_body, at);
     if (size % block == 0) return;
@@ -621,7 +634,10 @@ static void take_memory(Emit *e, Where *at) {
     if (p->plan.pack_b) b = packed_b_size(e, p);
     if (at->blocked) {
         at->sums_stride = chunk_columns(e, p);
-        sums = size_mul(e, chunk_rows(e, p), at->sums_stride);
+        Size rows = chunk_rows(e, p);
+        /* The last tile of a number of rows that the run tells is a whole one. */
+        if (!rows.known) rows = size_round_up(e, rows, p->plan.rows);
+        sums = size_mul(e, rows, at->sums_stride);
     } else {
         LLVMTypeRef vector = emit_lanes(p->element, p->plan.lanes);
         uint32_t rows = p->plan.rows, vectors = p->plan.vectors;
@@ -675,7 +691,8 @@ void emit_contract(Emit *e, const Contract *contract, LLVMValueRef chunk) {
     Size outer_from, outer_to;
     at.row_variants = variants_of(p.row_count, p.plan.chunk_rows, p.plan.rows, 1, false);
     at.column_variants = column_variants(&p);
-    at.blocked = p.plan.depth_block && p.k.count && p.k.at[0].extent.constant > p.plan.depth_block;
+    const Size *depth = &p.k.at[0].extent;
+    at.blocked = p.plan.depth_block && p.k.count && (!depth->known || depth->constant > p.plan.depth_block);
     if (!at.blocked) p.plan.depth_block = 0;
     for (uint32_t i = 0; i < product_index_count(&p); i++) at.index[i] = emit_i64(e, 0);
     for (uint32_t i = 0; i < p.k.count; i++) at.k[i] = (TileAxis){p.k.at[i].extent, p.k.at[i].a, p.k.at[i].b};

@@ -241,10 +241,11 @@ static void choose_blocks(const Target *target, const ContractShape *shape, Cont
     int64_t panel = (int64_t)plan->vectors * plan->lanes, depth = assumed(shape->depth);
     int64_t limit = plan->pack_b ? PACKED_DEPTH : DIRECT_DEPTH;
     if (plan->dot_lanes) limit = PACKED_DEPTH;
-    /* Where each element of an operand is read once, nothing has to stay near. */
-    if (plan->dot_lanes && ((shape->rows >= 0 && shape->rows <= plan->rows) ||
-                            (shape->columns >= 0 && shape->columns <= plan->dot_columns)))
-        return;
+    /* Where each element of an operand is read once, nothing has to stay near; but no lane adds up more than
+     * so many products by itself. */
+    bool once = plan->dot_lanes && ((shape->rows >= 0 && shape->rows <= plan->rows) ||
+                                    (shape->columns >= 0 && shape->columns <= plan->dot_columns));
+    if (once) limit = DIRECT_DEPTH * (int64_t)plan->dot_lanes;
     if (!plan->dot_lanes && streams(target, shape, plan)) {
         plan->depth_block = STREAMED_DEPTH;
         return;
@@ -256,7 +257,11 @@ static void choose_blocks(const Target *target, const ContractShape *shape, Cont
             plan->depth_block = div_up(plan->depth_block, plan->dot_lanes) * plan->dot_lanes;
         depth = plan->depth_block * shape->depth_inner;
     }
-    if (plan->dot_lanes && plan->pack_b) return;
+    if (shape->depth < 0 && shape->depth_inner > 0) {
+        plan->depth_block = max64(limit / shape->depth_inner, 1);
+        depth = plan->depth_block * shape->depth_inner;
+    }
+    if (once || (plan->dot_lanes && plan->pack_b)) return;
     /* A packed panel is used while it is near; so is one of a B that the second level doesn't hold. */
     bool large = (double)depth * (double)assumed(shape->columns) * shape->bytes > target->l2_bytes / 2;
     if (plan->pack_b || large) plan->column_block = panel;

@@ -255,6 +255,20 @@ Test(contract, narrow_and_deep_sizes) {
         }
 }
 
+/* Several blocks of k, of which the run tells how many rows, columns or steps there are. */
+Test(contract, deep_sizes_at_run_time) {
+    static const int64_t size[][3] = {
+        {5, 33, 2500}, {1, 20, 20000}, {20, 1, 20000}, {9, 9, 17000}, {13, 70, 7}};
+    for (uint32_t i = 0; i < sizeof size / sizeof *size; i++)
+        for (uint32_t layout = 0; layout < 4; layout++)
+            for (uint32_t unknown = 1; unknown < 8; unknown++) {
+                ProductCase c =
+                    product_case(DTYPE_f32, 1, size[i][0], size[i][1], size[i][2], layout & 1, layout & 2);
+                for (uint32_t d = 0; d < 3; d++) c.axis[d + 1].run_time = unknown >> d & 1;
+                check(&c);
+            }
+}
+
 /* Rows of pages that are far apart: A is packed too, in one block of k and in several, whole strips and not,
  * converted or not. */
 Test(contract, colliding_strides) {
