@@ -18,6 +18,12 @@ static const Dim *new_symbol(Elab *e, Value *value, Span span) {
     return dim;
 }
 
+/* A difference may well be a size where what is subtracted is none: a symbol for that would refuse it. */
+static bool is_size(Elab *e, Value *value) {
+    value = value_resolve(value);
+    return known_symbol(e, value) || (value->node && value->node->op == OP_size);
+}
+
 /* How deep arithmetic is looked through: `2 * n` is twice the symbol of n wherever it is computed. */
 enum { MAX_ARITHMETIC = 6 };
 
@@ -35,11 +41,10 @@ static const Dim *symbol_for(Elab *e, Value *value, Span span, int depth) {
         dim = dim_mul(e->ir, dim_const(e->ir, -1), opposite);
         return dim ? dim : new_symbol(e, value, span);
     }
-    /* A difference of two unknowns may well be a size where neither is one. */
     bool constant =
         node->operand_count == 2 && node->operands[1]->node && node->operands[1]->node->op == OP_const;
-    bool through = node->op == OP_add || node->op == OP_mul ||
-                   (constant && (node->op == OP_sub || node->op == OP_floordiv));
+    bool through = node->op == OP_add || node->op == OP_mul || (constant && node->op == OP_floordiv) ||
+                   (node->op == OP_sub && (constant || is_size(e, node->operands[1])));
     if (!through) return new_symbol(e, value, span);
     const Dim *a = symbol_for(e, node->operands[0], span, depth + 1),
               *b = symbol_for(e, node->operands[1], span, depth + 1);

@@ -1,23 +1,8 @@
-/* a[…]: NumPy's basic indexing, and gathering by tensors of positions. What is known at compile time is
+/* a[…] read: NumPy's basic indexing, and gathering by tensors of positions. What is known at compile time is
  * checked then; the rest is checked where it runs. Negative positions count from the end where they are known
  * at compile time. */
-#include "frontend/elaborate.h"
+#include "frontend/elaborate_index.h"
 #include <string.h>
-
-typedef enum { AXIS_FULL, AXIS_SLICE, AXIS_INDEX, AXIS_IDS } AxisKind;
-
-typedef struct {
-    AxisKind kind;
-    const Dim *start, *size; /* SLICE; INDEX where known as a dimension */
-    int64_t step;
-    Value *index; /* INDEX: i64, where known at run time only */
-    Value *ids;
-} Axis;
-
-struct Selection {
-    uint32_t rank;
-    Axis axes[MAX_RANK];
-};
 
 /* --- checks */
 void runtime_check(Elab *e, Value *condition, const char *text, uint32_t count, Value *const *args,
@@ -231,21 +216,22 @@ static Value *slice_dynamic(Elab *e, Builder *b, Value *x, const Selection *s) {
     return count ? build_dynamic_slice(b, x, count, axes, starts, dims) : x;
 }
 
-/* The axes that are indexed by tensors: NumPy puts the axes of the positions in their place where no other
- * axis lies between, otherwise first. Afterwards they are `first` … `last`, with nothing between but single
- * positions. */
-static Value *bring_together(Builder *b, Value *x, Selection *s, uint32_t *first, uint32_t *last) {
+Value *select_part(Elab *e, Builder *b, Value *x, const Selection *s) {
+    return slice_dynamic(e, b, slice_known(e, b, x, s), s);
+}
+
+bool select_together(Selection *s, uint32_t *first, uint32_t *last, int64_t *perm) {
     uint32_t count = 0;
     bool apart = false;
     for (uint32_t i = 0; i < s->rank; i++) {
+        perm[i] = i;
         if (s->axes[i].kind != AXIS_IDS) continue;
         if (count++ == 0) *first = i;
         *last = i;
     }
     for (uint32_t i = *first; i <= *last; i++)
         apart |= s->axes[i].kind == AXIS_FULL || s->axes[i].kind == AXIS_SLICE;
-    if (!apart) return x;
-    int64_t perm[MAX_RANK];
+    if (!apart) return false;
     Selection moved = {.rank = s->rank};
     uint32_t front = 0, rest = count;
     for (uint32_t i = 0; i < s->rank; i++) {
@@ -256,11 +242,10 @@ static Value *bring_together(Builder *b, Value *x, Selection *s, uint32_t *first
     *s = moved;
     *first = 0;
     *last = count - 1;
-    return build_permute(b, x, perm);
+    return true;
 }
 
-/* The positions on the axes `first` … `last` of x, seen as one; they broadcast. Poison after reporting. */
-static const Val *joint_positions(Elab *e, const Value *x, const Selection *s, uint32_t first, uint32_t last,
+const Val *select_positions(Elab *e, const Value *x, const Selection *s, uint32_t first, uint32_t last,
                                   Span span) {
     const Val *joint = NULL;
     for (uint32_t i = first; i <= last; i++) {
@@ -277,20 +262,9 @@ static const Val *joint_positions(Elab *e, const Value *x, const Selection *s, u
     return joint;
 }
 
-/* Gathers along the axes that are indexed by tensors; *s then has them as the axes of the positions. */
-static Value *gather_ids(Elab *e, Value *x, Selection *s, Span span) {
-    Builder b = el_builder(e, span);
-    uint32_t first = 0, last = 0, rank = 0;
-    x = bring_together(&b, x, s, &first, &last);
-    const Val *joint = joint_positions(e, x, s, first, last, span);
-    if (val_poisoned(joint)) return NULL;
-    Value *ids = val_value(e, joint, span);
-    uint32_t shown = ids->type->rank, after = s->rank - last - 1;
-    if (first + shown + after > MAX_RANK) {
-        diag_report(e->diags, D_RANK_LIMIT, span, MAX_RANK);
-        return NULL;
-    }
+Value *select_merge(Elab *e, Builder *b, Value *x, uint32_t first, uint32_t last, Span span) {
     const Dim *dims[MAX_RANK], *merged = dim_const(e->ir, 1);
+    uint32_t rank = 0;
     for (uint32_t i = 0; i < first; i++) dims[rank++] = x->type->dims[i];
     for (uint32_t i = first; i <= last && merged; i++) merged = dim_mul(e->ir, merged, x->type->dims[i]);
     if (!merged) {
@@ -298,8 +272,27 @@ static Value *gather_ids(Elab *e, Value *x, Selection *s, Span span) {
         return NULL;
     }
     dims[rank++] = merged;
-    for (uint32_t i = last + 1; i < s->rank; i++) dims[rank++] = x->type->dims[i];
-    x = build_gather(&b, build_reshape(&b, x, rank, dims), ids, first);
+    for (uint32_t i = last + 1; i < x->type->rank; i++) dims[rank++] = x->type->dims[i];
+    return build_reshape(b, x, rank, dims);
+}
+
+/* Gathers along the axes that are indexed by tensors; *s then has them as the axes of the positions. */
+static Value *gather_ids(Elab *e, Value *x, Selection *s, Span span) {
+    Builder b = el_builder(e, span);
+    uint32_t first = 0, last = 0;
+    int64_t perm[MAX_RANK];
+    if (select_together(s, &first, &last, perm)) x = build_permute(&b, x, perm);
+    const Val *joint = select_positions(e, x, s, first, last, span);
+    if (val_poisoned(joint)) return NULL;
+    Value *ids = val_value(e, joint, span);
+    uint32_t shown = ids->type->rank, after = s->rank - last - 1;
+    if (first + shown + after > MAX_RANK) {
+        diag_report(e->diags, D_RANK_LIMIT, span, MAX_RANK);
+        return NULL;
+    }
+    x = select_merge(e, &b, x, first, last, span);
+    if (!x) return NULL;
+    x = build_gather(&b, x, ids, first);
     memmove(&s->axes[first + shown], &s->axes[last + 1], after * sizeof s->axes[0]);
     for (uint32_t i = 0; i < shown; i++) s->axes[first + i] = (Axis){.kind = AXIS_FULL, .step = 1};
     s->rank = first + shown + after;
@@ -310,7 +303,7 @@ const Val *select_read(Elab *e, const Val *v, const Selection *selection, Span s
     if (!selection || val_poisoned(v)) return e->poison;
     Selection s = *selection;
     Builder b = el_builder(e, span);
-    Value *x = slice_dynamic(e, &b, slice_known(e, &b, val_value(e, v, span), &s), &s);
+    Value *x = select_part(e, &b, val_value(e, v, span), &s);
     bool ids = false;
     for (uint32_t i = 0; i < s.rank; i++) ids |= s.axes[i].kind == AXIS_IDS;
     if (ids) x = gather_ids(e, x, &s, span);
@@ -320,57 +313,4 @@ const Val *select_read(Elab *e, const Val *v, const Selection *selection, Span s
     for (uint32_t i = 0; i < s.rank; i++)
         if (s.axes[i].kind != AXIS_INDEX) dims[rank++] = x->type->dims[i];
     return val_of(e, build_reshape(&b, x, rank, dims));
-}
-
-/* --- writing */
-static const Val *refuse_part(Elab *e, const Type *slot, Span span, const Val *part, Span part_span) {
-    Diagnostic *d = diag_report(e->diags, D_TYPE_MISMATCH, part_span, "what is assigned",
-                                type_text_nn(e, slot), val_type_text(e, part));
-    diag_here(d, "this is %s", val_type_text(e, part));
-    diag_label(d, span, "this is %s", type_text_nn(e, slot));
-    return e->poison;
-}
-
-const Val *select_write(Elab *e, const Val *v, const Selection *s, const Val *part, Span span,
-                        Span part_span) {
-    if (!s || val_poisoned(v) || val_poisoned(part)) return e->poison;
-    Builder b = el_builder(e, span);
-    Value *x = val_value(e, v, span);
-    const Dim *kept[MAX_RANK], *shown[MAX_RANK];
-    int64_t axes[MAX_RANK];
-    Value *starts[MAX_RANK];
-    uint32_t rank = 0, written = 0;
-    for (uint32_t i = 0; i < s->rank; i++) {
-        const Axis *a = &s->axes[i];
-        if (a->kind == AXIS_IDS || a->step != 1) {
-            diag_report(e->diags, D_UNSUPPORTED, span,
-                        a->kind == AXIS_IDS ? "assigning to positions given by a tensor"
-                                            : "assigning to a slice with a step");
-            return e->poison;
-        }
-        kept[i] = a->kind == AXIS_FULL    ? x->type->dims[i]
-                  : a->kind == AXIS_SLICE ? a->size
-                                          : dim_const(e->ir, 1);
-        if (a->kind != AXIS_INDEX) shown[rank++] = kept[i];
-        if (a->kind == AXIS_FULL) continue;
-        axes[written] = i;
-        starts[written++] = a->index ? a->index : build_size(&b, a->start);
-    }
-    const Type *slot = type_tensor(e->ir, x->type->dtype, rank, shown);
-    if (part->kind == VAL_NUMBER) part = op_literal_as(e, part, slot->dtype, part_span);
-    if (val_poisoned(part)) return part;
-    const Val *pair[2] = {val_known(e, slot, 0), part};
-    Span spans[2] = {span, part_span};
-    Value *united[2];
-    /* The part broadcasts to the slice, never the slice to the part. */
-    if (part->kind != VAL_TENSOR || part->tensor.type->rank > rank) {
-        return refuse_part(e, slot, span, part, part_span);
-    }
-    if (!op_unite(e, 2, pair, spans, part_span, "an assignment", united)) return e->poison;
-    if (united[1]->type != slot) {
-        return refuse_part(e, slot, span, part, part_span);
-    }
-    Value *shaped = build_reshape(&b, united[1], s->rank, kept);
-    if (written == 0) return val_of(e, shaped);
-    return val_of(e, build_update_slice(&b, x, shaped, written, axes, starts));
 }
