@@ -158,6 +158,7 @@ static HostNode *const host_nodes[OP_COUNT] = {
     [OP_write] = host_write,
     [OP_format] = host_format,
     [OP_text_len] = host_text_len,
+    [OP_text_equal] = host_text_equal,
     [OP_text_bytes] = host_text_bytes,
     [OP_bytes_text] = host_bytes_text,
     [OP_check] = host_check,

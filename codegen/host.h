@@ -36,7 +36,7 @@ HostNode host_data_open, host_data_len, host_data_shuffle, host_data_take, host_
     host_data_sample, host_data_repeat, host_data_read;
 /* host_checkpoint.c */
 HostNode host_resume, host_checkpoint;
-HostNode host_text_len, host_text_bytes, host_bytes_text;
+HostNode host_text_len, host_text_equal, host_text_bytes, host_bytes_text;
 
 /* host_constants.c: private constants, as pointers to them. NULL text = a null pointer. */
 LLVMValueRef host_text(Emit *e, const char *text);

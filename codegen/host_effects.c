@@ -83,6 +83,12 @@ void host_text_len(Emit *e, Node *node) {
     emit_define(e, node->results[0], emit_runtime_call(e, "nn_text_len", 1, &text));
 }
 
+void host_text_equal(Emit *e, Node *node) {
+    LLVMValueRef texts[2] = {emit_scalar(e, node->operands[0]), emit_scalar(e, node->operands[1])};
+    LLVMValueRef same = emit_runtime_call(e, "nn_text_equal", 2, texts);
+    emit_define(e, node->results[0], LLVMBuildICmp(e->builder, LLVMIntNE, same, host_i32(e, 0), ""));
+}
+
 void host_text_bytes(Emit *e, Node *node) {
     emit_runtime_call(e, "nn_text_bytes", 2,
                       (LLVMValueRef[]){emit_scalar(e, node->operands[0]), emit_pointer(e, node->results[0])});

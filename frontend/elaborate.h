@@ -439,6 +439,8 @@ const Val *op_broadcast(Elab *e, const Val *v, uint32_t rank, const Dim *const *
 /* --- elaborate_index.c */
 const Selection *select_resolve(Elab *e, const Type *type, const AstIndex *indices, Span span);
 const Val *select_read(Elab *e, const Val *v, const Selection *s, Span span);
+/* Provably no element in common. */
+bool select_disjoint(const Selection *a, const Selection *b);
 const Val *select_write(Elab *e, const Val *v, const Selection *s, const Val *part, Span span,
                         Span part_span);
 
@@ -449,6 +451,8 @@ const Val *el_expr(Elab *e, const AstExpr *expr, const Ty *expected);
 /* For a value that is needed: reports where the expression has none. */
 const Val *el_value(Elab *e, const AstExpr *expr, const Ty *expected);
 const Target *el_target(Elab *e, const AstExpr *expr, bool report); /* NULL where it is no place */
+/* May writing to one change the other? */
+bool targets_overlap(const Target *a, const Target *b);
 const Val *target_read(Elab *e, const Target *t);
 void target_write(Elab *e, const Target *t, const Val *v, Span span);
 /* Reports that `object` has no such field, suggesting one of `names`. `expr`: the object as written. */

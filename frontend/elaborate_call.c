@@ -237,6 +237,26 @@ static bool check_again(Elab *e, Call *call, const AstParam *p, uint32_t i) {
         unify(e, p->type, call->values[i], call->root, (Fit){what, span, p->type->span, false}));
 }
 
+/* Of two copies back into one place, one would be lost. True after reporting. */
+static bool changes_twice(Elab *e, const Call *call, const Target *receiver) {
+    uint32_t i = 0;
+    for (const AstParam *p = call->decl->fn.params; p; p = p->next, i++) {
+        const Target *target = call->targets[i];
+        Span before = {0};
+        if (target && receiver && targets_overlap(target, receiver)) before = receiver->span;
+        for (uint32_t k = 0; k < i && target; k++)
+            if (call->targets[k] && targets_overlap(target, call->targets[k]))
+                before = call->targets[k]->span;
+        if (!before.source) continue;
+        Diagnostic *d = diag_report(e->diags, D_INOUT_TWICE, target->span, call->what);
+        diag_here(d, "changed as `%s`", p->name.text);
+        diag_label(d, before, "and here");
+        diag_help(d, "give one of them a copy: `var copy = %s`", el_source(e, target->span));
+        return true;
+    }
+    return false;
+}
+
 static bool bind_arguments(Elab *e, Call *call, const Ty *expected) {
     const AstParam *params = call->decl->fn.params;
     uint32_t i = 0;
@@ -471,7 +491,8 @@ static const Val *call_function(Elab *e, const Val *f, const AstExpr *written, c
     call.root = body_scope(e, f->function.unit, f->function.self);
     if (written && e->checking) describe_called(e, &call, f, written);
     if (!args_match(e, call.what, decl->fn.params, args, call.slots, span)) return e->poison;
-    if (!bind_arguments(e, &call, expected)) return e->poison;
+    if (!bind_arguments(e, &call, expected) || changes_twice(e, &call, f->function.receiver))
+        return e->poison;
     el_queue(e, decl, f->function.unit, f->function.self);
     if (e->checking) return calls_itself(e, &call, f) ? e->poison : signature_result(e, &call);
     if (recursive(e, decl, f->function.self, span)) return e->poison;

@@ -287,6 +287,17 @@ const Val *target_read(Elab *e, const Target *t) {
     return v;
 }
 
+bool targets_overlap(const Target *a, const Target *b) {
+    if (a->root != b->root) return false;
+    for (uint32_t i = 0; i < a->count && i < b->count; i++) {
+        const TargetStep *x = &a->steps[i], *y = &b->steps[i];
+        if (x->kind == STEP_SELECT || y->kind == STEP_SELECT)
+            return x->kind != y->kind || !select_disjoint(x->selection, y->selection);
+        if (x->index != y->index) return false;
+    }
+    return true;
+}
+
 /* What a loop carries of an optimizer are its states: its settings are those that it was made with. */
 static bool other_settings(Elab *e, const Val *into, const Val *v, Span span) {
     if (v->kind != VAL_OPTIMIZER || into->kind != VAL_OPTIMIZER) return false;

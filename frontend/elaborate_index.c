@@ -185,6 +185,16 @@ const Selection *select_resolve(Elab *e, const Type *type, const AstIndex *indic
     return s;
 }
 
+bool select_disjoint(const Selection *a, const Selection *b) {
+    for (uint32_t i = 0; i < a->rank && a->rank == b->rank; i++) {
+        int64_t x, y;
+        const Axis *p = &a->axes[i], *q = &b->axes[i];
+        bool single = p->kind == AXIS_INDEX && q->kind == AXIS_INDEX && p->start && q->start;
+        if (single && dim_is_const(p->start, &x) && dim_is_const(q->start, &y) && x != y) return true;
+    }
+    return false;
+}
+
 /* --- reading */
 static Value *slice_known(Elab *e, Builder *b, Value *x, const Selection *s) {
     const Dim *start[MAX_RANK], *size[MAX_RANK];
@@ -246,7 +256,7 @@ bool select_together(Selection *s, uint32_t *first, uint32_t *last, int64_t *per
 }
 
 const Val *select_positions(Elab *e, const Value *x, const Selection *s, uint32_t first, uint32_t last,
-                                  Span span) {
+                            Span span) {
     const Val *joint = NULL;
     for (uint32_t i = first; i <= last; i++) {
         if (s->axes[i].kind != AXIS_IDS) continue;

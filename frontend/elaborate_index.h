@@ -22,8 +22,8 @@ struct Selection {
 /* x's part in slices and at single positions, which stay as axes of size 1; axes of ids stay whole. */
 Value *select_part(Elab *e, Builder *b, Value *x, const Selection *s);
 /* The axes that are indexed by tensors: NumPy puts the axes of the positions in their place where no other
- * axis lies between, otherwise first. Then, true, *s is of x permuted by `perm`. Afterwards they are `first` …
- * `last`, with nothing between but single positions. */
+ * axis lies between, otherwise first. Then, true, *s is of x permuted by `perm`. Afterwards they are `first`
+ * … `last`, with nothing between but single positions. */
 bool select_together(Selection *s, uint32_t *first, uint32_t *last, int64_t *perm);
 /* The positions on the axes `first` … `last` of x, seen as one; they broadcast. Poison after reporting. */
 const Val *select_positions(Elab *e, const Value *x, const Selection *s, uint32_t first, uint32_t last,

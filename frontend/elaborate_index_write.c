@@ -1,7 +1,7 @@
-/* a[…] = part. Axis by axis: what a simple axis selects is taken out, written to and put back by update_slice,
- * so that only the last step is left where all axes are simple; a slice with a step goes back by a selection
- * over the whole axis, and positions given by tensors go back one after the other, so that the last of equals
- * wins as in NumPy. */
+/* a[…] = part. Axis by axis: what a simple axis selects is taken out, written to and put back by
+ * update_slice, so that only the last step is left where all axes are simple; a slice with a step goes back
+ * by a selection over the whole axis, and positions given by tensors go back one after the other, so that the
+ * last of equals wins as in NumPy. */
 #include "frontend/elaborate_index.h"
 
 static bool is_simple(const Axis *a) {
@@ -11,12 +11,14 @@ static bool is_simple(const Axis *a) {
 /* The axis as it is in what was taken out. */
 static Axis taken(Elab *e, const Axis *a) {
     if (a->kind == AXIS_INDEX)
-        return (Axis){.kind = AXIS_INDEX, .step = 1, .start = dim_const(e->ir, 0), .size = dim_const(e->ir, 1)};
+        return (Axis){
+            .kind = AXIS_INDEX, .step = 1, .start = dim_const(e->ir, 0), .size = dim_const(e->ir, 1)};
     return (Axis){.kind = AXIS_FULL, .step = 1};
 }
 
 /* --- positions given by tensors */
-/* x [before…, n, after…] with part[before…, k, after…] at ids[k] of axis `axis`, for one k after the other. */
+/* x [before…, n, after…] with part[before…, k, after…] at ids[k] of axis `axis`, for one k after the other.
+ */
 static Value *write_rows(Elab *e, Builder *b, Value *x, Value *part, Value *ids, int64_t axis) {
     const Dim *one[1] = {dim_const(e->ir, 1)}, *dims[MAX_RANK];
     for (uint32_t i = 0; i < part->type->rank; i++) dims[i] = i == axis ? one[0] : part->type->dims[i];
@@ -88,8 +90,8 @@ static Value *write_stepped(Elab *e, Value *x, uint32_t axis, const Axis *a, Val
     return build_select(&b, here, spread, x);
 }
 
-/* x with `part` written; part has the shape that reading gives, with axes of size 1 for single positions. NULL
- * after reporting. */
+/* x with `part` written; part has the shape that reading gives, with axes of size 1 for single positions.
+ * NULL after reporting. */
 static Value *write_part(Elab *e, Value *x, const Selection *s, Value *part, Span span) {
     Builder b = el_builder(e, span);
     Selection some = *s, rest = *s;

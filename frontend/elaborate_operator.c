@@ -515,18 +515,17 @@ static const Val *string_binary(Elab *e, AstOperator op, const Val *a, Span as, 
     bool known = a->string.text && b->string.text;
     if ((op == AST_EQ || op == AST_NE) && known)
         return val_bool(e, (strcmp(a->string.text, b->string.text) == 0) == (op == AST_EQ));
-    /* A function's parameter is known where it is called, or refused there. */
-    if ((op == AST_EQ || op == AST_NE) && el_checks_function(e))
-        return val_fresh(e, ty_tensor(e, type_scalar(e->ir, DTYPE_bool)), NULL, span);
-    if (op != AST_ADD)
-        return no_operator(e, op, a, as, b, bs, span,
-                           compares(op)
-                               ? "strings known at compile time can be compared, others joined (`+`) "
-                                 "and printed; a choice at run time is a `bool` or an `int`"
-                               : "strings can be joined (`+`) and interpolated (`\"{a} {b}\"`)");
+    if (op != AST_ADD && op != AST_EQ && op != AST_NE)
+        return no_operator(
+            e, op, a, as, b, bs, span,
+            "strings can be compared (`==`, `!=`), joined (`+`) and interpolated (`\"{a} {b}\"`)");
     if (known) return val_text(e, arena_printf(e->arena, "%s%s", a->string.text, b->string.text));
     Builder builder = el_builder(e, span);
     Value *parts[2] = {string_value(e, a, as), string_value(e, b, bs)};
+    if (op != AST_ADD) {
+        Value *same = build_node(&builder, OP_text_equal, 2, parts, 0, NULL)->results[0];
+        return val_of(e, op == AST_EQ ? same : build_unary(&builder, OP_not, same));
+    }
     Attr attr = attr_str(ATTR_text, el_name(e, "{}{}"));
     return val_of(e, build_node(&builder, OP_format, 2, parts, 1, &attr)->results[0]);
 }

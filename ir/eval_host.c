@@ -22,6 +22,12 @@ bool eval_text_len(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     return true;
 }
 
+bool eval_text_equal(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    (void)e, (void)node;
+    out->i[0] = strcmp(in[0].p[0], in[1].p[0]) == 0;
+    return true;
+}
+
 bool eval_text_bytes(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     const uint8_t *text = in[0].p[0];
     size_t length = strlen(in[0].p[0]);

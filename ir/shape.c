@@ -653,6 +653,12 @@ static const char *shape_text_len(ShapeQuery *q) {
     return one_scalar(q, DTYPE_i64);
 }
 
+static const char *shape_text_equal(ShapeQuery *q) {
+    TRY(need_scalar(q, 0, DTYPE_str));
+    TRY(need_scalar(q, 1, DTYPE_str));
+    return one_scalar(q, DTYPE_bool);
+}
+
 static const char *shape_text_bytes(ShapeQuery *q) {
     const Attr *dims;
     TRY(need_scalar(q, 0, DTYPE_str));

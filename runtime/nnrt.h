@@ -86,6 +86,7 @@ void nn_write(nn_rt *rt, const char *text, int32_t count, const nn_tensor *args)
 const char *nn_format(nn_rt *rt, const char *text, int32_t count,
                       const nn_tensor *args);         /* lives until exit */
 int64_t nn_text_len(const char *text);                /* bytes */
+int32_t nn_text_equal(const char *a, const char *b);  /* 1 or 0 */
 void nn_text_bytes(const char *text, uint8_t *bytes); /* nn_text_len of them */
 const char *nn_bytes_text(nn_rt *rt, const uint8_t *bytes,
                           int64_t count); /* without zeros; lives until exit */

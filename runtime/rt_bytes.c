@@ -4,6 +4,8 @@
 
 int64_t nn_text_len(const char *text) { return (int64_t)strlen(text); }
 
+int32_t nn_text_equal(const char *a, const char *b) { return strcmp(a, b) == 0; }
+
 void nn_text_bytes(const char *text, uint8_t *bytes) { memcpy(bytes, text, strlen(text)); }
 
 const char *nn_bytes_text(nn_rt *rt, const uint8_t *bytes, int64_t count) {
