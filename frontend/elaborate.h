@@ -7,6 +7,7 @@
  *   elaborate_value.c     elaborated values: making, taking apart, comparing
  *   elaborate_type.c      types: from syntax, of values, as text, fresh and zero values
  *   elaborate_unify.c     does a value fit a declared type? binds dimension names
+ *   elaborate_solve.c     dimension names from sizes like `2 * n`
  *   elaborate_dim.c       integers as dimensions
  *   elaborate_operator.c  operators and broadcasting
  *   elaborate_index.c     a[…] read and written
@@ -397,6 +398,12 @@ const Val *val_fresh(Elab *e, const Ty *ty, const char *name,
 const Val *val_zero(Elab *e, const Ty *ty, Span span);
 bool ty_is_scalar(const Ty *ty, DType dtype);
 
+/* --- elaborate_solve.c */
+/* The one dimension name that is unknown in a size which is linear in it; NULL if there is none such. */
+const char *dim_unknown(Elab *e, const AstExpr *expr, Scope *scope);
+/* What makes the expression of `dim_unknown` that size; NULL if no whole number does provably. */
+const Dim *dim_solve(Elab *e, const AstExpr *expr, Scope *scope, const Dim *size);
+
 /* --- elaborate_unify.c */
 typedef struct {
     const char *what; /* "argument `x` of `f`" */
@@ -408,13 +415,20 @@ typedef struct {
 const Val *unify(Elab *e, const AstType *type, const Val *v, Scope *scope, Fit fit);
 /* Likewise for a type that is known. */
 const Val *fit_type(Elab *e, const Ty *ty, const Val *v, Fit fit);
+/* After all were unified: are the dimensions that are computed from names right? Finds the names that are
+ * only mentioned there, as in `2 * n`. False after reporting. */
+bool unify_again(Elab *e, const AstType *type, const Val *v, Scope *scope, Fit fit);
 /* Binds what `type` leaves unbound from a type that is expected of it. */
 void unify_expected(Elab *e, const AstType *type, const Ty *expected, Scope *scope);
 /* Does the name stand for a value already, so that a shape that mentions it doesn't bind it? Functions,
  * models and the like are no values: a dimension may have the name of one. */
 bool dim_is_named(Elab *e, Scope *scope, const char *name);
+/* A size as written; NULL (silently) where it mentions what isn't known. */
+const Dim *dim_quiet(Elab *e, const AstExpr *expr, Scope *scope);
 /* Declares the dimension names of a signature as symbols. */
 void bind_symbols(Elab *e, const AstType *type, Scope *scope);
+/* And the names that are only mentioned inside of a size, as in `2 * n`. */
+void bind_computed(Elab *e, const AstType *type, Scope *scope);
 
 /* --- elaborate_dim.c */
 const Dim *dim_of(Elab *e, const Val *v,

@@ -228,13 +228,12 @@ static bool bind_param(Elab *e, Call *call, const AstParam *p, uint32_t i) {
     return !val_poisoned(v);
 }
 
-/* Dimensions that are computed from names which a later argument bound. */
+/* Dimensions that are computed from names which a later argument bound, or none did. */
 static bool check_again(Elab *e, Call *call, const AstParam *p, uint32_t i) {
-    if (is_shape(p) || !call->values[i] || p->type->kind != AST_TYPE_TENSOR) return true;
+    if (is_shape(p) || !call->values[i]) return true;
     const char *what = arena_printf(e->arena, "argument `%s` of %s", p->name.text, call->what);
     Span span = call->slots[i] ? call->slots[i]->span : call->span;
-    return !val_poisoned(
-        unify(e, p->type, call->values[i], call->root, (Fit){what, span, p->type->span, false}));
+    return unify_again(e, p->type, call->values[i], call->root, (Fit){what, span, p->type->span, false});
 }
 
 /* Of two copies back into one place, one would be lost. True after reporting. */
@@ -620,6 +619,9 @@ static void bind_signature(Elab *e, const AstDecl *decl, Scope *root) {
         }
     }
     if (decl->fn.result) bind_symbols(e, decl->fn.result, root);
+    for (const AstParam *p = decl->fn.params; p && !decl->fn.exported; p = p->next)
+        if (!is_shape(p)) bind_computed(e, p->type, root);
+    if (decl->fn.result && !decl->fn.exported) bind_computed(e, decl->fn.result, root);
     for (const AstParam *p = decl->fn.params; p; p = p->next) {
         if (is_shape(p)) continue;
         const Ty *ty = ty_resolve(e, p->type, root, false);

@@ -210,6 +210,27 @@ static bool dims_unbound(Elab *e, const AstExpr *expr, Scope *scope) {
     return false;
 }
 
+/* Poison in place of the names that a size leaves open. */
+static void bind_poison(Elab *e, const AstExpr *expr, Scope *scope) {
+    if (expr->kind == AST_NAME && !dim_is_named(e, scope, expr->name.text))
+        scope_bind(e, scope, expr->name.text, expr->span, e->poison, false);
+    if (expr->kind != AST_BINARY) return;
+    bind_poison(e, expr->binary.left, scope);
+    bind_poison(e, expr->binary.right, scope);
+}
+
+/* A computed size with names that nothing says: true after reporting. */
+static bool size_unknown(Elab *e, const AstIndex *index, Scope *scope) {
+    if (index->value->kind != AST_BINARY || !dims_unbound(e, index->value, scope)) return false;
+    Diagnostic *d = diag_report(e->diags, D_SIZE_OPEN, index->span, el_source(e, index->span));
+    diag_help(
+        d,
+        "one name can be found from a size that is a multiple of it plus something known, as in `2 * n + 1`; "
+        "others are said elsewhere: a parameter `n: int` in front, or an axis that is just `n`");
+    bind_poison(e, index->value, scope);
+    return true;
+}
+
 static bool append_ellipsis(Elab *e, Resolving *r, const AstIndex *index, uint32_t *rank, const Dim **dims) {
     const char *name = index->name.text ? index->name.text : el_name(e, " ...");
     Found found;
@@ -281,7 +302,7 @@ static const Ty *resolve_tensor(Elab *e, Resolving *r, const AstType *type) {
             r->unknown = true;
             return NULL;
         }
-        const Dim *dim = dim_of_expr(e, d->value, r->scope);
+        const Dim *dim = size_unknown(e, d, r->scope) ? NULL : dim_of_expr(e, d->value, r->scope);
         int64_t constant;
         if (dim && dim_is_const(dim, &constant) && constant < 0) {
             diag_report(e->diags, D_NEGATIVE_SIZE, d->span, el_dim(e, dim));

@@ -9,6 +9,7 @@ typedef struct {
     Scope *scope;
     Fit fit;
     bool bind_only; /* just learn what can be learnt */
+    bool solve;     /* look for names inside of `2 * n` too */
 } Matching;
 
 static bool match(Elab *e, Matching *m, const AstType *type, const Ty *ty);
@@ -101,6 +102,23 @@ static bool refuse_dim(Elab *e, const Matching *m, const AstIndex *index, uint32
     return false;
 }
 
+/* A size that no whole number `unknown` gives, as far as can be told. */
+static bool refuse_form(Elab *e, const Matching *m, const AstIndex *index, const char *unknown, const Ty *ty,
+                        const Dim *got) {
+    if (m->fit.silent || m->bind_only) return false;
+    const char *form = el_source(e, index->span), *size = el_dim(e, got);
+    Diagnostic *d = diag_report(e->diags, D_DIM_FORM, m->fit.value, m->fit.what, form, size);
+    diag_here(d, "this is %s", ty_text(e, ty));
+    label_called(m, d);
+    if (index->span.source) diag_label(d, index->span, "declared here");
+    if (!dim_is_const(got, NULL))
+        diag_help(
+            d,
+            "reshape it to a size of that form, or take `%s` as a parameter before it and declare `%s: int`",
+            unknown, unknown);
+    return false;
+}
+
 /* --- dimensions */
 bool dim_is_named(Elab *e, Scope *scope, const char *name) {
     Found found;
@@ -127,7 +145,7 @@ bool dim_is_named(Elab *e, Scope *scope, const char *name) {
     return true;
 }
 
-static const Dim *quiet_dim(Elab *e, const AstExpr *expr, Scope *scope) {
+const Dim *dim_quiet(Elab *e, const AstExpr *expr, Scope *scope) {
     AstIndex index = {.kind = AST_INDEX_EXPR, .span = expr->span, .value = (AstExpr *)(uintptr_t)expr};
     AstType type = {.kind = AST_TYPE_TENSOR, .span = expr->span, .has_shape = true, .dims = &index};
     type.name.text = el_name(e, "float");
@@ -141,8 +159,14 @@ static bool match_dim(Elab *e, Matching *m, const AstIndex *index, uint32_t axis
         scope_bind(e, m->scope, index->value->name.text, m->fit.value, val_dim(e, got), false);
         return true;
     }
-    const Dim *want = quiet_dim(e, index->value, m->scope);
-    return !want || want == got || refuse_dim(e, m, index, axis, ty, want);
+    const Dim *want = dim_quiet(e, index->value, m->scope);
+    if (want) return want == got || refuse_dim(e, m, index, axis, ty, want);
+    const char *unknown = m->solve ? dim_unknown(e, index->value, m->scope) : NULL;
+    if (!unknown) return true;
+    const Dim *solution = dim_solve(e, index->value, m->scope, got);
+    if (!solution) return refuse_form(e, m, index, unknown, ty, got);
+    scope_bind(e, m->scope, unknown, m->fit.value, val_dim(e, solution), false);
+    return true;
 }
 
 static bool match_ellipsis(Elab *e, Matching *m, const AstIndex *index, uint32_t count,
@@ -276,8 +300,14 @@ const Val *unify(Elab *e, const AstType *type, const Val *v, Scope *scope, Fit f
     return match(e, &m, type, ty_of(e, v)) ? v : e->poison;
 }
 
+bool unify_again(Elab *e, const AstType *type, const Val *v, Scope *scope, Fit fit) {
+    Matching m = {.scope = scope, .fit = fit, .solve = true};
+    return match(e, &m, type, ty_of(e, v));
+}
+
 void unify_expected(Elab *e, const AstType *type, const Ty *expected, Scope *scope) {
-    Matching m = {.scope = scope, .fit = {.value = type->span, .silent = true}, .bind_only = true};
+    Matching m = {
+        .scope = scope, .fit = {.value = type->span, .silent = true}, .solve = true, .bind_only = true};
     if (expected) match(e, &m, type, expected);
 }
 
@@ -360,6 +390,11 @@ static void bind_any_dataset(Elab *e, const AstType *type, Scope *scope) {
                false);
 }
 
+static void bind_symbol(Elab *e, const char *name, Span span, Scope *scope) {
+    const Dim *symbol = e->checking ? dim_symbol(e->ir, name) : dim_fresh(e->ir, name);
+    scope_bind(e, scope, name, span, val_dim(e, symbol), false);
+}
+
 void bind_symbols(Elab *e, const AstType *type, Scope *scope) {
     if (is_any_dataset(type)) bind_any_dataset(e, type, scope);
     for (const AstType *part = type->parts; part; part = part->next) bind_symbols(e, part, scope);
@@ -368,9 +403,14 @@ void bind_symbols(Elab *e, const AstType *type, Scope *scope) {
             bind_ellipsis(e, d, scope);
         else if (d->kind == AST_INDEX_EXPR && d->value->kind == AST_NAME &&
                  !dim_is_named(e, scope, d->value->name.text))
-            scope_bind(e, scope, d->value->name.text, d->span,
-                       val_dim(e, e->checking ? dim_symbol(e->ir, d->value->name.text)
-                                              : dim_fresh(e->ir, d->value->name.text)),
-                       false);
+            bind_symbol(e, d->value->name.text, d->span, scope);
+    }
+}
+
+void bind_computed(Elab *e, const AstType *type, Scope *scope) {
+    for (const AstType *part = type->parts; part; part = part->next) bind_computed(e, part, scope);
+    for (const AstIndex *d = type->dims; d; d = d->next) {
+        const char *name = d->kind == AST_INDEX_EXPR ? dim_unknown(e, d->value, scope) : NULL;
+        if (name) bind_symbol(e, name, d->span, scope);
     }
 }
