@@ -39,14 +39,12 @@ static bool is_ignored(int which) {
 
 rt_signals *rt_signals_start(void) {
     rt_signals *signals = rt_allocate(sizeof *signals);
-    sigset_t blocked;
     *signals = (rt_signals){.received = 0};
     sigemptyset(&signals->waited);
     for (size_t i = 0; i < sizeof stopping / sizeof *stopping; i++)
         if (!is_ignored(stopping[i])) sigaddset(&signals->waited, stopping[i]);
-    blocked = signals->waited;
-    sigaddset(&blocked, SIGXFSZ); /* a file that grows beyond a limit is an error of write */
-    pthread_sigmask(SIG_BLOCK, &blocked, &signals->before);
+    signal(SIGXFSZ, SIG_IGN); /* a file that grows beyond a limit is an error of write */
+    pthread_sigmask(SIG_BLOCK, &signals->waited, &signals->before);
     if (pthread_create(&signals->thread, NULL, wait_for_signals, signals) == 0) return signals;
     pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
     free(signals);

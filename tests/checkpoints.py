@@ -241,5 +241,281 @@ def program_tests(build, tools):
                 yield f"checkpoints/{name} {how} {build}", test
 
 
+# --- files that are not as they were written
+SMALL = """
+import random
+command train(steps: int = 6, rate: float = 0.5, every: int = 1, keep: int = 3) {
+    var w = random.normal(40)
+    for step in 0..steps {
+        w = w * rate + random.normal(40)
+        checkpoint("folder/c", every=every, keep=keep)
+    }
+    print("{w}")
+}
+command other {
+    var x = 1.0
+    for i in 0..3 {
+        x *= 2.0
+        checkpoint("folder/c")
+    }
+    print(x)
+}
+command plain { print("plain") }
+"""
+
+
+class Small:
+    """The program SMALL, and its undisturbed run."""
+
+    def __init__(self, build, tools, work):
+        self.tools, self.work, self.build = tools, work, build
+        self.compile(SMALL, "small")
+        self.program = str(work / "small")
+        self.folder = work / "folder"
+        self.fresh()
+
+    def compile(self, text, name, *options):
+        (self.work / f"{name}.nn").write_text(text)
+        self.tools.must([self.tools.nnc(self.build), "build", *options, f"{name}.nn", "-o", name], cwd=self.work)
+
+    def fresh(self):
+        """Ends with checkpoints of the steps 6, 5 and 4."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+        self.whole, _ = self.run()
+
+    def run(self, *arguments, status=0, program=None, command="train", **options):
+        return self.tools.must([program or self.program, command, *arguments], status, cwd=self.work, **options)
+
+    def files(self):
+        return sorted(path.name for path in self.folder.iterdir())
+
+    def require(self, truth, message):
+        if not truth:
+            raise self.tools.Failure(message)
+
+    def resumes(self, *words, without=()):
+        out, err = self.run("--resume")
+        self.require(out == self.whole, f"it prints\n{out}\nand not\n{self.whole}")
+        for word in words:
+            self.require(word in err, f"`{word}` isn't in\n{err}")
+        for word in without:
+            self.require(word not in err, f"`{word}` is in\n{err}")
+
+    def refuses(self, *words, arguments=(), **options):
+        before = {name: (self.folder / name).read_bytes() for name in self.files()}
+        _, err = self.run("--resume", *arguments, status=1, **options)
+        for word in words:
+            self.require(word in err, f"`{word}` isn't in\n{err}")
+        after = {name: (self.folder / name).read_bytes() for name in self.files()}
+        self.require(before == after, "the files have changed")
+
+
+def damage(small):
+    """Every way in which the newest file may be damaged: it is skipped, and nothing is lost."""
+    count = 0
+    data = (small.folder / "c").read_bytes()
+    length = struct.unpack("<Q", data[:8])[0]
+    ways = [b"", data[:7], data[:8], data[:100], data[:8 + length], data[:-1], data + b"x", b"\0" * len(data),
+            struct.pack("<Q", 1 << 63) + data[8:], struct.pack("<Q", length + 1) + data[8:]]
+    generator = random.Random(7)
+    for _ in range(40):
+        at = generator.randrange(len(data))
+        ways.append(data[:at] + bytes([data[at] ^ (1 << generator.randrange(8))]) + data[at + 1:])
+    for changed in ways:
+        small.fresh()
+        (small.folder / "c").write_bytes(changed)
+        if changed[8:33] == data[8:33] or len(changed) < 33:
+            small.resumes("it is skipped", "resuming from `folder/c.1`")
+            # The damaged file has made room for the new one, and not the intact one for the damaged one.
+            intact = [name for name in small.files() if b"nnc checkpoint" in (small.folder / name).read_bytes()[:200]]
+            small.require("c" in intact and "c.1" in intact, f"only {intact} are intact")
+        else:
+            small.refuses("there is something else", "move it away")
+        count += 1
+    return count
+
+
+def foreign(small):
+    """Files of another program, version, type, command or arguments are refused, and said to be that."""
+    small.refuses("`--steps` `6`", "`7`", arguments=["--steps=7"])
+    small.refuses("`--rate` `0.5`", "`0.25`", arguments=["--rate=0.25"])
+    small.refuses("`--seed` `0`", "`9`", arguments=["--seed=9"])
+    small.refuses("the command `train`", "`other`", command="other")
+    small.compile(SMALL.replace("w * rate", "rate - w"), "small2")
+    os.rename(small.work / "small2", small.work / "changed")
+    small.refuses("`small`", "`small2`", program=str(small.work / "changed"))
+    (small.work / "sub").mkdir()
+    (small.work / "sub" / "small.nn").write_text(SMALL.replace("w * rate", "w / rate"))
+    build = [small.tools.nnc(small.build), "build", "sub/small.nn", "-o"]
+    small.tools.must([*build, "changed"], cwd=small.work)
+    small.refuses("another version of this program", program=str(small.work / "changed"))
+    (small.work / "sub" / "small.nn").write_text(SMALL)
+    small.tools.must([*build, "changed", "--float=f64"], cwd=small.work)
+    small.refuses("where `float` is `f32`", "`f64`", program=str(small.work / "changed"))
+    # A comment, another place and other threads change nothing.
+    (small.work / "sub" / "small.nn").write_text("# a comment\n\n" + SMALL)
+    small.tools.must([*build, "changed"], cwd=small.work)
+    out, _ = small.run("--resume", "--threads=3", program=str(small.work / "changed"))
+    small.require(out == small.whole, "a comment has changed the result")
+    # What was there before is never replaced by a checkpoint.
+    shutil.rmtree(small.folder)
+    small.folder.mkdir()
+    (small.folder / "c").write_text("something that somebody has written and wants to keep")
+    for arguments in ([], ["--resume"]):
+        _, err = small.run(*arguments, status=1)
+        small.require("there is something else" in err, err)
+    os.remove(small.folder / "c")
+    (small.folder / "c").mkdir()
+    _, err = small.run(status=1)
+    small.require("there is something else" in err, err)
+    _, err = small.run("--resume", status=2, command="plain")
+    small.require("`plain` has no checkpoint" in err, err)
+    return 12
+
+
+def keeping(small):
+    """How many files there are, that nothing else is left behind, and where none is."""
+    small.require(small.files() == ["c", "c.1", "c.2"], f"{small.files()}")
+    for keep in (1, 2, 5):
+        shutil.rmtree(small.folder)
+        small.folder.mkdir()
+        small.run(f"--keep={keep}")
+        expected = sorted(["c", *(f"c.{n}" for n in range(1, keep))])
+        small.require(small.files() == expected, f"keep={keep}: {small.files()}")
+    for wrong in ("--keep=0", "--every=0", "--every=-3"):
+        _, err = small.run(wrong, status=1)
+        small.require("must be at least 1" in err, err)
+    shutil.rmtree(small.folder)
+    small.folder.mkdir()
+    small.resumes("no checkpoint to resume from: starting afresh")
+    # What a killed process had begun is removed, what a living one writes is not.
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for process in (gone.pid, os.getpid()):
+        (small.folder / f"c.{process}.tmp").write_bytes(b"begun")
+    small.resumes("resuming from `folder/c`")
+    small.require(f"c.{gone.pid}.tmp" not in small.files(), "the remains are still there")
+    small.require(f"c.{os.getpid()}.tmp" in small.files(), "somebody else's file is gone")
+    # Between the renames of a save: the newest is missing.
+    os.rename(small.folder / "c", small.folder / "c.1")
+    small.resumes("resuming from `folder/c.1`")
+    return 10
+
+
+def full_disk(small):
+    """Files may not grow beyond a limit: training goes on and warns once; then the limit is lifted."""
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (700, resource.RLIM_INFINITY))
+    before = {name: (small.folder / name).read_bytes() for name in small.files()}
+    out, err = small.run(preexec_fn=limit)
+    small.require(out == small.whole, "it computes something else")
+    small.require(err.count("warning: cannot save the checkpoint `folder/c`: File too large") == 1, err)
+    after = {name: (small.folder / name).read_bytes() for name in small.files()}
+    small.require(before == after, "the checkpoints of before have changed")
+    # No folder to save in is a failure like any other.
+    shutil.rmtree(small.folder)
+    out, err = small.run()
+    small.require(out == small.whole and err.count("warning") == 1 and "No such file" in err, err)
+    return 3
+
+
+LONG = """
+import random
+command train(steps: int = 400) {
+    var w = random.normal(300, 300)
+    for step in 0..steps {
+        w = tanh(w @ w * 0.1 + random.normal(300, 300))
+        if step == 5 { print("running") }
+        checkpoint("folder/c", every=100000)
+    }
+    print("{sum(w)}")
+}
+"""
+
+
+def stop(small, signals, program, arguments=()):
+    """Starts a run and sends it these signals, once it prints; (exit status, output, errors)."""
+    process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=small.work)
+    process.stdout.readline()
+    for which in signals:
+        process.send_signal(which)
+        time.sleep(0.001)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out.decode(), err.decode()
+
+
+def signals(small):
+    small.compile(LONG, "long")
+    program = str(small.work / "long")
+    whole, _ = small.tools.must([program], cwd=small.work)
+    count = 0
+    for which in (signal.SIGTERM, signal.SIGINT):
+        shutil.rmtree(small.folder)
+        small.folder.mkdir()
+        status, out, err = stop(small, [which], program)
+        small.require(status == 75, f"exit status {status}\n{out}{err}")
+        small.require(f"stopped; go on with: {program} --resume\n" in err, err)
+        out, err = small.tools.must([program, "--resume"], cwd=small.work)
+        small.require(whole.endswith(out), "it ends differently")
+        # One after another ends it at once; whatever is there is intact.
+        status, out, err = stop(small, [which] * 2, program)
+        small.require(status in (-which, 75), f"exit status {status}\n{out}{err}")
+        out, err = small.tools.must([program, "--resume"], cwd=small.work)
+        small.require(whole.endswith(out) and "skipped" not in err, f"it ends differently\n{err}")
+        count += 2
+    # Where nothing can be saved, stopping is a failure.
+    shutil.rmtree(small.folder)
+    status, out, err = stop(small, [signal.SIGTERM], program)
+    small.require(status == 1 and "stopped, but cannot save the checkpoint" in err, f"exit status {status}\n{err}")
+    # Without checkpoints a signal does what it does everywhere.
+    small.compile(LONG.replace('checkpoint("folder/c", every=100000)', ""), "unsaved")
+    status, out, err = stop(small, [signal.SIGTERM], str(small.work / "unsaved"))
+    small.require(status == -signal.SIGTERM, f"exit status {status}\n{err}")
+    return count + 2
+
+
+# --- killing
+def killed_program(small):
+    """A run that is killed at random moments, within saves too."""
+    text = LONG.replace("every=100000", "every=3").replace('print("{sum(w)}")', 'print("{sum(w)}")\n    save_it(w)')
+    text = text.replace("    save_it(w)\n", '    var net = Net()\n    net.w = w\n    save(net, "out")\n')
+    small.compile("model Net { param w: float[300, 300] = zeros(300, 300) }\n" + text, "killed")
+    folders = []
+    for name, arguments in (("whole", []), ("part", ["--steps=400"])):
+        folder = small.work / name
+        folder.mkdir()
+        (folder / "folder").mkdir()
+        folders.append(folder)
+    small.tools.must([str(small.work / "killed")], cwd=folders[0])
+    generator = random.Random(3)
+    kills = 0
+    for attempt in range(100):
+        process = subprocess.Popen([str(small.work / "killed"), "--resume", f"--threads={1 + attempt % 2}"],
+                                   cwd=folders[1], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(timeout=generator.uniform(0.01, 0.4))
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+    small.require(process.returncode == 0, f"exit status {process.returncode} after {kills} kills")
+    same = (folders[0] / "out").read_bytes() == (folders[1] / "out").read_bytes()
+    small.require(same, f"the weights differ after {kills} kills")
+    small.require(kills > 0, "it was never killed")
+    return kills
+
+
+def file_tests(build, tools):
+    for body in (damage, foreign, keeping, full_disk, signals, killed_program):
+        def test(body=body):
+            with tempfile.TemporaryDirectory() as work:
+                return body(Small(build, tools, pathlib.Path(work)))
+        yield f"checkpoints/{body.__name__} {build}", test
+
+
 def tests(build, tools):
     yield from program_tests(build, tools)
+    yield from file_tests(build, tools)
