@@ -17,10 +17,15 @@ void host_resume(Emit *e, Node *node) {
     host_start_block(e, afresh);
 }
 
-/* --- run-time sizes, as one tensor */
+/* --- run-time sizes: the first tensor, where there are any */
 static const Type *sizes_type(Emit *e, const Attr *symbols) {
     const Dim *count = dim_const(e->ir, symbols->count);
     return type_tensor(e->ir, DTYPE_i64, 1, &count);
+}
+
+/* How many tensors are saved. */
+static uint32_t tensor_count(const Node *node) {
+    return (node_attr(node, ATTR_dims)->count > 0) + node_attr(node, ATTR_names)->count;
 }
 
 static void describe_sizes(Emit *e, LLVMValueRef tensors, const Attr *symbols, LLVMValueRef sizes) {
@@ -35,11 +40,12 @@ static LLVMValueRef sizes_array(Emit *e, const Attr *symbols) {
 /* What is saved: the sizes, then what lives on. */
 static LLVMValueRef state_of(Emit *e, const Node *node, LLVMValueRef sizes) {
     const Attr *names = node_attr(node, ATTR_names);
-    LLVMValueRef tensors = host_array(e, host_tensor_type(e), names->count + 1, "state");
-    describe_sizes(e, tensors, node_attr(node, ATTR_dims), sizes);
+    uint32_t first = tensor_count(node) - names->count;
+    LLVMValueRef tensors = host_array(e, host_tensor_type(e), tensor_count(node), "state");
+    if (first) describe_sizes(e, tensors, node_attr(node, ATTR_dims), sizes);
     for (uint32_t i = 0; i < names->count; i++) {
         Value *value = node->operands[i + 3];
-        host_store_tensor(e, tensors, i + 1, names->strs[i], value->type, emit_pointer(e, value));
+        host_store_tensor(e, tensors, i + first, names->strs[i], value->type, emit_pointer(e, value));
     }
     return tensors;
 }
@@ -52,8 +58,7 @@ static void save(Emit *e, const Node *node) {
     emit_runtime_call(e, "nn_checkpoint_save", 7,
                       (LLVMValueRef[]){e->rt, host_loc(e, node->loc), host_i32(e, node_int(node, ATTR_site)),
                                        emit_scalar(e, node->operands[0]), emit_scalar(e, node->operands[2]),
-                                       host_i32(e, node_attr(node, ATTR_names)->count + 1),
-                                       state_of(e, node, sizes)});
+                                       host_i32(e, tensor_count(node)), state_of(e, node, sizes)});
 }
 
 /* --- restoring */
@@ -81,10 +86,10 @@ static void prepare(Emit *e, const Node *at) {
 }
 
 static void restore(Emit *e, const Node *node) {
-    const Attr *symbols = node_attr(node, ATTR_dims), *names = node_attr(node, ATTR_names);
-    restore_sizes(e, symbols);
+    const Attr *symbols = node_attr(node, ATTR_dims);
+    if (symbols->count) restore_sizes(e, symbols);
     prepare(e, node);
-    load(e, names->count + 1, state_of(e, node, sizes_array(e, symbols)));
+    load(e, tensor_count(node), state_of(e, node, sizes_array(e, symbols)));
     emit_runtime_call(e, "nn_resume_done", 1, &e->rt);
 }
 

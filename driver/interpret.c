@@ -214,8 +214,9 @@ static void host_checkpoint(void *user, const Node *node, const char *path, int6
     }
     names[count] = "sizes";
     all[count] = *sizes;
-    nn_checkpoint_save(state->rt, &loc, (int32_t)node_int(node, ATTR_site), path, keep, (int32_t)count + 1,
-                       pack_state(scratch, count + 1, names, all));
+    if (sizes->count) count++;
+    nn_checkpoint_save(state->rt, &loc, (int32_t)node_int(node, ATTR_site), path, keep, (int32_t)count,
+                       pack_state(scratch, count, names, all));
     arena_free(scratch);
 }
 

@@ -35,7 +35,7 @@ static void restore_sizes(Eval *e, const Node *site) {
     const Attr *dims = node_attr(site, ATTR_dims);
     const char *name = "sizes";
     Tensor sizes = sizes_of(e, site);
-    e->host->restore(e->host->user, 1, &name, &sizes, false);
+    if (dims->count) e->host->restore(e->host->user, 1, &name, &sizes, false);
     for (uint32_t i = 0; i < dims->count; i++) eval_bind(e, dims->dims[i], sizes.i[i]);
 }
 

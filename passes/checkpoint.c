@@ -78,14 +78,18 @@ static bool find_paths(Checkpoints *c, Value **paths) {
 }
 
 /* --- names */
+/* The value's name, or that of what it becomes at the end of its block: a result of the branch, or what the
+ * loop carries on. */
 static const char *name_of(const Value *value) {
     if (value->name) return value->name;
-    /* Carried on in a loop: what the loop calls it. */
     const Node *yield = block_yield(value->block), *owner = value->block->owner;
-    for (uint32_t k = 0; owner && owner->op == OP_for && k < yield->operand_count; k++)
-        if (yield->operands[k] == value && value->block->params.at[k + 1]->name)
-            return value->block->params.at[k + 1]->name;
-    return "value";
+    uint32_t k = 0;
+    while (k < yield->operand_count && yield->operands[k] != value) k++;
+    bool condition = owner && owner->op == OP_while && value->block == owner->blocks[0];
+    if (!owner || condition || k == yield->operand_count) return "value";
+    if (owner->op == OP_if) return name_of(owner->results[k]);
+    const Value *carried = owner->op == OP_for ? value->block->params.at[k + 1] : owner->results[k];
+    return carried->name ? carried->name : "value";
 }
 
 /* The first of `name`, `name#2`, `name#3`, … that isn't taken. */
