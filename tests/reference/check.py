@@ -86,6 +86,18 @@ def tests(build, tools):
                 count += same(f"{work}/out.safetensors", here / f"attention-{queries}-{keys}.safetensors", tolerance)
         return count
 
+    def transformer(float_type, tolerance):
+        """Likewise: sequences, queries, keys."""
+        cases = [("fixed", 3, 5, 4)] + [("main", *sizes) for sizes in ((3, 5, 4), (1, 1, 1), (2, 1, 4), (1, 4, 3))]
+        count = 0
+        with tempfile.TemporaryDirectory() as work:
+            program = compiled("transformer", float_type, work)
+            for command, b, t, s in cases:
+                sizes = [f"--b={b}", f"--t={t}", f"--s={s}"] if command == "main" else []
+                tools.must([program, command, f"--input={here}/transformer-in.safetensors", f"--out={work}/out.safetensors", *sizes])
+                count += same(f"{work}/out.safetensors", here / f"transformer-{b}-{t}-{s}.safetensors", tolerance)
+        return count
+
     def optimizers(float_type, tolerance):
         with tempfile.TemporaryDirectory() as work:
             out, _ = tools.must([compiled("optimizers", float_type, work), f"--input={here}/optimizers-in.safetensors"])
@@ -156,7 +168,7 @@ def tests(build, tools):
     if build == "release":
         yield f"reference/levels {build}", levels
 
-    for test, f32, f64 in ((layers, 1e-5, 1e-10), (functions, 1e-5, 1e-10), (recurrent, 1e-5, 1e-10), (optimizers, 1e-4, 1e-10), (mlp, 1e-3, 1e-9),
+    for test, f32, f64 in ((layers, 1e-5, 1e-10), (functions, 1e-5, 1e-10), (recurrent, 1e-5, 1e-10), (transformer, 1e-5, 1e-10), (optimizers, 1e-4, 1e-10), (mlp, 1e-3, 1e-9),
                            (speller, 1e-3, 1e-9), (attention, 1e-5, 1e-10), (gpt, 1e-3, 1e-9)):
         yield f"reference/{test.__name__} f32 {build}", lambda test=test, f32=f32: test("f32", f32)
         yield f"reference/{test.__name__} f64 {build}", lambda test=test, f64=f64: test("f64", f64)

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 HERE = pathlib.Path(__file__).resolve().parent
 RECURRENT = [(3, 5), (1, 1), (2, 1), (1, 4)]  # sequences and steps
+TRANSFORMER = [(3, 5, 4), (1, 1, 1), (2, 1, 4), (1, 4, 3)]  # sequences, queries, keys
 
 ATTENDED = [(5, 7), (1, 7), (5, 1), (2, 3)]  # queries and keys
 DTYPES = {"f32": torch.float32, "f64": torch.float64}
@@ -208,6 +209,73 @@ def recurrent():
         save_file(gradients(leaf, loss + (out * leaf["stepped"][:b]).sum()), HERE / f"recurrent-{b}-{steps}.safetensors")
     for b, steps in RECURRENT:
         case(b, steps)
+
+
+def waves(steps, width, base=10000):
+    """Angles of positions 0 … steps, a column for each pair of the width."""
+    return torch.arange(steps).double()[:, None] * base ** (-2 * torch.arange(width // 2).double() / width)
+
+
+def transformer():
+    """For each (sequences, queries, keys) a file: the gradient of transformer.nn's loss."""
+    torch.manual_seed(11)
+    nn, rest = torch.nn, {"dropout": 0, "batch_first": True}
+    first = {"activation": "gelu", "norm_first": True, **rest}
+    layers = {"cross": nn.MultiheadAttention(6, 2, batch_first=True), "itself": nn.MultiheadAttention(6, 3, bias=False, batch_first=True),
+              "post": nn.TransformerEncoderLayer(6, 2, 7, **rest),
+              "encoder": nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 3, 7, **first), 2, nn.LayerNorm(6), enable_nested_tensor=False),
+              "decoder": nn.TransformerDecoderLayer(6, 2, 7, **rest),
+              "stack": nn.TransformerDecoder(nn.TransformerDecoderLayer(6, 2, 7, bias=False, **first), 2),
+              "bilinear": nn.Bilinear(6, 6, 4), "instance": nn.InstanceNorm1d(5, affine=True)}
+    t = {"bilinear_c": torch.randn(3, 5, 4)}
+    for name in [*layers, "plain", "rotary", "pairs", "waves", "normal"]:
+        t |= {f"{name}_ends.{end}": torch.randn(3, 5, 6) for end in "xc"}
+        if name in ("cross", "decoder", "stack"):
+            t[f"{name}_ends.m"] = torch.randn(3, 4, 6)
+    for name, layer in layers.items():
+        for p in layer.parameters():
+            p.data = torch.randn_like(p) / 2  # biases and the layers of a stack too
+        t |= {f"{name}.{key}": v for key, v in layer.named_parameters()}
+        layer.double()
+    leaf = leaves(t)
+    save_file({name: v.detach() for name, v in leaf.items()}, HERE / "transformer-in.safetensors")
+
+    def case(b, steps, keys):
+        at = torch.arange(steps)
+        no_key, no_query = torch.zeros(b, keys, dtype=bool), torch.zeros(b, steps, dtype=bool)
+        no_key[1:2, 3:], no_query[1:2, 3:] = True, True
+        far = ((at[:, None] - torch.arange(keys)).abs() > 1) & (torch.arange(keys) != 0)
+        later = torch.triu(torch.ones(steps, steps, dtype=bool), 1)
+
+        def part(name, end):
+            return leaf[f"{name}_ends.{end}"][:b, :keys if end == "m" else steps]
+
+        def run(name, *arguments, **options):
+            weights = {key.removeprefix(f"{name}."): v for key, v in leaf.items() if key.startswith(f"{name}.")}
+            return torch.func.functional_call(layers[name], weights, arguments, options)
+
+        def turned(x, start, base, halves):
+            angles = waves(steps + start, 6, base)[start:]
+            a, c = (x[..., :3], x[..., 3:]) if halves else (x[..., 0::2], x[..., 1::2])
+            y, z = a * angles.cos() - c * angles.sin(), a * angles.sin() + c * angles.cos()
+            return torch.cat([y, z], -1) if halves else torch.stack([y, z], -1).flatten(-2)
+        x, m, own = part("cross", "x"), part("cross", "m"), part("itself", "x")
+        positions = torch.stack([waves(steps, 6).sin(), waves(steps, 6).cos()], -1).flatten(-2)
+        results = {
+            "cross": run("cross", x, m, m, key_padding_mask=no_key, attn_mask=far)[0], "itself": run("itself", own, own, own, attn_mask=later)[0],
+            "post": run("post", part("post", "x"), src_key_padding_mask=no_query),
+            "encoder": run("encoder", part("encoder", "x"), mask=later),
+            "decoder": run("decoder", part("decoder", "x"), part("decoder", "m"), tgt_mask=later, memory_key_padding_mask=no_key),
+            "stack": run("stack", part("stack", "x"), part("stack", "m"), tgt_mask=later),
+            "rotary": turned(part("rotary", "x"), 2, 10000, True), "pairs": turned(part("pairs", "x"), 0, 100, False),
+            "waves": part("waves", "x") * positions, "normal": F.normalize(part("normal", "x"), dim=-1)}
+        loss = sum((y * part(name, "c")).sum() for name, y in results.items())
+        loss = loss + (run("bilinear", part("bilinear", "x").contiguous(), part("bilinear", "c").contiguous()) * leaf["bilinear_c"][:b, :steps]).sum()
+        loss = loss + (run("instance", leaf["instance_ends.x"][:b]) * leaf["instance_ends.c"][:b]).sum()
+        loss = loss + (F.instance_norm(leaf["plain_ends.x"][:b]) * leaf["plain_ends.c"][:b]).sum()
+        save_file(gradients(leaf, loss), HERE / f"transformer-{b}-{steps}-{keys}.safetensors")
+    for sizes in TRANSFORMER:
+        case(*sizes)
 
 
 class Lion(torch.optim.Optimizer):
@@ -439,7 +507,7 @@ def main():
         for dtype in (torch.float32, torch.float64):
             print(json.dumps(train(net, read_idx(images), read_idx(labels), dtype, 1, 64, 3200)))
         return
-    fixtures = {f.__name__: f for f in (layers, functions, recurrent, optimizers, mlp, speller, attention, gpt)}
+    fixtures = {f.__name__: f for f in (layers, functions, recurrent, optimizers, mlp, speller, attention, gpt, transformer)}
     for name in sys.argv[1:] or fixtures:
         fixtures[name]()
 
