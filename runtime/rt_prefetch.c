@@ -109,8 +109,15 @@ static void predict(rt_prefetch *prefetch, const nn_data *data, int64_t first, i
     prefetch->rows = prefetch->row_space;
 }
 
+/* Whoever reads from a file may have to wait for the disk. */
+static bool is_in_file(const nn_data *data) {
+    for (int32_t i = 0; i < data->column_count; i++)
+        if (!data->columns[i].samples && data->columns[i].sample_bytes) return true;
+    return false;
+}
+
 bool rt_prefetch_pays(nn_rt *rt, const nn_data *data, int64_t count) {
-    return batch_bytes(data, count) >= LEAST_BYTES && rt_threads(rt) > 1;
+    return (batch_bytes(data, count) >= LEAST_BYTES || is_in_file(data)) && rt_threads(rt) > 1;
 }
 
 void rt_prefetch_start(nn_rt *rt, const nn_data *data, int64_t first, int64_t count, const int64_t *rows,
