@@ -18,7 +18,7 @@ bool rt_read_int(const char *text, size_t length, int64_t *x) {
 }
 
 /* [sign] digits [. digits] [e [sign] digits], with a digit before the e: what strtod reads, but neither
- * hexadecimal numbers nor words. The digits as one integer, if there are few. */
+ * hexadecimal numbers nor words. The digits as one integer, if they make one below 2^53. */
 typedef struct {
     bool negative, few;
     int64_t digits;
@@ -49,7 +49,7 @@ static bool read_decimal(const char *text, size_t length, Decimal *d) {
         if (exponent_digits == 0) return false;
         if (down) exponent = -exponent;
     }
-    d->few = d->digits < (int64_t)1 << 53 && whole + fraction < 18;
+    d->few = d->digits < (int64_t)1 << 53;
     d->exponent = exponent - fraction;
     return at == length;
 }

@@ -105,6 +105,51 @@ Test(npy, whole_numbers_and_bools) {
         "i64\n");
 }
 
+/* Generated code relies on bools being 0 or 1. */
+static void read_bools(nn_rt *rt, const nn_arg *args) {
+    (void)args;
+    nn_tensor column = {.dtype = NN_BOOL};
+    nn_data *data = nn_data_open(rt, &here, "npy", 1, (const char *const[]){"x.npy"}, 1, &column);
+    uint8_t bytes[3];
+    nn_data_read(rt, &here, data, 0, 3, (void *[]){bytes});
+    nn_print(rt, "{}", 1, &(nn_tensor){.dims = three, .data = bytes, .dtype = NN_U8, .rank = 1});
+}
+
+Test(npy, bools_are_0_or_1) {
+    write_array(1, DICTIONARY("|b1", "False", "(3,)"), "\0\1\xfe", 3);
+    expect(read_bools, 0, "[0 1 1]\n", "");
+}
+
+/* More samples than are converted at a time, in order and out of order. */
+enum { MANY = 50000 };
+
+static void read_many(nn_rt *rt, const nn_arg *args) {
+    (void)args;
+    nn_tensor column = {.dtype = NN_F32};
+    nn_data *data = nn_data_open(rt, &here, "npy", 1, (const char *const[]){"x.npy"}, 1, &column);
+    float *x = malloc(MANY * sizeof *x);
+    int64_t wrong = 0;
+    nn_data_read(rt, &here, data, 0, MANY, (void *[]){x});
+    for (int i = 0; i < MANY; i++) wrong += x[i] != (float)i;
+    nn_data_read(rt, &here, nn_data_shuffle(rt, data, 1, 2), 0, MANY, (void *[]){x});
+    double sum = 0;
+    for (int i = 0; i < MANY; i++) sum += (double)x[i];
+    wrong += sum != (double)MANY * (MANY - 1) / 2;
+    free(x);
+    nn_print(rt, "{} wrong", 1, &(nn_tensor){.data = &wrong, .dtype = NN_I64});
+}
+
+Test(npy, many_samples) {
+    char header[128];
+    FILE *file = fopen("x.npy", "wb");
+    int length = snprintf(header, sizeof header, DICTIONARY("<f8", "False", "(%d,)"), MANY);
+    fwrite((uint8_t[]){0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (uint8_t)length, 0}, 1, 10, file);
+    fputs(header, file);
+    for (int i = 0; i < MANY; i++) fwrite(&(double){i}, 8, 1, file);
+    fclose(file);
+    expect(read_many, 0, "0 wrong\n", "");
+}
+
 static const struct {
     const char *dictionary;
     size_t bytes;
