@@ -70,17 +70,58 @@ static bool same_leaves(Elab *e, const Val *a, const Val *b) {
     return same;
 }
 
-/* A model that the round has changed (its state) goes back to its place in the list. */
-static void write_back(Elab *e, const AstStmt *stmt, uint32_t at, const Val *before, const Val *after) {
-    if (before->kind != VAL_MODEL || after->kind != VAL_MODEL || same_leaves(e, before, after)) return;
-    AstExpr number = {.kind = AST_INT, .span = stmt->loop.over->span};
+static bool of_models(const Val *v) {
+    while (v->kind == VAL_LIST && v->list.count) v = v->list.items[0];
+    return v->kind == VAL_MODEL;
+}
+
+/* `enumerate` of what is written there; NULL where it is something else. */
+static const AstExpr *enumerated(Elab *e, const AstExpr *over) {
+    if (over->kind != AST_CALL || over->call.callee->kind != AST_NAME || !over->call.args) return NULL;
+    if (over->call.callee->name.text != el_name(e, "enumerate")) return NULL;
+    const Val *callee = el_expr(e, over->call.callee, NULL);
+    return callee->kind == VAL_BUILTIN ? over->call.args->value : NULL;
+}
+
+/* What the loop's names make of the items of a list of models (or of lists of them): `c` in `for c in cells`,
+ * and in `for (i, c) in enumerate(cells)`. Methods may change it, and it goes back to its place in the list.
+ */
+typedef struct {
+    const AstExpr *list; /* NULL: nothing goes back */
+    const AstPattern *pattern;
+    const Val *before;
+} Lent;
+
+static Lent lent_item(Elab *e, const AstStmt *stmt, const Val *item) {
+    const AstExpr *over = stmt->loop.over, *inner = enumerated(e, over);
+    const AstPattern *pattern = stmt->loop.pattern;
+    if (inner && item->kind == VAL_TUPLE && pattern->parts && pattern->parts->next) {
+        over = inner;
+        pattern = pattern->parts->next;
+        item = item->list.items[1];
+    }
+    bool named = pattern->name.text && pattern->name.text != el_name(e, "_");
+    return (Lent){named && of_models(item) ? over : NULL, pattern, item};
+}
+
+static Binding *lent_binding(Elab *e, const Lent *lent) {
+    if (!lent->list) return NULL;
+    for (Binding *b = e->scope->bindings; b; b = b->next)
+        if (b->name == lent->pattern->name.text) return b;
+    return NULL;
+}
+
+static void give_back(Elab *e, const Lent *lent, uint32_t at, const Val *after) {
+    Span span = lent->list->span;
+    if (val_poisoned(after) || same_leaves(e, lent->before, after)) return;
+    AstExpr number = {.kind = AST_INT, .span = span};
     number.integer.value = at;
-    AstIndex index = {.kind = AST_INDEX_EXPR, .span = stmt->loop.over->span, .value = &number};
-    AstExpr item = {.kind = AST_INDEXING, .span = stmt->loop.over->span};
-    item.indexing.object = stmt->loop.over;
+    AstIndex index = {.kind = AST_INDEX_EXPR, .span = span, .value = &number};
+    AstExpr item = {.kind = AST_INDEXING, .span = span};
+    item.indexing.object = (AstExpr *)(uintptr_t)lent->list;
     item.indexing.indices = &index;
     const Target *place = el_target(e, &item, false);
-    if (place) target_write(e, place, after, stmt->loop.over->span);
+    if (place) target_write(e, place, after, span);
 }
 
 static void list_round(Elab *e, const AstStmt *stmt, const Val *list, uint32_t at) {
@@ -88,14 +129,14 @@ static void list_round(Elab *e, const AstStmt *stmt, const Val *list, uint32_t a
     scope_push(e);
     e->frame->continued =
         scope_bind(e, e->scope, el_name(e, " continued"), (Span){0}, val_bool(e, false), true);
-    bool model = item->kind == VAL_MODEL && stmt->loop.pattern->name.text;
+    Lent lent = lent_item(e, stmt, item);
     bind_round(e, stmt, item);
-    Binding *bound = model && e->scope->bindings->name[0] != ' ' ? e->scope->bindings : NULL;
+    Binding *bound = lent_binding(e, &lent);
     if (bound) bound->is_mutable = true;
     el_stmts(e, stmt->loop.body);
     scope_pop(e);
     e->frame->continued = NULL;
-    if (bound) write_back(e, stmt, at, item, bound->value);
+    if (bound) give_back(e, &lent, at, bound->value);
 }
 
 static void list_rounds(Elab *e, const AstStmt *stmt, const Val *list, uint32_t at) {
