@@ -5,6 +5,7 @@
  *   elaborate_unit.c      modules: global names, imports, constants
  *   elaborate_scope.c     scopes, bindings, frames
  *   elaborate_value.c     elaborated values: making, taking apart, comparing
+ *   elaborate_fold.c      scalars known at compile time
  *   elaborate_type.c      types: from syntax, of values, as text, fresh and zero values
  *   elaborate_unify.c     does a value fit a declared type? binds dimension names
  *   elaborate_solve.c     dimension names from sizes like `2 * n`
@@ -377,6 +378,11 @@ bool val_same_leaf(const Val *a, const Val *b);
 void val_name(Elab *e, const Val *v, const char *name);
 Value *leaf_value(Elab *e, const Val *leaf, Span span); /* of any leaf, datasets too */
 const Val *leaf_with(Elab *e, const Val *leaf, Value *value);
+
+/* --- elaborate_fold.c */
+/* What a scalar is at compile time, or NULL: then *open where sizes of which no number is known are all that
+ * is missing. */
+const Val *val_folded(Elab *e, const Val *v, bool *open);
 
 /* --- elaborate_type.c */
 const Ty *ty_new(Elab *e, Ty ty);

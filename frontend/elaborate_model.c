@@ -33,17 +33,14 @@ const Val *model_with_field(Elab *e, const Val *model, uint32_t field, const Val
 }
 
 /* --- hyperparameters */
-/* What a value is at compile time; NULL if it isn't known then. */
-static const Val *compile_time(Elab *e, const Val *v) {
-    if (v->kind == VAL_STRING) return v->string.text ? val_text(e, v->string.text) : NULL;
-    if (v->kind != VAL_TENSOR) return NULL;
-    if (v->tensor.dim) return val_dim(e, v->tensor.dim);
-    return v->tensor.known ? val_known(e, v->tensor.type, v->tensor.number) : NULL;
-}
-
-/* Likewise, where an integer that is known when the program runs is a size like any other. */
+/* What a value is at compile time; NULL if it isn't known then. An integer that is known when the program
+ * runs is a size like any other; while a model is checked whose sizes are symbols, what is computed from them
+ * is 1. */
 static const Val *known_now(Elab *e, const Val *v, Span span) {
-    const Val *known = compile_time(e, v);
+    bool open;
+    if (v->kind == VAL_STRING) return v->string.text ? val_text(e, v->string.text) : NULL;
+    const Val *known = val_folded(e, v, &open);
+    if (!known && open && e->checking && !val_is_int(v)) return val_known(e, v->tensor.type, 1);
     if (known || !val_is_scalar(v, DTYPE_i64)) return known;
     const Dim *dim = dim_of(e, v, span);
     return dim ? val_dim(e, dim) : NULL;

@@ -148,17 +148,17 @@ static const Val *evaluate_constant(Elab *e, Unit *unit, const AstDecl *decl) {
     if (v->kind == VAL_NUMBER)
         v = v->number.is_float ? val_known(e, type_scalar(e->ir, e->options->float_type), v->number.number)
                                : val_dim(e, dim_const(e->ir, v->number.integer));
-    bool known = v->kind == VAL_STRING
-                     ? v->string.text != NULL
-                     : v->kind == VAL_TENSOR && !v->tensor.value && (v->tensor.dim || v->tensor.known);
+    bool open;
+    const Val *known = v->kind == VAL_STRING ? (v->string.text ? v : NULL) : val_folded(e, v, &open);
     if (!known && !val_poisoned(v)) {
         Diagnostic *d = diag_report(e->diags, D_NOT_CONSTANT, decl->constant.value->span, decl->name.text);
         diag_help(d, "a `const` is made of numbers, other constants and arithmetic on them; compute the rest "
                      "where it is used");
         return e->poison;
     }
+    if (val_poisoned(v)) return v;
     const Define *define = find_define(e, unit, decl->name.text);
-    return define && !val_poisoned(v) ? defined_value(e, decl, define, v) : v;
+    return define ? defined_value(e, decl, define, known) : known;
 }
 
 static const Val *constant(Elab *e, Unit *unit, const AstDecl *decl) {
