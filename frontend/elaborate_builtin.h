@@ -37,11 +37,14 @@ struct Builtin {
 
 /* elaborate_builtin_math.c */
 BuiltinBody builtin_unary, builtin_unary_float, builtin_minmax, builtin_reduce, builtin_mean, builtin_argmax,
-    builtin_pair, builtin_where, builtin_einsum, builtin_finite, builtin_stop;
+    builtin_pair, builtin_where, builtin_einsum, builtin_finite, builtin_stop, builtin_kind, builtin_clamp;
 /* elaborate_builtin_shape.c */
 BuiltinBody builtin_reshape, builtin_permute, builtin_transpose, builtin_flatten, builtin_squeeze,
     builtin_unsqueeze, builtin_concat, builtin_stack, builtin_filled, builtin_full, builtin_range,
-    builtin_broadcast, builtin_one_hot, builtin_enumerate, builtin_random_bits, builtin_len;
+    builtin_broadcast, builtin_one_hot, builtin_tile, builtin_repeat, builtin_chunk, builtin_split,
+    builtin_enumerate, builtin_random_bits, builtin_len;
+/* elaborate_builtin_stats.c */
+BuiltinBody builtin_variance, builtin_norm, builtin_logsumexp;
 /* elaborate_builtin_order.c */
 BuiltinBody builtin_scan, builtin_recurrence, builtin_argsort, builtin_sort, builtin_topk, builtin_flip,
     builtin_roll, builtin_take_along, builtin_scatter;
@@ -61,6 +64,12 @@ bool constant_argument(Elab *e, BuiltinCall *c, uint32_t slot, int64_t fallback,
 bool axis_argument(Elab *e, BuiltinCall *c, uint32_t slot, uint32_t rank, int64_t fallback, int64_t *axis);
 /* The axes in `slot`: an int or a tuple of them, all where it is missing. Ascending. */
 bool axes_argument(Elab *e, BuiltinCall *c, uint32_t slot, uint32_t rank, uint32_t *count, int64_t *axes);
+/* What a reduction over these axes of a value of type `from` gives, with the axes as 1 where they are kept.
+ */
+const Val *reduced_value(Elab *e, Builder *b, Value *reduced, const Type *from, uint32_t count,
+                         const int64_t *axes, bool keep);
+/* Part [first, first + size) of an axis. */
+Value *part_of(Elab *e, Builder *b, Value *x, int64_t axis, const Dim *first, const Dim *size);
 bool flag_argument(Elab *e, BuiltinCall *c, uint32_t slot, bool fallback, bool *out);
 /* The sizes in `rest` (ints, or one tuple of them); false after reporting. */
 bool sizes_argument(Elab *e, BuiltinCall *c, uint32_t *rank, const Dim **dims);

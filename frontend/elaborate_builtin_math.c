@@ -78,6 +78,18 @@ const Val *builtin_finite(Elab *e, BuiltinCall *c) {
     return val_of(e, build_unary(&b, OP_is_finite, x));
 }
 
+/* NaN is unequal to itself; what is neither finite nor NaN is infinite. Ints are neither. */
+const Val *builtin_kind(Elab *e, BuiltinCall *c) {
+    Value *x = tensor_argument(e, c, 0);
+    if (!x) return e->poison;
+    if (x->type->dtype == DTYPE_bool) return refuse_argument(e, c, 0, "a tensor of numbers");
+    Builder b = el_builder(e, c->span);
+    Value *nan = build_binary(&b, OP_ne, x, x);
+    if (c->builtin->op == OP_ne || !dtype_is_float(x->type->dtype)) return val_of(e, nan);
+    Value *other = build_unary(&b, OP_not, build_unary(&b, OP_is_finite, x));
+    return val_of(e, build_binary(&b, OP_and, other, build_unary(&b, OP_not, nan)));
+}
+
 static const Val *stop_leaf(Elab *e, const Val *leaf, void *user) {
     Builder b = el_builder(e, *(const Span *)user);
     if (leaf->kind != VAL_TENSOR || !leaf->tensor.value || !dtype_is_float(leaf->tensor.type->dtype))
@@ -116,6 +128,17 @@ static const Val *pair(Elab *e, BuiltinCall *c, Op op) {
 }
 
 const Val *builtin_pair(Elab *e, BuiltinCall *c) { return pair(e, c, c->builtin->op); }
+
+/* Between the bounds; NaN stays. */
+const Val *builtin_clamp(Elab *e, BuiltinCall *c) {
+    const Val *vals[3] = {c->slot[0], c->slot[1], c->slot[2]};
+    Span spans[3] = {c->span_of[0], c->span_of[1], c->span_of[2]};
+    Value *x[3];
+    if (!op_unite(e, 3, vals, spans, c->span, builtin_what(e, c), x)) return e->poison;
+    if (x[0]->type->dtype == DTYPE_bool) return refuse_argument(e, c, 0, "a number");
+    Builder b = el_builder(e, c->span);
+    return val_of(e, build_binary(&b, OP_min, build_binary(&b, OP_max, x[0], x[1]), x[2]));
+}
 
 const Val *builtin_where(Elab *e, BuiltinCall *c) {
     Value *condition = tensor_argument(e, c, 0), *x[2];
@@ -158,9 +181,8 @@ bool axes_argument(Elab *e, BuiltinCall *c, uint32_t slot, uint32_t rank, uint32
     return true;
 }
 
-/* The result with the reduced axes as 1, where keepdims says so. */
-static const Val *kept(Elab *e, Builder *b, Value *reduced, const Type *from, uint32_t count,
-                       const int64_t *axes, bool keep) {
+const Val *reduced_value(Elab *e, Builder *b, Value *reduced, const Type *from, uint32_t count,
+                         const int64_t *axes, bool keep) {
     if (!keep) return val_of(e, reduced);
     const Dim *dims[MAX_RANK];
     for (uint32_t i = 0; i < from->rank; i++) dims[i] = from->dims[i];
@@ -184,7 +206,7 @@ static const Val *reduce(Elab *e, BuiltinCall *c, uint32_t axis_slot, Op op) {
     if (sums && (boolean || (dtype_is_integer(x->type->dtype) && x->type->dtype != DTYPE_i64)))
         x = build_cast(&b, x, DTYPE_i64);
     if (!sums && !logical && boolean) return refuse_argument(e, c, 0, "a number");
-    return kept(e, &b, build_reduce(&b, op, x, count, axes), x->type, count, axes, keep);
+    return reduced_value(e, &b, build_reduce(&b, op, x, count, axes), x->type, count, axes, keep);
 }
 
 const Val *el_reduce_gradient(Elab *e, const Val *g, Op op, Span span) {
@@ -258,7 +280,7 @@ const Val *builtin_mean(Elab *e, BuiltinCall *c) {
     Value *sum = build_reduce(&b, OP_reduce_sum, x, count, axes);
     Value *size = build_cast(&b, build_size(&b, n), x->type->dtype);
     Value *mean = build_binary(&b, OP_div, sum, build_like(&b, size, sum->type));
-    return kept(e, &b, mean, x->type, count, axes, keep);
+    return reduced_value(e, &b, mean, x->type, count, axes, keep);
 }
 
 const Val *builtin_argmax(Elab *e, BuiltinCall *c) {
@@ -286,7 +308,7 @@ const Val *builtin_argmax(Elab *e, BuiltinCall *c) {
     }
     Attr attr = attr_ints(ATTR_axes, 1, &axis);
     Value *found = build_node(&b, c->builtin->op, 1, &x, 1, &attr)->results[0];
-    return kept(e, &b, found, from, 1, &axis, keep);
+    return reduced_value(e, &b, found, from, 1, &axis, keep);
 }
 
 /* --- einsum */

@@ -66,7 +66,7 @@ const Val *builtin_sort(Elab *e, BuiltinCall *c) {
 
 /* The first k places in order. */
 const Val *builtin_topk(Elab *e, BuiltinCall *c) {
-    int64_t axis, step[MAX_RANK];
+    int64_t axis;
     bool largest;
     Value *x = numbers_along(e, c, 2, -1, &axis);
     const Dim *k = x ? dim_of(e, c->slot[1], c->span_of[1]) : NULL;
@@ -75,13 +75,7 @@ const Val *builtin_topk(Elab *e, BuiltinCall *c) {
     if (!dims_in_order(e, k, x->type->dims[axis], c->span_of[1], "topk takes {} elements of an axis of {}"))
         return e->poison;
     Builder b = el_builder(e, c->span);
-    const Dim *start[MAX_RANK], *dims[MAX_RANK];
-    for (uint32_t i = 0; i < x->type->rank; i++) {
-        start[i] = dim_const(e->ir, 0);
-        dims[i] = i == axis ? k : x->type->dims[i];
-        step[i] = 1;
-    }
-    Value *ids = build_slice(&b, build_argsort(&b, x, axis, largest), start, dims, step);
+    Value *ids = part_of(e, &b, build_argsort(&b, x, axis, largest), axis, dim_const(e->ir, 0), k);
     return with_places(e, &b, x, ids, axis);
 }
 
@@ -94,18 +88,6 @@ const Val *builtin_flip(Elab *e, BuiltinCall *c) {
     Builder b = el_builder(e, c->span);
     for (uint32_t i = 0; i < count; i++) x = build_flip(&b, x, axes[i]);
     return val_of(e, x);
-}
-
-/* Part [first, first + count) of an axis. */
-static Value *part(Elab *e, Builder *b, Value *x, int64_t axis, const Dim *first, const Dim *count) {
-    const Dim *start[MAX_RANK], *dims[MAX_RANK];
-    int64_t step[MAX_RANK];
-    for (uint32_t i = 0; i < x->type->rank; i++) {
-        start[i] = i == axis ? first : dim_const(e->ir, 0);
-        dims[i] = i == axis ? count : x->type->dims[i];
-        step[i] = 1;
-    }
-    return build_slice(b, x, start, dims, step);
 }
 
 /* Result element i is element (i - shift) mod n. Where shift and n are known, two slices; otherwise by
@@ -129,8 +111,8 @@ const Val *builtin_roll(Elab *e, BuiltinCall *c) {
     if (shift < 0) shift += n;
     if (!shift) return val_of(e, x);
     const Dim *rest = dim_const(e->ir, n - shift);
-    Value *parts[2] = {part(e, &b, x, axis, rest, dim_const(e->ir, shift)),
-                       part(e, &b, x, axis, dim_const(e->ir, 0), rest)};
+    Value *parts[2] = {part_of(e, &b, x, axis, rest, dim_const(e->ir, shift)),
+                       part_of(e, &b, x, axis, dim_const(e->ir, 0), rest)};
     return val_of(e, build_concat(&b, 2, parts, axis));
 }
 

@@ -285,6 +285,140 @@ const Val *builtin_stack(Elab *e, BuiltinCall *c) {
     return val_of(e, build_concat(&b, count, parts, axis));
 }
 
+/* --- repeating and cutting */
+/* An axis `count` times over: as a whole, or each element. */
+static const Val *repeated(Elab *e, const Val *v, uint32_t axis, const Dim *count, bool each, Span span) {
+    Builder b = el_builder(e, span);
+    Value *x = val_value(e, v, span);
+    const Type *type = x->type;
+    const Dim *wide[MAX_RANK + 1], *joined[MAX_RANK];
+    int64_t axes[MAX_RANK];
+    uint32_t added = each ? axis + 1 : axis;
+    if (dim_is(count, 1)) return v;
+    if (type->rank == MAX_RANK) {
+        diag_report(e->diags, D_RANK_LIMIT, span, MAX_RANK);
+        return e->poison;
+    }
+    for (uint32_t i = 0; i < type->rank; i++) {
+        axes[i] = i + (i >= added);
+        wide[axes[i]] = joined[i] = type->dims[i];
+    }
+    wide[added] = count;
+    joined[axis] = dim_mul(e->ir, count, type->dims[axis]);
+    if (!joined[axis]) {
+        diag_report(e->diags, D_OVERFLOW, span);
+        return e->poison;
+    }
+    x = build_broadcast(&b, x, type->rank + 1, wide, axes);
+    return val_of(e, build_reshape(&b, x, type->rank, joined));
+}
+
+/* As often as the sizes say, axis by axis; axes are added in front where there are more sizes. */
+const Val *builtin_tile(Elab *e, BuiltinCall *c) {
+    Value *x = tensor_argument(e, c, 0);
+    const Dim *counts[MAX_RANK], *dims[MAX_RANK];
+    uint32_t rank;
+    if (!x || !sizes_argument(e, c, &rank, counts)) return e->poison;
+    dims_require(e, rank, counts, c->span);
+    uint32_t all = rank > x->type->rank ? rank : x->type->rank, front = all - x->type->rank;
+    for (uint32_t i = 0; i < all; i++) dims[i] = i < front ? dim_const(e->ir, 1) : x->type->dims[i - front];
+    Builder b = el_builder(e, c->span);
+    const Val *v = val_of(e, build_reshape(&b, x, all, dims));
+    for (uint32_t i = 0; i < rank && !val_poisoned(v); i++)
+        v = repeated(e, v, all - rank + i, counts[i], false, c->span);
+    return v;
+}
+
+const Val *builtin_repeat(Elab *e, BuiltinCall *c) {
+    Value *x = tensor_argument(e, c, 0);
+    const Dim *count = x ? dim_of(e, c->slot[1], c->span_of[1]) : NULL;
+    int64_t axis;
+    if (!count || !axis_argument(e, c, 2, x->type->rank, 0, &axis)) return e->poison;
+    dims_require(e, 1, &count, c->span_of[1]);
+    return repeated(e, val_of(e, x), (uint32_t)axis, count, true, c->span);
+}
+
+Value *part_of(Elab *e, Builder *b, Value *x, int64_t axis, const Dim *first, const Dim *size) {
+    const Dim *start[MAX_RANK], *dims[MAX_RANK];
+    int64_t step[MAX_RANK];
+    for (uint32_t i = 0; i < x->type->rank; i++) {
+        start[i] = i == axis ? first : dim_const(e->ir, 0);
+        dims[i] = i == axis ? size : x->type->dims[i];
+        step[i] = 1;
+    }
+    return build_slice(b, x, start, dims, step);
+}
+
+static const Val *cut_evenly(Elab *e, BuiltinCall *c, Value *x, int64_t axis, const Dim *size,
+                             uint32_t count) {
+    ValList parts = {0};
+    Builder b = el_builder(e, c->span);
+    const Dim *first = dim_const(e->ir, 0), *n = x->type->dims[axis];
+    for (uint32_t i = 0; i < count; i++) {
+        const Dim *rest = dim_sub(e->ir, n, first);
+        int64_t left, most;
+        bool last = dim_is_const(rest, &left) && dim_is_const(size, &most) && left < most;
+        vec_push(e->arena, &parts, val_of(e, part_of(e, &b, x, axis, first, last ? rest : size)));
+        first = dim_add(e->ir, first, size);
+    }
+    return val_tuple(e, VAL_LIST, parts.count, parts.at);
+}
+
+/* `count` parts of one size; where it doesn't come out even the last one is smaller (and there may be fewer),
+ * as far as the size is known. */
+const Val *builtin_chunk(Elab *e, BuiltinCall *c) {
+    Value *x = tensor_argument(e, c, 0);
+    int64_t axis, count, n;
+    if (!x || !constant_argument(e, c, 1, 1, &count) || !axis_argument(e, c, 2, x->type->rank, 0, &axis))
+        return e->poison;
+    if (count < 1 || count > INT32_MAX) return refuse_argument(e, c, 1, "a number of parts");
+    const Dim *size = x->type->dims[axis], *by = dim_const(e->ir, count);
+    if (dim_is_const(size, &n)) {
+        int64_t part = (n + count - 1) / count;
+        int64_t parts = part ? (n + part - 1) / part : 1;
+        return cut_evenly(e, c, x, axis, dim_const(e->ir, part), (uint32_t)parts);
+    }
+    const Dim *part = dim_floordiv(e->ir, size, by);
+    if (dim_mul(e->ir, part, by) != size) {
+        const char *wanted =
+            arena_printf(e->arena, "a tensor whose axis %d is a multiple of %d", (int)axis, (int)count);
+        return refuse_argument(e, c, 0, wanted);
+    }
+    return cut_evenly(e, c, x, axis, part, (uint32_t)count);
+}
+
+/* Parts of the sizes in a list, or of one size but for the last. */
+const Val *builtin_split(Elab *e, BuiltinCall *c) {
+    Value *x = tensor_argument(e, c, 0);
+    int64_t axis, n, size;
+    if (!x || !axis_argument(e, c, 2, x->type->rank, 0, &axis)) return e->poison;
+    const Val *sizes = c->slot[1];
+    const Dim *whole = x->type->dims[axis], *first = dim_const(e->ir, 0);
+    if (sizes->kind != VAL_LIST && sizes->kind != VAL_TUPLE) {
+        if (!constant_argument(e, c, 1, 1, &size)) return e->poison;
+        if (size < 1 || !dim_is_const(whole, &n) || n / size > INT32_MAX)
+            return refuse_argument(e, c, size < 1 ? 1 : 0,
+                                   size < 1 ? "a size above 0" : "a tensor whose axis has a known size");
+        uint32_t count = n ? (uint32_t)((n + size - 1) / size) : 1;
+        return cut_evenly(e, c, x, axis, dim_const(e->ir, n ? size : 0), count);
+    }
+    ValList parts = {0};
+    Builder b = el_builder(e, c->span);
+    for (uint32_t i = 0; i < sizes->list.count; i++) {
+        const Dim *part = dim_of(e, sizes->list.items[i], c->span_of[1]);
+        if (!part) return e->poison;
+        dims_require(e, 1, &part, c->span_of[1]);
+        if (!dims_in_order(e, dim_add(e->ir, first, part), whole, c->span_of[1],
+                           "the parts end at {}, and the axis at {}"))
+            return e->poison;
+        vec_push(e->arena, &parts, val_of(e, part_of(e, &b, x, axis, first, part)));
+        first = dim_add(e->ir, first, part);
+    }
+    if (!dims_in_order(e, whole, first, c->span_of[1], "the axis has {} elements, and the parts {}"))
+        return e->poison;
+    return val_tuple(e, VAL_LIST, parts.count, parts.at);
+}
+
 /* --- making */
 /* The shape from the sizes, or else from what is expected. */
 static const Type *unchecked_type(Elab *e, BuiltinCall *c, DType dtype, bool any_dtype) {
