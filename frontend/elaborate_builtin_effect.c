@@ -193,6 +193,17 @@ static const Val *gradient_shape(Elab *e, const Val *x, const Val *const *leaves
     return val_tuple(e, x->kind, x->list.count, items);
 }
 
+/* Is the gradient one to train by: that of a model, or of a variable that can be moved along it? Then y has
+ * to be finite. A derivative by anything else is a value like others. */
+static bool trains(Elab *e, const Val *x, const AstExpr *expr) {
+    if (x->kind == VAL_MODEL) return true;
+    bool model = false;
+    for (uint32_t i = 0; (x->kind == VAL_TUPLE || x->kind == VAL_LIST) && i < x->list.count; i++)
+        model = model || trains(e, x->list.items[i], NULL);
+    const Target *target = expr ? el_target(e, expr, false) : NULL;
+    return model || (target && target->root->is_mutable);
+}
+
 const Val *builtin_grad(Elab *e, BuiltinCall *c) {
     const Val *y = c->slot[0], *x = c->slot[1];
     ValList leaves = {0};
@@ -207,6 +218,7 @@ const Val *builtin_grad(Elab *e, BuiltinCall *c) {
     operands[0] = val_value(e, y, c->span_of[0]);
     for (uint32_t i = 0; i < leaves.count; i++) operands[i + 1] = val_value(e, leaves.at[i], c->span_of[1]);
     Builder b = el_builder(e, c->span);
+    if (trains(e, x, c->expr_of[1])) build_node(&b, OP_guard, 1, operands, 0, NULL);
     Node *node = build_node(&b, OP_grad, leaves.count + 1, operands, 0, NULL);
     for (uint32_t i = 0; i < leaves.count; i++) leaves.at[i] = val_of(e, node->results[i]);
     uint32_t at = 0;

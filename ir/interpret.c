@@ -67,6 +67,11 @@ bool eval_grad(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     return eval_fail(e, node, "grad has to be replaced by autodiff before anything runs");
 }
 
+bool eval_guard(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    (void)in, (void)out;
+    return eval_fail(e, node, "guard has to be replaced by autodiff before anything runs");
+}
+
 /* --- regions */
 static void distrust_all(Eval *e, Tensor *tensors, uint32_t count) {
     for (uint32_t k = 0; k < count; k++) tensor_distrust(e, &tensors[k]);

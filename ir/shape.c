@@ -678,6 +678,12 @@ static const char *shape_check(ShapeQuery *q) {
     return no_result(q);
 }
 
+static const char *shape_guard(ShapeQuery *q) {
+    TRY(need_float(q, 0));
+    if (in(q, 0)->rank) FAIL(q, "operand 1 is no scalar");
+    return no_result(q);
+}
+
 static const char *shape_report(ShapeQuery *q) {
     const Attr *names;
     TRY(need_count(q, ATTR_names, q->operands, &names));

@@ -161,4 +161,5 @@ void pass_autodiff(PassContext *context, Graph *graph) {
     graph_walk(graph, collect, &grads);
     for (uint32_t k = 0; k < grads.nodes.count; k++) differentiate(&ad, grads.nodes.at[k]);
     open_remats(graph);
+    expand_guards(graph, context->scratch);
 }

@@ -5,6 +5,7 @@
  *     autodiff_live.c    which values an answer is computed from
  *     autodiff_region.c  the reverse of branches and loops
  *     autodiff_remat.c   computing again instead of keeping
+ *     autodiff_guard.c   why a loss is not finite
  *     autodiff_tape.c    loops that keep what their reverse reads
  *     autodiff_break.c   why there is no derivative */
 #ifndef PASSES_AUTODIFF_H
@@ -69,6 +70,10 @@ void reverse_region(Autodiff *ad, Builder *b, Node *node, Adjoints *adjoints);
 void reverse_remat(Autodiff *ad, Builder *b, Node *node, Adjoints *adjoints);
 /* Puts what is in them in the place of all `remat` nodes. */
 void open_remats(Graph *graph);
+
+/* --- autodiff_guard.c */
+/* Replaces all `guard` nodes, when no gradient is left. */
+void expand_guards(Graph *graph, Arena *arena);
 
 /* --- autodiff_tape.c */
 /* The number of iterations of a `for`, computed before it. */

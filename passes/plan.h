@@ -33,6 +33,7 @@ struct Buffer {
         *origin; /* what it is a copy or reshape of, followed to the end: equal origins hold equal bytes */
     const Dim *bytes;
     Ranges alive;
+    Ranges in_cold; /* the part of it in blocks that don't return, for what is read there */
     Tenants *tenants;
 };
 

@@ -151,7 +151,10 @@ static void check_if(Check *c, const Node *node) {
         for (uint32_t k = 0; k < node->result_count; k++)
             rename_value(c, node->results[k], block_yield(node->blocks[i])->operands[k]);
         forget_inside(&c->present, node->blocks[i]);
-        if (i == 1) meet(&c->present, &after);
+        if (i == 1 && node_attr(node, ATTR_cold))
+            c->present = after; /* it doesn't return */
+        else if (i == 1)
+            meet(&c->present, &after);
         after = snapshot(c, &c->present);
     }
 }

@@ -1,6 +1,6 @@
 /* When each tensor is alive, as ranges of time. What a loop's body reads from outside lives through the whole
  * loop; what a branch reads lives in that branch up to the reader and not in the other one; what a body
- * defines lives there only. */
+ * defines lives there only. In a block that doesn't return lives only what is read there. */
 #include "passes/plan.h"
 #include "support/map.h"
 
@@ -113,10 +113,17 @@ static uint32_t definition_time(const Value *value) {
     return value->node ? 2 * plan_node(value->node)->end : block_start(value->block);
 }
 
+/* Does the block only look for the reason of a failure? */
+static bool is_cold(const Block *block) {
+    const Node *owner = block->owner;
+    return owner && node_attr(owner, ATTR_cold) && owner->blocks[1] == block;
+}
+
 /* The tensor is read at `time` by something in `block`. */
 static void use_at(Plan *plan, Buffer *buffer, const Block *block, uint32_t time) {
     for (; block != buffer->value->block; block = block->owner->block) {
         const PlanNode *owner = plan_node(block->owner);
+        if (is_cold(block)) ranges_add(plan->arena, &buffer->in_cold, (Range){block_start(block), time});
         if (plan_is_loop(block->owner)) {
             time = 2 * owner->end + 1;
         } else {
@@ -140,6 +147,33 @@ static void keep_tested(Plan *plan, const Node *loop) {
         if (plan_buffer(test->params.at[i])) use(plan, test->last, test->params.at[i]);
 }
 
+/* The time of a block that doesn't return is no time for what comes from outside and is read after it. */
+static void leave_out(Plan *plan, Buffer *buffer, Range cold) {
+    Ranges kept = {0};
+    for (uint32_t i = 0; i < buffer->alive.count; i++) {
+        Range range = buffer->alive.at[i];
+        uint32_t end = range.end < cold.start ? range.end : cold.start;
+        uint32_t start = range.start > cold.end ? range.start : cold.end;
+        ranges_add(plan->arena, &kept, (Range){range.start, end});
+        ranges_add(plan->arena, &kept, (Range){start, range.end});
+    }
+    buffer->alive = kept;
+}
+
+static void leave_out_cold(Plan *plan, const Block *block) {
+    Range cold = {block_start(block), 2 * plan_node(block->last)->begin + 2};
+    for (uint32_t i = 0; i < plan->buffers.count; i++) {
+        Buffer *buffer = plan->buffers.at[i];
+        if (block_inside(buffer->value->block, block)) continue;
+        leave_out(plan, buffer, cold);
+        for (uint32_t k = 0; k < buffer->in_cold.count; k++) {
+            Range read = buffer->in_cold.at[k];
+            if (read.start >= cold.start && read.end <= cold.end)
+                ranges_add(plan->arena, &buffer->alive, read);
+        }
+    }
+}
+
 void plan_liveness(Plan *plan) {
     number_block(plan, plan->function->body, 0);
     for (uint32_t i = 0; i < plan->buffers.count; i++) {
@@ -155,4 +189,6 @@ void plan_liveness(Plan *plan) {
         for (uint32_t k = 0; k < info->captures.count; k++) use(plan, node, info->captures.at[k]);
         if (node->op == OP_while) keep_tested(plan, node);
     }
+    for (uint32_t i = 0; i < plan->nodes.count; i++)
+        if (node_attr(plan->nodes.at[i], ATTR_cold)) leave_out_cold(plan, plan->nodes.at[i]->blocks[1]);
 }

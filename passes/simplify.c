@@ -56,7 +56,11 @@ static void simplify_blocks(Simplify *s, Node *node) {
     uint32_t outer = s->equals.first;
     /* A kernel reads outer tensors; a constant or an index is cheaper made inside than passed in. */
     if (node->op == OP_kernel) s->equals.first = s->equals.entries.count;
-    for (uint32_t i = 0; i < node->block_count; i++) simplify_block(s, node->blocks[i]);
+    for (uint32_t i = 0; i < node->block_count; i++) {
+        /* Nothing is kept for a block that isn't run as long as all is well. */
+        if (i == 1 && node_attr(node, ATTR_cold)) s->equals.first = s->equals.entries.count;
+        simplify_block(s, node->blocks[i]);
+    }
     s->equals.first = outer;
 }
 

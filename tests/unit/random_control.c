@@ -153,6 +153,13 @@ static Node *gradient(Builder *b, Value *loss, uint32_t count, Value *const *x) 
     return build_node(b, OP_grad, count + 1, operands, 0, NULL);
 }
 
+/* Of something that is finite in any case; what looks for the reason is compiled all the same. */
+static void add_guard(Builder *b, Value *loss) {
+    Value *zero = build_const(b, loss->type, 0);
+    Value *finite = build_select(b, build_unary(b, OP_is_finite, loss), loss, zero);
+    build_node(b, OP_guard, 1, &finite, 0, NULL);
+}
+
 /* A loop that steps float values down their derivatives of a random loss. */
 static void add_training(Random *r, Builder *b) {
     Value *init[4];
@@ -171,6 +178,7 @@ static void add_training(Random *r, Builder *b) {
         Value *term = random_loss(r, &inner, i == 1 ? since : r->pool.count, body->params.at[i]);
         loss = loss ? build_binary(&inner, OP_add, loss, term) : term;
     }
+    if (chance(r, 50)) add_guard(&inner, loss);
     Node *grad = gradient(&inner, loss, count, body->params.at + 1);
     for (uint32_t i = 0; i < count; i++) {
         Value *rate = build_const(&inner, grad->results[i]->type, 0.0625);

@@ -349,6 +349,7 @@ static MakeCase *case_of(Op op) {
         [OP_kernel] = made_elsewhere,
         [OP_grad] = made_elsewhere,
         [OP_remat] = made_elsewhere,
+        [OP_guard] = made_elsewhere,
     };
     if (makers[op]) return makers[op];
     if (op_has(op, TRAIT_HOST)) return made_elsewhere;

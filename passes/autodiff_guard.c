@@ -1,0 +1,248 @@
+/* Where a loss that is trained on is not finite, the program says which line of its source made it so, and
+ * stops. What the loss is computed from is computed again, line by line and each line checked, in the second
+ * block of an `if` on its being finite: as long as all is well a guard costs one comparison. */
+#include "passes/autodiff.h"
+#include <math.h>
+#include <string.h>
+
+typedef struct {
+    Graph *graph;
+    Arena *arena;
+    Node *guard;
+    Map *slice;         /* Node → itself: computed again */
+    Map *inputs;        /* Value → itself: read by the slice from outside */
+    Map *infinite;      /* Value → itself: may hold infinities that are meant */
+    VEC(Value *) order; /* the inputs */
+    Builder b;          /* in the block that looks for the reason */
+    const char *loss;   /* for messages */
+} Guard;
+
+/* --- what the loss is computed from */
+static void see_lasting(void *user, Node *node) {
+    /* Checks and output are left out of what is computed again; what reads files is not read again. */
+    if (node->op == OP_load || node->op == OP_data_open) *(bool *)user = true;
+}
+
+static bool is_repeatable(Node *node) {
+    bool lasting = op_has(node->op, TRAIT_EFFECT);
+    for (uint32_t k = 0; k < node->block_count; k++) block_walk(node->blocks[k], see_lasting, &lasting);
+    return !lasting;
+}
+
+static void see_read(Guard *g, Value *value, const Block *inside) {
+    if (inside && block_inside(value->block, inside)) return;
+    Node *node = value->node;
+    if (node && node->block == g->guard->block && is_repeatable(node)) {
+        map_put(g->slice, node, node);
+    } else if (!map_get(g->inputs, value)) {
+        map_put(g->inputs, value, value);
+        vec_push(g->arena, &g->order, value);
+    }
+}
+
+typedef struct {
+    Guard *g;
+    const Block *inside;
+} Reads;
+
+static void see_operands(void *user, Node *node) {
+    const Reads *r = user;
+    for (uint32_t k = 0; k < node->operand_count; k++) see_read(r->g, node->operands[k], r->inside);
+}
+
+/* Backwards, so that whoever reads a node has been seen before. */
+static void find_slice(Guard *g) {
+    see_read(g, g->guard->operands[0], NULL);
+    for (Node *node = g->guard->prev; node; node = node->prev) {
+        if (!map_get(g->slice, node)) continue;
+        see_operands(&(Reads){g, NULL}, node);
+        for (uint32_t k = 0; k < node->block_count; k++)
+            block_walk(node->blocks[k], see_operands, &(Reads){g, node->blocks[k]});
+    }
+}
+
+/* --- checks */
+/* Braces in a template are doubled. */
+static const char *plain(Guard *g, const char *text) {
+    char *out = ARENA_ARRAY(g->arena, char, 2 * strlen(text) + 1), *at = out;
+    for (; *text; *at++ = *text++)
+        if (*text == '{' || *text == '}') *at++ = *text;
+    *at = '\0';
+    return out;
+}
+
+static const char *called(Guard *g, const Value *value) {
+    return value->name ? arena_printf(g->arena, "`%s`", plain(g, value->name)) : NULL;
+}
+
+static void add_check(Guard *g, Builder *b, Value *ok, Loc loc, const char *text) {
+    b->loc = loc;
+    Attr attr = attr_str(ATTR_text, intern(ir_strings(g->graph->ir), text));
+    build_node(b, OP_check, 1, &ok, 1, &attr);
+}
+
+/* Are all elements finite, or, where infinities are meant, numbers? */
+static Value *all_finite(Builder *b, Value *x, bool infinities) {
+    int64_t axes[MAX_RANK];
+    for (uint32_t k = 0; k < x->type->rank; k++) axes[k] = k;
+    Value *ok = infinities ? build_binary(b, OP_eq, x, x) : build_unary(b, OP_is_finite, x);
+    return build_reduce(b, OP_reduce_all, ok, x->type->rank, axes);
+}
+
+static void check_input(Guard *g, Value *value) {
+    const char *name = called(g, value);
+    if (!name || !dtype_is_float(value->type->dtype)) return;
+    const char *why = strchr(value->name, '.')
+                          ? "the steps before have led there: lower the learning rate or clip the gradient"
+                          : "look at where it comes from";
+    g->b.loc = g->guard->loc;
+    add_check(g, &g->b, all_finite(&g->b, value, map_get(g->infinite, value) != NULL), g->guard->loc,
+              arena_printf(g->arena, "%s is not finite because %s is not: %s", g->loss, name, why));
+}
+
+static void check_result(Guard *g, Builder *b, Value *value, Loc loc, bool infinities) {
+    const char *name = called(g, value);
+    b->loc = loc;
+    add_check(g, b, all_finite(b, value, infinities), loc,
+              arena_printf(g->arena,
+                           "%s is not finite: the first result that isn't is %s. Keep what it is computed "
+                           "from in bounds, lower the learning rate or clip the gradient",
+                           g->loss, name ? name : "that of this line"));
+}
+
+/* --- infinities that are meant: constants, and what passes them on */
+static bool passes_on(const Node *node) {
+    switch ((int)node->op) {
+    case OP_exp:
+    case OP_tanh:
+    case OP_sigmoid:
+    case OP_erf:
+    case OP_reduce_sum:
+    case OP_reduce_prod:
+    case OP_contract: return false;
+    default: return true;
+    }
+}
+
+static bool has_infinity(const Node *node) {
+    const Attr *value = node->op == OP_const ? node_attr(node, ATTR_value) : NULL;
+    return value && !isfinite(value->number);
+}
+
+static bool may_be_infinite(Guard *g, const Node *node) {
+    bool may = has_infinity(node);
+    for (uint32_t k = 0; k < node->operand_count && passes_on(node); k++)
+        may = may || map_get(g->infinite, node->operands[k]);
+    for (uint32_t k = 0; may && k < node->result_count; k++)
+        map_put(g->infinite, node->results[k], node->results[k]);
+    return may;
+}
+
+/* --- one line after the other */
+static bool same_line(Loc a, Loc b) { return a.line == b.line && a.file == b.file; }
+
+typedef struct {
+    const Node *maker;
+    bool found;
+} OtherLine;
+
+static void see_other_line(void *user, Node *node) {
+    OtherLine *o = user;
+    for (uint32_t k = 0; k < node->operand_count && !o->found; k++)
+        o->found = node->operands[k]->node == o->maker &&
+                   (node->op == OP_yield || node->op == OP_guard || !same_line(node->loc, o->maker->loc));
+}
+
+/* Is a result of the node read by another line? Only what a line leaves is checked. */
+static bool leaves_line(Guard *g, const Node *node, bool sliced) {
+    OtherLine o = {node, false};
+    for (Node *user = node->next; user && !o.found; user = user->next) {
+        if (sliced && user != g->guard && !map_get(g->slice, user)) continue;
+        see_other_line(&o, user);
+        for (uint32_t k = 0; k < user->block_count; k++) block_walk(user->blocks[k], see_other_line, &o);
+        if (user == g->guard) break;
+    }
+    return o.found;
+}
+
+static bool computes(const Node *node) {
+    return node->operand_count + node->block_count > 0 && !op_has(node->op, TRAIT_VIEW) &&
+           node->op != OP_stop_gradient && node->op != OP_copy;
+}
+
+static void check_block(Guard *g, Block *block);
+
+/* `copy` stands for `node`, whose readers are known. */
+static void check_node(Guard *g, const Node *node, Node *copy, bool sliced) {
+    for (uint32_t k = 0; k < copy->block_count; k++) check_block(g, copy->blocks[k]);
+    bool infinities = may_be_infinite(g, copy);
+    if (!computes(node) || !leaves_line(g, node, sliced)) return;
+    Builder b = {.graph = g->graph, .block = copy->block, .before = copy->next, .loc = copy->loc};
+    for (uint32_t k = 0; k < copy->result_count; k++)
+        if (dtype_is_float(copy->results[k]->type->dtype))
+            check_result(g, &b, copy->results[k], copy->loc, infinities);
+}
+
+static void check_block(Guard *g, Block *block) {
+    for (Node *node = block->first, *next; node; node = next) {
+        next = node->next;
+        bool effect = op_has(node->op, TRAIT_EFFECT) && node->op != OP_symbol && node->op != OP_data_read;
+        if (effect || node_attr(node, ATTR_cold))
+            node_remove(node);
+        else if (node->op != OP_yield)
+            check_node(g, node, node, false);
+    }
+}
+
+static void look_for_reason(Guard *g) {
+    Map *map = map_new(g->arena);
+    for (uint32_t k = 0; k < g->order.count; k++) check_input(g, g->order.at[k]);
+    for (Node *node = g->guard->block->first; node != g->guard; node = node->next) {
+        if (!map_get(g->slice, node)) continue;
+        Node *copy = node_clone(g->graph, node, map);
+        node_append(g->b.block, copy);
+        check_node(g, node, copy, true);
+    }
+    g->b.loc = g->guard->loc;
+    Value *never = build_const(&g->b, type_scalar(g->graph->ir, DTYPE_bool), 0);
+    add_check(
+        g, &g->b, never, g->guard->loc,
+        arena_printf(g->arena, "%s is not finite: lower the learning rate or clip the gradient", g->loss));
+    build_yield(&g->b, 0, NULL);
+}
+
+/* --- the pass's part */
+static void expand(Graph *graph, Arena *arena, Node *guard) {
+    Value *y = guard->operands[0];
+    Guard g = {.graph = graph, .arena = arena, .guard = guard};
+    g.slice = map_new(arena);
+    g.inputs = map_new(arena);
+    g.infinite = map_new(arena);
+    const char *name = called(&g, y);
+    g.loss = name ? name : "the loss";
+    find_slice(&g);
+    Builder b = {.graph = graph, .block = guard->block, .before = guard, .loc = guard->loc};
+    Node *node = build_if(&b, build_unary(&b, OP_is_finite, y), 0, NULL);
+    node_set_attr(node, attr_int(ATTR_cold, 1));
+    Builder fine = build_inside(&b, node->blocks[0]);
+    build_yield(&fine, 0, NULL);
+    g.b = build_inside(&b, node->blocks[1]);
+    look_for_reason(&g);
+    node_remove(guard);
+}
+
+typedef struct {
+    Arena *arena;
+    VEC(Node *) nodes;
+} GuardList;
+
+static void collect(void *user, Node *node) {
+    GuardList *list = user;
+    if (node->op == OP_guard) vec_push(list->arena, &list->nodes, node);
+}
+
+void expand_guards(Graph *graph, Arena *arena) {
+    GuardList list = {.arena = arena};
+    graph_walk(graph, collect, &list);
+    for (uint32_t k = 0; k < list.nodes.count; k++) expand(graph, arena, list.nodes.at[k]);
+}
