@@ -4,10 +4,12 @@
  *     contract-bench [ROUNDS] [NAME-PART]
  *
  * With SCHEDULE in the environment it prints how each product is computed; ASSEMBLY names a file for the code
- * of the last. Times are of the thread's own clock, so that other work on the machine disturbs less. */
+ * of the last; CPU is the processor to compile for; NOBLAS leaves OpenBLAS out. Times are of the thread's own
+ * clock, so that other work on the machine disturbs less. */
 #include "tests/unit/product.h"
 #include <cblas.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,81 @@ static const Shape shapes[] = {
     {"1x3072x768 NT", 1, 1, 3072, 768, false, true},
     {"768x1x3072 NN", 1, 768, 1, 3072, false, false},
 };
+
+/* --- convolutions, as they reach products: channels before pictures, windows into the padded input as
+ * strides */
+typedef enum { FORWARD, OF_WEIGHTS, OF_INPUT } Pass;
+
+typedef struct {
+    const char *name;
+    Pass pass;
+    int64_t batch, groups, channels, outputs; /* of each group */
+    int64_t size, kernel, stride;             /* of the result, of the window; square */
+} Convolution;
+
+static const Convolution convolutions[] = {
+    {"conv 56 64>64", FORWARD, 1, 1, 64, 64, 56, 3, 1},
+    {"conv 56 64>64 dW", OF_WEIGHTS, 1, 1, 64, 64, 56, 3, 1},
+    {"conv 56 64>64 dX", OF_INPUT, 1, 1, 64, 64, 56, 3, 1},
+    {"conv 28 128>128", FORWARD, 1, 1, 128, 128, 28, 3, 1},
+    {"conv 28 128>128 dW", OF_WEIGHTS, 1, 1, 128, 128, 28, 3, 1},
+    {"conv 112 3>64 7x7", FORWARD, 1, 1, 3, 64, 112, 7, 2},
+    {"conv 112 3>64 dW", OF_WEIGHTS, 1, 1, 3, 64, 112, 7, 2},
+    {"conv 14 256>1024 1x1", FORWARD, 1, 1, 256, 1024, 14, 1, 1},
+    {"conv 14 256>1024 dW", OF_WEIGHTS, 1, 1, 256, 1024, 14, 1, 1},
+    {"conv 14 256>1024 dX", OF_INPUT, 1, 1, 256, 1024, 14, 1, 1},
+    {"64 conv 28 1>16", FORWARD, 64, 1, 1, 16, 28, 3, 1},
+    {"64 conv 28 1>16 dW", OF_WEIGHTS, 64, 1, 1, 16, 28, 3, 1},
+    {"64 conv 28 16>16", FORWARD, 64, 1, 16, 16, 28, 3, 1},
+    {"64 conv 28 16>16 dW", OF_WEIGHTS, 64, 1, 16, 16, 28, 3, 1},
+    {"64 conv 28 16>16 dX", OF_INPUT, 64, 1, 16, 16, 28, 3, 1},
+    {"64 conv 14 16>32 /2", FORWARD, 64, 1, 16, 32, 14, 3, 2},
+    {"64 conv 14 32>32", FORWARD, 64, 1, 32, 32, 14, 3, 1},
+    {"64 conv 14 32>32 dW", OF_WEIGHTS, 64, 1, 32, 32, 14, 3, 1},
+    {"64 conv 7 64>64", FORWARD, 64, 1, 64, 64, 7, 3, 1},
+    {"64 conv 7 64>64 dW", OF_WEIGHTS, 64, 1, 64, 64, 7, 3, 1},
+    {"64 conv 7 64>64 dX", OF_INPUT, 64, 1, 64, 64, 7, 3, 1},
+    {"depthwise 56 x64", FORWARD, 1, 64, 1, 1, 56, 3, 1},
+    {"depthwise 56 x64 dW", OF_WEIGHTS, 1, 64, 1, 1, 56, 3, 1},
+};
+
+static void push(ProductCase *c, char role, int64_t extent, int64_t a, int64_t b, int64_t out) {
+    c->axis[c->count++] = (CaseAxis){role, extent, a, b, out, false, false};
+}
+
+/* Forward: out[b, g, o, h, w] = Σ w[g, o, c, i, j] · x[b, g, c, h·s + i, w·s + j]. By the weights:
+ * Σ out[b, g, o, h, w] · x[…] over b, h, w. By the input, of stride 1: forward with o and c exchanged; the
+ * windows' order doesn't matter here. */
+static ProductCase convolution_case(const Convolution *s) {
+    int64_t in = s->pass == OF_INPUT ? s->outputs : s->channels;
+    int64_t out = s->pass == OF_INPUT ? s->channels : s->outputs;
+    int64_t padded = (s->size - 1) * s->stride + s->kernel, area = s->size * s->size, field = padded * padded;
+    int64_t window = s->kernel * s->kernel, g = s->groups;
+    /* The weights lie [o][c][i][j] for both. */
+    int64_t w_in = s->pass == OF_INPUT ? out * window : window;
+    int64_t w_out = s->pass == OF_INPUT ? window : in * window;
+    ProductCase c = {.dtype = DTYPE_f32, .count = 0};
+    if (s->pass == OF_WEIGHTS) {
+        if (g > 1) push(&c, 'b', g, out * area, in * field, out * in * window);
+        push(&c, 'm', out, area, 0, in * window);
+        push(&c, 'n', in, 0, field, window);
+        push(&c, 'n', s->kernel, 0, padded, s->kernel);
+        push(&c, 'n', s->kernel, 0, 1, 1);
+        push(&c, 'k', s->batch, g * out * area, g * in * field, 0);
+        push(&c, 'k', s->size, s->size, s->stride * padded, 0);
+        push(&c, 'k', s->size, 1, s->stride, 0);
+        return c;
+    }
+    if (g > 1) push(&c, 'b', g, in * out * window, in * field, out * area);
+    push(&c, 'm', out, w_out, 0, area);
+    push(&c, 'n', s->batch, 0, g * in * field, g * out * area);
+    push(&c, 'n', s->size, 0, s->stride * padded, s->size);
+    push(&c, 'n', s->size, 0, s->stride, 1);
+    push(&c, 'k', in, w_in, field, 0);
+    push(&c, 'k', s->kernel, s->kernel, padded, 0);
+    push(&c, 'k', s->kernel, 1, 1, 0);
+    return c;
+}
 
 static double now(void) {
     struct timespec t;
@@ -111,7 +188,9 @@ static double peak_rate(Jit *jit, Peak *peak) {
 
 /* --- one shape */
 typedef struct {
-    const Shape *shape;
+    const char *name;
+    ProductCase product;
+    const Shape *shape; /* or NULL: nothing to compare with */
     Jit jit;
     ProductKernel *kernel;
     int64_t chunks, repeat;
@@ -149,18 +228,30 @@ static double theirs(Run *run) {
     return (now() - since) / (double)run->repeat;
 }
 
-static double work(const Shape *s) { return 2e-9 * (double)(s->batch * s->m * s->n * s->k); }
+static double work(const ProductCase *c) {
+    double work = 2e-9;
+    for (uint32_t i = 0; i < c->count; i++) work *= (double)c->axis[i].extent;
+    return work;
+}
 
-static void prepare(Run *run, const Shape *s) {
-    ProductCase c = product_case(DTYPE_f32, s->batch, s->m, s->n, s->k, s->a_transposed, s->b_transposed);
-    *run = (Run){.shape = s,
-                 .a = numbers(s->batch * s->m * s->k),
-                 .b = numbers(s->batch * s->k * s->n),
-                 .c = numbers(s->batch * s->m * s->n),
-                 .repeat = 1};
-    jit_open(&run->jit, 3, NULL);
-    if (getenv("SCHEDULE")) product_print(&run->jit, &c, stdout);
-    product_emit(&run->jit, &c, false);
+/* Elements of each operand: 1 + the greatest offset. */
+static void spans(const ProductCase *c, int64_t *span) {
+    span[0] = span[1] = span[2] = 1;
+    for (uint32_t i = 0; i < c->count; i++) {
+        const CaseAxis *x = &c->axis[i];
+        span[0] += (x->extent - 1) * x->a, span[1] += (x->extent - 1) * x->b;
+        span[2] += (x->extent - 1) * x->c;
+    }
+}
+
+static void prepare(Run *run) {
+    int64_t span[3];
+    spans(&run->product, span);
+    run->a = numbers(span[0]), run->b = numbers(span[1]), run->c = numbers(span[2]);
+    run->repeat = 1;
+    jit_open(&run->jit, 3, getenv("CPU"));
+    if (getenv("SCHEDULE")) product_print(&run->jit, &run->product, stdout);
+    product_emit(&run->jit, &run->product, false);
     emit_peak(&run->jit);
     jit_load(&run->jit, getenv("ASSEMBLY"));
     run->kernel = (ProductKernel *)jit_find(&run->jit, "kernel");
@@ -180,20 +271,19 @@ static double median(double *values, int count) {
     return values[count / 2];
 }
 
-static void measure(const Shape *s, int rounds) {
-    Run run;
+static void measure(Run run, int rounds) {
     double us[64], blas[64], peaks[64];
-    prepare(&run, s);
+    prepare(&run);
     Peak *peak = (Peak *)jit_find(&run.jit, "peak");
     for (int r = 0; r < rounds; r++) {
         peaks[r] = peak_rate(&run.jit, peak);
         us[r] = ours(&run);
-        blas[r] = getenv("NOBLAS") ? 1 : theirs(&run);
+        blas[r] = run.shape && !getenv("NOBLAS") ? theirs(&run) : INFINITY;
     }
-    double top = median(peaks, rounds), mine = work(s) / median(us, rounds),
-           other = work(s) / median(blas, rounds);
-    double best = work(s) / us[0] / peaks[rounds - 1]; /* sorted by now */
-    printf("| %-18s | %3" PRId64 " | %6.1f | %3.0f%% | %3.0f%% | %6.1f | %3.0f%% | %6.1f |\n", s->name,
+    double top = median(peaks, rounds), flops = work(&run.product);
+    double mine = flops / median(us, rounds), other = flops / median(blas, rounds);
+    double best = flops / us[0] / peaks[rounds - 1]; /* sorted by now */
+    printf("| %-20s | %3" PRId64 " | %6.1f | %3.0f%% | %3.0f%% | %6.1f | %3.0f%% | %6.1f |\n", run.name,
            run.chunks, mine, 100 * mine / top, 100 * best, other, 100 * other / top, top);
     fflush(stdout);
     free(run.a), free(run.b), free(run.c), free(run.scratch.memory);
@@ -202,12 +292,20 @@ static void measure(const Shape *s, int rounds) {
 
 int main(int argc, char **argv) {
     int rounds = argc > 1 ? atoi(argv[1]) : 15;
+    const char *part = argc > 2 ? argv[2] : "";
+    rounds = rounds < 1 ? 1 : rounds > 64 ? 64 : rounds;
     openblas_set_num_threads(1);
-    printf("| M x N x K          | chunks | GFLOP/s | of peak | best of best | OpenBLAS | of peak | peak "
+    printf("| M x N x K            | chunks | GFLOP/s | of peak | best of best | OpenBLAS | of peak | peak "
            "|\n| --- | --- | --- "
            "| --- | --- | --- | --- | --- |\n");
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        if (argc < 3 || strstr(shapes[i].name, argv[2]))
-            measure(&shapes[i], rounds < 1 ? 1 : rounds > 64 ? 64 : rounds);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const Shape *s = &shapes[i];
+        ProductCase c = product_case(DTYPE_f32, s->batch, s->m, s->n, s->k, s->a_transposed, s->b_transposed);
+        if (strstr(s->name, part)) measure((Run){.name = s->name, .product = c, .shape = s}, rounds);
+    }
+    for (size_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++) {
+        const Convolution *s = &convolutions[i];
+        if (strstr(s->name, part)) measure((Run){.name = s->name, .product = convolution_case(s)}, rounds);
+    }
     return 0;
 }

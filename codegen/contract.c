@@ -48,6 +48,7 @@ typedef struct {
     TileAxis k[MAX_RANK];                              /* of this block of k */
     LLVMValueRef a_block, b_block;                     /* offsets of this block of k in A and B */
     Size block_column, block_end;                      /* this block of columns */
+    Size row_end;                                      /* of the rows that tiles may cover together */
     LLVMValueRef row, row_count, column, column_count; /* this tile: its place, and how much of it exists */
     const Variant *row_variant, *column_variant;
     LLVMValueRef tile_a[CONTRACT_MAX_ROWS]; /* first element of each row of A in this block of k */
@@ -86,7 +87,7 @@ static void store_lanes(Emit *e, LLVMValueRef offset, void *user) {
         vector_load(e, p->element, vector_at(e, p->element, line->sums, offset), line->lanes);
     if (epilogue->transposed) {
         product_index(e, p, &p->rows, offset_add(e, epilogue->row, offset), index);
-        axis = p->rows.at[0].first;
+        axis = product_row_axis(p);
     } else {
         product_column_index(e, p, offset_add(e, epilogue->column, offset), index);
     }
@@ -380,6 +381,12 @@ static Variants variants_of(Size size, int64_t chunk, uint32_t tile, uint32_t un
     return variants;
 }
 
+static Variants row_variants(Emit *e, const Product *p) {
+    const ContractSchedule *plan = &p->plan;
+    if (plan->row_run) return variants_of(size_known(e, plan->row_run), 0, plan->rows, 1, false);
+    return variants_of(p->row_count, plan->chunk_rows, plan->rows, 1, false);
+}
+
 /* Dot products go through a panel's columns by themselves. */
 static Variants column_variants(const Product *p) {
     const ContractSchedule *plan = &p->plan;
@@ -411,6 +418,11 @@ static LLVMValueRef row_pointer(Emit *e, const Where *at, uint32_t r) {
     LLVMValueRef number = emit_i64(e, r), last = offset_sub(e, at->row_count, emit_i64(e, 1));
     LLVMValueRef row = offset_add(e, at->row, at->row_variant->exact ? number : minimum(e, number, last));
     if (at->packed_a) return packed_row(e, at, row);
+    if (p->plan.row_run) {
+        Size stride = p->rows.at[p->rows.count - 1].a;
+        LLVMValueRef first = offset_add(e, product_offset(e, &p->rows, false, at->row), at->a_block);
+        return vector_at(e, p->memory, at->a, offset_add(e, first, offset_multiply(e, number, stride.value)));
+    }
     return vector_at(e, p->memory, at->a,
                      offset_add(e, product_offset(e, &p->rows, false, row), at->a_block));
 }
@@ -451,8 +463,16 @@ static void tile_row(Emit *e, void *user) {
 static void row_body(Emit *e, LLVMValueRef row, void *user) {
     Where *at = user;
     at->row = row;
-    at->row_count = minimum(e, offset_sub(e, at->row_to.value, row), emit_i64(e, at->p->plan.rows));
+    at->row_count = minimum(e, offset_sub(e, at->row_end.value, row), emit_i64(e, at->p->plan.rows));
     each_variant(e, &at->row_variants, at->row_count, &at->row_variant, tile_row, at);
+}
+
+/* The rows from `from` on that tiles may cover together. */
+static void run_body(Emit *e, LLVMValueRef from, void *user) {
+    Where *at = user;
+    int64_t run = at->p->plan.row_run;
+    at->row_end = run ? size_run_time(offset_add(e, from, emit_i64(e, run))) : at->row_to;
+    emit_loop(e, from, at->row_end.value, at->p->plan.rows, "rows", row_body, at);
 }
 
 /* --- blocks */
@@ -505,7 +525,10 @@ static void column_body(Emit *e, LLVMValueRef column, void *user) {
     if (block)
         at->block_end = size_min(e, size_add(e, at->block_column, size_known(e, block)), at->column_to);
     if (at->packed_b) pack_block(e, at);
-    emit_loop(e, at->row_from.value, at->row_to.value, at->p->plan.rows, "rows", row_body, at);
+    if (at->p->plan.row_run)
+        emit_loop(e, at->row_from.value, at->row_to.value, at->p->plan.row_run, "run", run_body, at);
+    else
+        run_body(e, at->row_from.value, at);
 }
 
 /* One block of k, from `from` steps of the outermost k axis on. */
@@ -689,7 +712,7 @@ void emit_contract(Emit *e, const Contract *contract, LLVMValueRef chunk) {
     product_open(e, contract, &p);
     Where at = {.p = &p};
     Size outer_from, outer_to;
-    at.row_variants = variants_of(p.row_count, p.plan.chunk_rows, p.plan.rows, 1, false);
+    at.row_variants = row_variants(e, &p);
     at.column_variants = column_variants(&p);
     const Size *depth = &p.k.at[0].extent;
     at.blocked = p.plan.depth_block && p.k.count && (!depth->known || depth->constant > p.plan.depth_block);

@@ -235,8 +235,25 @@ static void whole_vector(Emit *e, LLVMValueRef column, void *user) { pack_group(
 
 static void partial_vector(Emit *e, LLVMValueRef column, void *user) { pack_group(e, user, column, true); }
 
+/* Neighbouring axes of k that are one. */
+static void merge_k(Emit *e, Pack *pack) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < pack->k_count; i++) {
+        PackAxis inner = pack->k[i], *outer = kept ? &pack->k[kept - 1] : NULL;
+        bool known = outer && outer->stride.known && inner.stride.known && inner.extent.known;
+        if (!known || outer->stride.constant != inner.stride.constant * inner.extent.constant) {
+            pack->k[kept++] = inner;
+            continue;
+        }
+        outer->extent = size_mul(e, outer->extent, inner.extent);
+        outer->stride = inner.stride;
+    }
+    pack->k_count = kept;
+}
+
 void pack_panels(Emit *e, Pack *pack) {
     assert(pack->lanes <= MAX_LANES);
+    merge_k(e, pack);
     LLVMValueRef from = emit_i64(e, 0);
     if (size_is(pack->column_stride, 1)) {
         Size panels = size_mul(e, size_div(e, pack->columns, pack->width), size_known(e, pack->width));

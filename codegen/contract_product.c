@@ -2,6 +2,7 @@
  * operand plays A. */
 #include "codegen/contract_product.h"
 #include <assert.h>
+#include <stdlib.h>
 
 static LLVMTypeRef accumulator(Emit *e, DType dtype) { return emit_register_type(e, dtype); }
 static uint32_t accumulator_bytes(DType dtype) {
@@ -101,6 +102,50 @@ static int64_t inner_depth(const ProductAxes *k) {
     return depth;
 }
 
+static const ContractAxis *contract_axis(const Contract *c, uint32_t i) {
+    if (i < c->batch_count) return &c->batch[i];
+    i -= c->batch_count;
+    return i < c->m_count ? &c->m[i] : &c->n[i - c->m_count];
+}
+
+/* The extent of the rows' innermost axis in the contract; 0 if that is all of them, -1 if it isn't known. */
+static int64_t row_run(const Product *p) {
+    if (p->rows.count == 0) return -1;
+    uint32_t innermost = product_row_axis(p);
+    if (p->rows.count == 1 && p->rows.at[0].first == innermost) return 0;
+    return known_or(contract_axis(p->contract, innermost)->extent);
+}
+
+/* Steps of k that are one axis in B. */
+static int64_t b_run(const ProductAxes *k) {
+    int64_t run = 1;
+    for (uint32_t i = k->count; i-- > 0;) {
+        const ProductAxis *axis = &k->at[i];
+        if (i + 1 < k->count && !continues(axis->b, k->at[i + 1].b, k->at[i + 1].extent)) break;
+        if (!axis->extent.known) return -1;
+        run *= axis->extent.constant;
+    }
+    return run;
+}
+
+static int64_t span_of(const ProductAxis *axis, uint32_t count, bool of_b) {
+    int64_t span = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        Size stride = of_b ? axis[i].b : axis[i].a;
+        if (!axis[i].extent.known || !stride.known) return -1;
+        span += (axis[i].extent.constant - 1) * llabs(stride.constant);
+    }
+    return span;
+}
+
+/* Of an operand along its rows or columns and along k; -1 if a size isn't known. */
+static int64_t operand_span(const Product *p, bool of_b) {
+    const ProductAxis *axis = of_b ? &p->column : p->rows.at;
+    int64_t side = span_of(axis, of_b ? 1 : p->rows.count, of_b);
+    int64_t depth = span_of(p->k.at, p->k.count, of_b);
+    return side < 0 || depth < 0 ? -1 : 1 + side + depth;
+}
+
 static ContractShape shape_of(Emit *e, const Product *p) {
     Size zero = size_known(e, 0);
     const ProductAxis *k = p->k.count ? &p->k.at[p->k.count - 1] : NULL;
@@ -115,11 +160,14 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .a_depth = known_or(k ? k->a : zero),
         .b_column = p->column.extent.known && p->column.extent.constant == 1 ? 1 : known_or(p->column.b),
         .b_depth = known_or(k ? k->b : zero),
+        .b_run = b_run(&p->k),
+        .a_span = operand_span(p, false),
+        .b_span = operand_span(p, true),
         .bytes = accumulator_bytes(p->dtype),
         .memory_bytes = dtype_bytes(p->dtype),
         .single_depth = p->k.count <= 1,
         .exchanged = p->exchanged,
-        .rows_adjacent = p->rows.count == 1 && p->rows.at[0].count == 1};
+        .row_run = row_run(p)};
 }
 
 static double cost_of(Emit *e, const Product *p) {
@@ -148,18 +196,17 @@ void product_open(Emit *e, const Contract *contract, Product *p) {
 }
 
 /* --- indices */
-static const ContractAxis *contract_axis(const Contract *c, uint32_t i) {
-    if (i < c->batch_count) return &c->batch[i];
-    i -= c->batch_count;
-    return i < c->m_count ? &c->m[i] : &c->n[i - c->m_count];
-}
-
 uint32_t product_index_count(const Product *p) {
     return p->contract->batch_count + p->contract->m_count + p->contract->n_count;
 }
 
 uint32_t product_lane_axis(const Product *p) {
     return p->column.count ? p->column.first + p->column.count - 1 : 0;
+}
+
+uint32_t product_row_axis(const Product *p) {
+    const ProductAxis *last = &p->rows.at[p->rows.count - 1];
+    return last->first + last->count - 1;
 }
 
 /* Splits i into (i / extent, i % extent). */

@@ -40,6 +40,8 @@ void product_column_index(Emit *e, const Product *p, LLVMValueRef i, LLVMValueRe
 uint32_t product_index_count(const Product *p);
 /* The contract's axis along which lanes lie. */
 uint32_t product_lane_axis(const Product *p);
+/* The innermost of the contract's axes that rows are of, if there are any. */
+uint32_t product_row_axis(const Product *p);
 /* The offset in A (`of_b` false) or B of index `i` of the merged axes, in elements. */
 LLVMValueRef product_offset(Emit *e, const ProductAxes *axes, bool of_b, LLVMValueRef i);
 

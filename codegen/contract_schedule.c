@@ -17,6 +17,8 @@ enum {
     DOT_TILE = 12,           /* half cycles to start a tile of dot products */
     DOT_TILE_OF_TWO = 42,    /* the same where its sums are more than one vector's */
     DOT_ROW = 3,             /* to store one row of its sums */
+    POINTERS = 11,           /* to rows that registers hold */
+    FEW_NEIGHBOURS = 4,      /* rows next to each other in the result that transposing doesn't pay for */
     SQUARE = 60,             /* to transpose a square of a vector's lanes */
     FEW = 64,                /* rows or columns that packing doesn't pay for */
     PAGE = 4096,             /* strides that are multiples of it collide in the caches */
@@ -33,36 +35,47 @@ static uint32_t choose_lanes(const Target *target, const ContractShape *shape) {
     return lanes;
 }
 
-/* Are tiles transposed before the epilogue sees them? Only while they are in registers. */
-static bool transposes(const ContractShape *shape, const ContractSchedule *plan) {
-    return shape->exchanged && shape->rows_adjacent && shape->bytes >= 4 && plan->lanes > 1 &&
-           !plan->dot_lanes && !plan->depth_block;
-}
-
 /* --- the register tile */
 /* Half cycles for one step of k: two multiply-adds, two loads a cycle, a latency of four cycles, and a
- * quarter of the first-level bandwidth for vectors that come from the second level. */
-static double step_cost(int64_t rows, int64_t vectors) {
+ * quarter of the first-level bandwidth for vectors that come from the second level. Rows that are not one
+ * axis take a pointer each, and what is beyond the registers for these is loaded before it is used. */
+static double step_cost(const ContractShape *shape, int64_t rows, int64_t vectors) {
     if (rows == 0 || vectors == 0) return 0;
-    double cost = (double)max64(max64(rows * vectors, rows + vectors), max64(8, 3 * vectors));
-    cost *= 1 + 0.01 * (double)max64(vectors - 4, 0);
+    int64_t loads = rows + vectors + (shape->a_row < 0 ? max64(rows - POINTERS, 0) : 0);
+    double cost = (double)max64(max64(rows * vectors, loads), max64(8, 3 * vectors));
+    cost *= vectors == 1 ? 1.1 : 1 + 0.01 * (double)max64(vectors - 4, 0);
     return rows > 12 ? 1.05 * cost : rows > 8 ? 1.03 * cost : cost;
 }
 
-static double tile_cost(int64_t rows, int64_t vectors, int64_t tile_rows, int64_t tile_vectors,
-                        int64_t depth) {
+static double tile_cost(const ContractShape *shape, int64_t rows, int64_t vectors, int64_t tile_rows,
+                        int64_t tile_vectors, int64_t depth) {
     int64_t full_rows = rows / tile_rows, rest_rows = rows % tile_rows;
     int64_t full_vectors = vectors / tile_vectors, rest_vectors = vectors % tile_vectors;
-    double step = (double)full_rows * (double)full_vectors * step_cost(tile_rows, tile_vectors) +
-                  (double)full_vectors * step_cost(rest_rows, tile_vectors) +
-                  (double)full_rows * step_cost(tile_rows, rest_vectors) + step_cost(rest_rows, rest_vectors);
+    double step = (double)full_rows * (double)full_vectors * step_cost(shape, tile_rows, tile_vectors) +
+                  (double)full_vectors * step_cost(shape, rest_rows, tile_vectors) +
+                  (double)full_rows * step_cost(shape, tile_rows, rest_vectors) +
+                  step_cost(shape, rest_rows, rest_vectors);
     double tiles = (double)(full_rows + (rest_rows > 0)) * (double)(full_vectors + (rest_vectors > 0));
     return step * (double)depth + tiles * (double)TILE_OVERHEAD;
 }
 
-/* Squares of `lanes` rows and columns that one vector of columns is transposed in, tile by tile. */
-static int64_t squares(int64_t rows, int64_t tile_rows, int64_t lanes) {
-    return rows / tile_rows * div_up(tile_rows, lanes) + div_up(rows % tile_rows, lanes);
+/* May tiles be transposed before the epilogue sees them? While they are in registers, and if their rows then
+ * are neighbours in the result. */
+static bool can_transpose(const ContractShape *shape, const ContractSchedule *plan) {
+    return shape->exchanged && (shape->row_run == 0 || shape->row_run >= FEW_NEIGHBOURS) &&
+           shape->bytes >= 4 && plan->lanes > 1 && shape->depth >= 0 &&
+           shape->depth <= (plan->pack_b ? PACKED_DEPTH : DIRECT_DEPTH);
+}
+
+/* Half cycles by which an epilogue is slower whose lanes aren't neighbours in memory, tile by tile:
+ * transposed by squares of lanes, or stored one by one. */
+static double store_cost(const ContractShape *shape, const ContractSchedule *plan, int64_t rows,
+                         int64_t tile_rows) {
+    int64_t columns = max64(assumed(shape->columns), 1), lanes = plan->lanes;
+    if (!shape->exchanged) return 0;
+    if (!plan->transposed) return 6.0 * (double)rows * (double)columns;
+    int64_t squares = rows / tile_rows * div_up(tile_rows, lanes) + div_up(rows % tile_rows, lanes);
+    return SQUARE * (double)(div_up(columns, lanes) * squares) + 0.3 * (double)rows * (double)columns;
 }
 
 /* The cheapest tile whose accumulators, vectors of B and one broadcast of A fit into the registers. A few are
@@ -71,12 +84,13 @@ static double choose_tile(const Target *target, const ContractShape *shape, Cont
     int64_t rows = max64(assumed(shape->rows), 1), depth = max64(assumed(shape->depth), 1);
     int64_t vectors = max64(div_up(assumed(shape->columns), plan->lanes), 1);
     int64_t registers = target->vector_registers;
-    double best = -1;
+    double best = -1, runs = 1;
+    if (plan->row_run) runs = (double)rows / (double)plan->row_run, rows = plan->row_run;
     for (int64_t r = CONTRACT_MAX_ROWS; r >= 1; r--)
         for (int64_t v = CONTRACT_MAX_VECTORS; v >= 1; v--) {
             if (r > rows || v > vectors || r * v + v + 1 > registers - registers / 16) continue;
-            double cost = tile_cost(rows, vectors, r, v, depth);
-            if (transposes(shape, plan)) cost += SQUARE * (double)(vectors * squares(rows, r, plan->lanes));
+            double cost =
+                runs * (tile_cost(shape, rows, vectors, r, v, depth) + store_cost(shape, plan, rows, r));
             if (best >= 0 && cost >= best) continue;
             best = cost, plan->rows = (uint32_t)r, plan->vectors = (uint32_t)v;
         }
@@ -107,36 +121,37 @@ static bool is_far(const Target *target, double elements, uint32_t bytes) {
     return elements * bytes > (double)target->l2_bytes / 2;
 }
 
-/* Half cycles to pack all of an operand: copied where rows or columns are contiguous, transposed by shuffles
- * where k is, else gathered. */
+/* Half cycles to pack all of an operand: copied where rows or columns are contiguous, transposed by shuffles,
+ * squares of `lanes` at most `run` deep, where k is, else gathered. */
 static double pack_cost(const Target *target, double elements, uint32_t bytes, int64_t stride,
-                        int64_t depth_stride) {
-    double far = is_far(target, elements, bytes) ? 0.75 : 0;
+                        int64_t depth_stride, int64_t run) {
+    double far = is_far(target, elements, bytes) ? 0.75 : 0, lanes = (double)target->vector_bytes / bytes;
     if (stride == 1) return (0.25 + far) * elements;
-    return (far + (depth_stride == 1 && bytes >= 4 ? 0.6 : 3.0)) * elements;
+    double part = run < 0 || (double)run > lanes ? 1 : (double)max64(run, 1) / lanes;
+    double square = depth_stride == 1 && bytes >= 4 ? 0.6 / part : 3.0;
+    return (far + (square < 3.0 ? square : 3.0)) * elements;
+}
+
+/* Elements of memory that so many of an operand's are: windows share theirs. */
+static double distinct(double elements, int64_t span) {
+    return span >= 0 && (double)span < elements ? (double)span : elements;
 }
 
 /* Half cycles to bring the operands near: both once, A again for each panel if the second level doesn't hold
  * it. That overlaps with the arithmetic as long as a cache holds A at all. */
 static double touch_cost(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
-    double depth = (double)assumed(shape->depth), rows = (double)assumed(shape->rows);
-    double b = depth * (double)assumed(shape->columns), near = 0.3, far = 1;
+    double depth = (double)assumed(shape->depth), rows = (double)assumed(shape->rows), near = 0.3, far = 1;
+    double a = distinct(rows * depth, shape->a_span);
+    double b = distinct(depth * (double)assumed(shape->columns), shape->b_span);
     double again = (double)assumed(shape->columns) / (plan->vectors * plan->lanes) - 1;
-    double block = rows * (depth > (double)PACKED_DEPTH ? (double)PACKED_DEPTH : depth);
+    double block = depth > (double)PACKED_DEPTH ? a * (double)PACKED_DEPTH / depth : a;
     double price = block * shape->bytes > 4.0 * (double)target->l2_bytes ? far : 0.12;
-    double cost = (is_far(target, rows * depth, shape->bytes) ? far : near) * rows * depth;
-    if (is_far(target, block, shape->bytes) && again > 0) cost += price * again * rows * depth;
+    double cost = (is_far(target, a, shape->bytes) ? far : near) * a;
+    if (is_far(target, block, shape->bytes) && again > 0) cost += price * again * a;
     /* Short pieces of rows keep prefetchers from running ahead. */
     double piece = (double)assumed(shape->columns) * shape->memory_bytes, slow = 1;
     if (shape->b_column == 1 && shape->b_depth > shape->columns) slow = 1 + 512 / piece;
     return cost + slow * (is_far(target, b, shape->bytes) ? far : near) * b;
-}
-
-/* Half cycles by which an epilogue is slower whose lanes aren't neighbours in memory, or that transposes. */
-static double store_cost(const ContractShape *shape, const ContractSchedule *plan) {
-    if (!shape->exchanged) return 0;
-    double results = (double)assumed(shape->rows) * (double)assumed(shape->columns);
-    return (transposes(shape, plan) ? 0.3 : 6.0) * results;
 }
 
 /* --- dot products: lanes along k */
@@ -156,7 +171,7 @@ static double dot_cost(const Target *target, const ContractShape *shape, const C
     double r = (double)plan->rows, c = (double)plan->dot_columns;
     double rest_r = (double)(rows % plan->rows), rest_c = (double)(columns % plan->dot_columns);
     double full_r = (double)(rows / plan->rows), full_c = (double)(columns / plan->dot_columns);
-    double b = (double)columns * (double)depth;
+    double b = distinct((double)columns * (double)depth, shape->b_span);
     bool near = b * shape->bytes < target->l1_bytes / 2;
     /* What is read again for each tile of rows but the first. */
     double again = near ? 1.25 : is_far(target, b, shape->bytes) ? 6 : 3;
@@ -194,7 +209,7 @@ static double choose_dot(const Target *target, const ContractShape *shape, Contr
         }
     if (pack)
         best += pack_cost(target, (double)assumed(shape->depth) * (double)columns, shape->bytes,
-                          shape->b_depth, shape->b_column);
+                          shape->b_depth, shape->b_column, shape->columns);
     return best;
 }
 
@@ -212,12 +227,18 @@ static double outer_cost(const Target *target, const ContractShape *shape, Contr
     plan->pack_a = should_pack_a(shape);
     plan->pack_b = should_pack_b(shape);
     double cost = choose_tile(target, shape, plan), depth = (double)assumed(shape->depth);
+    if (can_transpose(shape, plan)) {
+        ContractSchedule other = *plan;
+        other.transposed = true, other.row_run = shape->row_run;
+        double transposed = choose_tile(target, shape, &other);
+        if (transposed < cost) cost = transposed, *plan = other;
+    }
     if (plan->pack_a)
         cost += pack_cost(target, depth * (double)assumed(shape->rows), shape->bytes, shape->a_row,
-                          shape->a_depth);
+                          shape->a_depth, shape->depth_last);
     if (plan->pack_b)
         cost += pack_cost(target, depth * (double)assumed(shape->columns), shape->bytes, shape->b_column,
-                          shape->b_depth);
+                          shape->b_depth, shape->b_run);
     return cost + touch_cost(target, shape, plan);
 }
 
@@ -225,10 +246,11 @@ static double outer_cost(const Target *target, const ContractShape *shape, Contr
 static double cost_of(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     ContractSchedule dot = {.lanes = 1};
     double by_tiles = outer_cost(target, shape, plan), by_dots = choose_dot(target, shape, &dot);
-    if (by_dots >= 0) by_dots += touch_cost(target, shape, &dot);
+    if (by_dots >= 0)
+        by_dots += touch_cost(target, shape, &dot) + store_cost(shape, &dot, assumed(shape->rows), dot.rows);
     bool dots = by_dots >= 0 && by_dots < by_tiles;
     if (dots) *plan = dot;
-    return store_cost(shape, plan) + (dots ? by_dots : by_tiles);
+    return dots ? by_dots : by_tiles;
 }
 
 double contract_cost(const Target *target, const ContractShape *shape) {
@@ -275,7 +297,10 @@ static void choose_blocks(const Target *target, const ContractShape *shape, Cont
 static ContractShape part_of(const ContractShape *shape, int64_t row_pieces, int64_t column_pieces,
                              uint32_t lanes) {
     ContractShape part = *shape;
-    if (row_pieces > 1) part.rows = div_up(shape->rows, row_pieces);
+    int64_t run = max64(shape->row_run, 1);
+    if (part.a_span > 0) part.a_span = div_up(part.a_span, row_pieces);
+    if (part.b_span > 0) part.b_span = div_up(part.b_span, column_pieces);
+    if (row_pieces > 1) part.rows = div_up(div_up(shape->rows, row_pieces), run) * run;
     if (column_pieces > 1) part.columns = div_up(div_up(shape->columns, column_pieces), lanes) * lanes;
     return part;
 }
@@ -311,8 +336,9 @@ static void cut(const Target *target, const ContractShape *shape, int64_t pieces
 /* Of rows whose number is known at run time only: as many as make a chunk's work. */
 static void cut_unknown(const ContractShape *shape, ContractSchedule *plan) {
     double row = (double)max64(assumed(shape->columns), 1) * (double)max64(assumed(shape->depth), 1);
-    int64_t tiles = (int64_t)(4.0 * (double)MIN_CHUNK_WORK / row / plan->rows);
-    plan->chunk_rows = max64(tiles, 1) * plan->rows;
+    int64_t together = plan->row_run ? plan->row_run : plan->rows;
+    int64_t tiles = (int64_t)(4.0 * (double)MIN_CHUNK_WORK / row / (double)together);
+    plan->chunk_rows = max64(tiles, 1) * together;
     plan->chunk_outer = 1;
 }
 
@@ -332,7 +358,8 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
         cut(target, shape, shape->columns < 0 ? 1 : max64(pieces, 1), &plan);
     if (shape->outer >= 0 && plan.chunk_outer >= shape->outer) plan.chunk_outer = 0;
     choose_blocks(target, shape, &plan);
-    plan.transposed = transposes(shape, &plan);
+    /* Sums that wait in memory are not transposed. */
+    if (plan.depth_block) plan.transposed = false, plan.row_run = 0;
     return plan;
 }
 

@@ -19,11 +19,13 @@ typedef struct {
     int64_t depth_last;        /* the innermost axis of K */
     int64_t a_row, a_depth;    /* strides of A: along the rows if these are one axis, along the innermost k */
     int64_t b_column, b_depth; /* strides of B: along columns, along the innermost k axis */
-    uint32_t bytes;            /* of an accumulator's element */
-    uint32_t memory_bytes;     /* of an element in memory */
-    bool single_depth;         /* k is at most one axis */
-    bool exchanged;            /* columns are m: lanes are not neighbours in a row-major result, */
-    bool rows_adjacent;        /* but rows are: they are one axis of n */
+    int64_t a_span, b_span;    /* elements of memory that A and B lie in, which windows share */
+    int64_t b_run;         /* steps of k that follow each other with b_depth: its axes merged as B has them */
+    uint32_t bytes;        /* of an accumulator's element */
+    uint32_t memory_bytes; /* of an element in memory */
+    bool single_depth;     /* k is at most one axis */
+    bool exchanged;        /* columns are m: lanes are not neighbours in a row-major result, */
+    int64_t row_run;       /* but so many rows are: the innermost axis of n; 0 = all rows */
 } ContractShape;
 
 typedef struct {
@@ -31,7 +33,8 @@ typedef struct {
     uint32_t rows, vectors; /* the full register tile: rows x (vectors · lanes) */
     uint32_t dot_lanes;     /* not 0: dot products along k by vectors of so many lanes, */
     uint32_t dot_columns;   /* rows x dot_columns of them at once */
-    bool transposed;        /* tiles reach the epilogue transposed, its lanes along rows */
+    bool transposed;        /* tiles reach the epilogue transposed, its lanes along rows; */
+    int64_t row_run;        /* no tile then crosses a multiple of so many rows; 0 = it may */
     bool pack_a;            /* copy A into strips of `lanes` rows that the tile reads in order */
     bool pack_b;            /* copy B into panels that the tile reads in order */
     int64_t

@@ -269,6 +269,45 @@ Test(contract, deep_sizes_at_run_time) {
             }
 }
 
+/* Convolutions: windows of padded pictures, rows or columns of several axes, in chunks, with several blocks
+ * of k; strides; groups; a run-time batch. */
+static ProductCase convolution(int64_t batch, int64_t in, int64_t out, int64_t size, int64_t kernel,
+                               int64_t stride, bool of_weights) {
+    int64_t padded = (size - 1) * stride + kernel, field = padded * padded, area = size * size;
+    int64_t window = kernel * kernel;
+    ProductCase c = {.dtype = DTYPE_f32, .count = 7};
+    const CaseAxis forward[] = {{'m', out, in * window, 0, area, false, false},
+                                {'n', batch, 0, in * field, out * area, true, false},
+                                {'n', size, 0, stride * padded, size, false, false},
+                                {'n', size, 0, stride, 1, false, false},
+                                {'k', in, window, field, 0, false, false},
+                                {'k', kernel, kernel, padded, 0, false, false},
+                                {'k', kernel, 1, 1, 0, false, false}};
+    const CaseAxis weights[] = {{'m', out, area, 0, in * window, false, false},
+                                {'n', in, 0, field, window, false, false},
+                                {'n', kernel, 0, padded, kernel, false, false},
+                                {'n', kernel, 0, 1, 1, false, false},
+                                {'k', batch, out * area, in * field, 0, batch % 2 == 0, false},
+                                {'k', size, size, stride * padded, 0, false, false},
+                                {'k', size, 1, stride, 0, false, false}};
+    memcpy(c.axis, of_weights ? weights : forward, sizeof forward);
+    if (!of_weights) c.axis[1].run_time = batch % 2 == 0;
+    return c;
+}
+
+Test(contract, convolutions) {
+    static const int64_t size[][6] = {{3, 4, 33, 7, 3, 1},   {2, 3, 64, 14, 3, 2}, {5, 9, 16, 28, 1, 1},
+                                      {1, 64, 130, 5, 3, 1}, {4, 5, 20, 19, 4, 1}, {2, 20, 48, 6, 5, 3}};
+    for (uint32_t i = 0; i < sizeof size / sizeof *size; i++)
+        for (int of_weights = 0; of_weights < 2; of_weights++) {
+            const int64_t *s = size[i];
+            ProductCase c = convolution(s[0], s[1], s[2], s[3], s[4], s[5], of_weights);
+            check(&c);
+            c.dtype = i % 2 ? DTYPE_f64 : DTYPE_bf16;
+            check_on(&c, 1, i % 2 ? "x86-64-v3" : NULL);
+        }
+}
+
 /* Rows of pages that are far apart: A is packed too, in one block of k and in several, whole strips and not,
  * converted or not. */
 Test(contract, colliding_strides) {
