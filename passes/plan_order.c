@@ -34,13 +34,14 @@ static Reading reading_of(Node *node, const Value *base, const Node *update) {
     return r;
 }
 
-/* The last node that reads the base before any reads the result; NULL where there is none. */
+/* The last node that reads the base before any reads the result; NULL where there is none. Other updates of
+ * the same base don't count: all but one of them copy it, and each would wait for the others for ever. */
 static Node *last_reader(const Node *update, const Value *base) {
     Node *last = NULL;
     for (Node *node = update->next; node && node->op != OP_yield; node = node->next) {
         Reading r = reading_of(node, base, update);
         if (r.reads_result) return last;
-        if (r.reads_base) last = node;
+        if (r.reads_base && updated(node) != base) last = node;
     }
     return last;
 }
