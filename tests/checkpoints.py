@@ -1,10 +1,5 @@
 """Checkpoints: a run that goes on from any of its files ends as the undisturbed one did, byte for byte; files that are
-damaged are skipped, those of something else refused; signals, a full disk.
-
-    tests/checkpoints.py kill PROGRAM.nn [--kills 50] [--seed 1] [--save OUT] [-- ARGUMENTS]
-
-kills training at random moments and resumes it each time, until it is done; its files must then be those of a run that
-was left alone."""
+damaged are skipped, those of something else refused; signals, a full disk."""
 import os
 import pathlib
 import random

@@ -13,6 +13,7 @@ Suites, a folder each:
   cli             cli.py: command lines and their exit status
   data            data.py: datasets and weights from files
   reference       fixtures made with PyTorch (tests/reference/README.md)
+  checkpoints     checkpoints.py: runs that go on; kill.py does it at random moments, by hand
   examples        the examples on small settings
   docs            the programs of the documentation
 

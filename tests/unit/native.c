@@ -46,7 +46,20 @@ typedef struct {
 
 /* The last two frames are the threads' scratch memory. */
 enum { MAX_FRAMES = 256, GUARD = 256, GARBAGE = 0xd5 };
-typedef enum { BACKWARDS, FORWARDS, TWO_THREADS, ORDERS } Order;
+/* RESUMED: behind a checkpoint of the first run, in fresh memory. */
+typedef enum { BACKWARDS, FORWARDS, TWO_THREADS, RESUMED, ORDERS } Order;
+
+enum { MAX_STATE = 512 };
+
+/* What one of the checkpoints of a run saved. */
+typedef struct {
+    int64_t passes; /* by checkpoints so far */
+    int32_t site;
+    uint32_t count;
+    const char *names[MAX_STATE];
+    void *bytes[MAX_STATE];
+    int64_t sizes[MAX_STATE];
+} State;
 
 typedef struct {
     Arena *arena;
@@ -57,6 +70,7 @@ typedef struct {
     const Tensor *saved; /* the interpreter's */
     const char *wrong;
     Order order;
+    State *state;
     pthread_t main;
     uint64_t digest; /* of the bits that were saved */
     NativeCounts counts;
@@ -168,9 +182,13 @@ static void compare(Run *run, const RtTensor *got, const Tensor *want, int32_t n
     }
 }
 
+static int64_t byte_count(const RtTensor *t) {
+    return element_count(t) * (int64_t)dtype_bytes((DType)t->dtype);
+}
+
 static void digest(Run *run, const RtTensor *t) {
     const unsigned char *bytes = t->data;
-    int64_t size = element_count(t) * (int64_t)dtype_bytes((DType)t->dtype);
+    int64_t size = byte_count(t);
     for (int64_t k = 0; k < size; k++) run->digest = (run->digest ^ bytes[k]) * UINT64_C(0x100000001b3);
 }
 
@@ -187,6 +205,57 @@ static void rt_save(void *rt, const void *loc, const char *path, int32_t count, 
             compare(run, &tensors[i], &run->saved[i], i);
     }
 }
+
+/* --- checkpoints */
+static int32_t rt_resume(void *rt, const char *code, int32_t dtype, int32_t count, const char *const *path) {
+    const Run *run = rt;
+    (void)code, (void)dtype, (void)count, (void)path;
+    return run->order == RESUMED ? run->state->site : -1;
+}
+
+/* Of the passes of a run each is as likely to be the last one that saves. */
+static int32_t rt_checkpoint(void *rt, const void *loc, int32_t counter, int64_t every, int64_t keep) {
+    Run *run = rt;
+    (void)loc, (void)counter, (void)every, (void)keep;
+    if (run->order != BACKWARDS) return 0;
+    uint64_t pass = (uint64_t)++run->state->passes;
+    return (pass * 0x9E3779B97F4A7C15u >> 40) % pass == 0;
+}
+
+static void forget_state(State *state) {
+    for (uint32_t i = 0; i < state->count; i++) free(state->bytes[i]);
+    state->count = 0;
+}
+
+static void rt_checkpoint_save(void *rt, const void *loc, int32_t site, const char *path, int64_t keep,
+                               int32_t count, const RtTensor *tensors) {
+    State *state = ((Run *)rt)->state;
+    (void)loc, (void)path, (void)keep;
+    if (count > MAX_STATE) abort();
+    forget_state(state);
+    state->site = site;
+    for (; state->count < (uint32_t)count; state->count++) {
+        const RtTensor *t = &tensors[state->count];
+        int64_t size = state->sizes[state->count] = byte_count(t);
+        state->names[state->count] = t->name;
+        state->bytes[state->count] = malloc((size_t)size + 1);
+        memcpy(state->bytes[state->count], t->data, (size_t)size);
+    }
+}
+
+static void rt_resume_load(void *rt, int32_t count, const RtTensor *tensors) {
+    Run *run = rt;
+    for (int32_t i = 0; i < count; i++) {
+        uint32_t at = 0;
+        while (at < run->state->count && strcmp(run->state->names[at], tensors[i].name) != 0) at++;
+        if (at == run->state->count || run->state->sizes[at] != byte_count(&tensors[i]))
+            run->wrong = "a value isn't in the checkpoint, or has another size there";
+        else
+            memcpy(tensors[i].data, run->state->bytes[at], (size_t)run->state->sizes[at]);
+    }
+}
+
+static void rt_resume_done(void *rt) { (void)rt; }
 
 static void *rt_memory(Run *run, int32_t number, int64_t bytes) {
     if (run->sizes[number] < bytes || !run->frames[number]) {
@@ -275,6 +344,11 @@ static void define_runtime(LLVMOrcLLJITRef jit) {
         FUNCTION(parallel),
         FUNCTION(seed),
         FUNCTION(fail),
+        FUNCTION(resume),
+        FUNCTION(resume_load),
+        FUNCTION(resume_done),
+        FUNCTION(checkpoint),
+        FUNCTION(checkpoint_save),
 #undef FUNCTION
         {"nn_argsort", (void (*)(void))nn_argsort},
     };
@@ -320,25 +394,36 @@ static const char *run_once(Command *command, int64_t size, Run *run) {
     return run->wrong;
 }
 
+static const char *run_order(Arena *arena, Command *command, int64_t size, const NativeOptions *options,
+                             const ProgramRun *wanted, Order order, State *state, uint64_t *first) {
+    Run run = {.arena = arena,
+               .special = options->special,
+               .saved_count = wanted->count,
+               .saved = wanted->saved,
+               .order = order,
+               .state = state};
+    const char *wrong = run_once(command, size, &run);
+    if (order == BACKWARDS) *first = run.digest;
+    if (options->counts) {
+        options->counts->elements += run.counts.elements;
+        options->counts->unbounded += run.counts.unbounded;
+    }
+    if (wrong) return arena_printf(arena, "%s (order %d)", wrong, (int)order);
+    if (run.digest == *first) return NULL;
+    return order == RESUMED ? "going on behind a checkpoint gives other bits"
+                            : "another order of chunks gives other bits";
+}
+
 static const char *run_orders(Arena *arena, Command *command, int64_t size, const NativeOptions *options,
                               const ProgramRun *wanted) {
     uint64_t first = 0;
-    for (Order order = BACKWARDS; order < (options->orders ? ORDERS : FORWARDS); order++) {
-        Run run = {.arena = arena,
-                   .special = options->special,
-                   .saved_count = wanted->count,
-                   .saved = wanted->saved,
-                   .order = order};
-        const char *wrong = run_once(command, size, &run);
-        if (order == BACKWARDS) first = run.digest;
-        if (options->counts) {
-            options->counts->elements += run.counts.elements;
-            options->counts->unbounded += run.counts.unbounded;
-        }
-        if (wrong) return arena_printf(arena, "%s (order %d)", wrong, (int)order);
-        if (run.digest != first) return "another order of chunks gives other bits";
-    }
-    return NULL;
+    State state = {0};
+    const char *wrong = NULL;
+    for (Order order = BACKWARDS; !wrong && order < (options->orders ? ORDERS : FORWARDS); order++)
+        if (order != RESUMED || state.passes)
+            wrong = run_order(arena, command, size, options, wanted, order, &state, &first);
+    forget_state(&state);
+    return wrong;
 }
 
 static const char *run_native(Arena *arena, Graph *graph, int64_t size, const NativeOptions *options,

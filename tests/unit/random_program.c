@@ -84,6 +84,23 @@ static void save_some(Random *r, Builder *b, Value *path) {
     build_yield(b, 0, NULL);
 }
 
+/* --- checkpoints, anywhere in some of the programs */
+typedef struct {
+    Random *r;
+    uint64_t random;
+} Sprinkler;
+
+static void add_checkpoint(void *user, Node *node) {
+    Sprinkler *s = user;
+    s->random = s->random * 6364136223846793005u + 1442695040888963407u;
+    bool last = node->op == OP_yield && !node->block->owner; /* nothing would be saved behind it */
+    if (node->op == OP_load || last || (s->random >> 33) % 12) return;
+    Builder b = {.graph = s->r->graph, .block = node->block, .before = node};
+    Attr dtype = attr_dtype(ATTR_dtype, DTYPE_f32);
+    Value *operands[] = {build_text(&b, "state"), build_int(&b, 1), build_int(&b, 2)};
+    build_node(&b, OP_checkpoint, 3, operands, 1, &dtype);
+}
+
 static const char *program_as_text(Arena *arena, const Graph *graph) {
     char *buffer = NULL;
     size_t length = 0;
@@ -123,6 +140,8 @@ RandomProgram random_program(Arena *arena, uint64_t seed) {
     while (r.budget) add_nodes(&r, &b, r.budget);
     save_some(&r, &b, path);
     finish_load(&r);
+    Sprinkler sprinkler = {&r, seed};
+    if (seed % 3 == 0) graph_walk(r.graph, add_checkpoint, &sprinkler);
     graph_renumber(r.graph);
     program.text = program_as_text(arena, r.graph);
     return program;
