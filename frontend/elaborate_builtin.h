@@ -50,7 +50,7 @@ BuiltinBody builtin_scan, builtin_recurrence, builtin_argsort, builtin_sort, bui
     builtin_roll, builtin_take_along, builtin_scatter;
 /* elaborate_builtin_effect.c */
 BuiltinBody builtin_print, builtin_report, builtin_check, builtin_save, builtin_load, builtin_grad,
-    builtin_open, builtin_has, builtin_checkpoint, builtin_later;
+    builtin_open, builtin_has, builtin_checkpoint, builtin_parameters, builtin_later;
 /* elaborate_remat.c */
 BuiltinBody builtin_remat;
 /* elaborate_builtin_text.c */

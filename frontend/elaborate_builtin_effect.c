@@ -225,6 +225,15 @@ const Val *builtin_grad(Elab *e, BuiltinCall *c) {
     return gradient_shape(e, x, leaves.at, &at);
 }
 
+/* The parameters as a value that can be computed with, as a gradient can. */
+const Val *builtin_parameters(Elab *e, BuiltinCall *c) {
+    ValList leaves = {0};
+    const Val *v = c->slot[0];
+    if (v->kind != VAL_MODEL || v->model.gradient) return refuse_argument(e, c, 0, "a model");
+    model_leaves(e, v, false, &leaves, NULL, NULL);
+    return model_gradient(e, v, leaves.at);
+}
+
 /* --- data */
 const Val *builtin_open(Elab *e, BuiltinCall *c) {
     const Val *format = c->slot[0];

@@ -111,8 +111,15 @@ static const Val *pair(Elab *e, BuiltinCall *c, Op op) {
     const Val *vals[2] = {c->slot[0], c->slot[1]};
     Value *x[2];
     double a, b;
-    if (is_gradient(vals[0]) || is_gradient(vals[1]))
-        return refuse_argument(e, c, is_gradient(vals[0]) ? 0 : 1, "a tensor");
+    if (is_gradient(vals[0]) || is_gradient(vals[1])) {
+        uint32_t which = is_gradient(vals[0]) ? 0 : 1;
+        const Val *bound = vals[1 - which];
+        bool scalar = bound->kind == VAL_NUMBER || (bound->kind == VAL_TENSOR && !bound->tensor.type->rank);
+        if (!scalar) return refuse_argument(e, c, 1 - which, "a scalar, which bounds a gradient");
+        c->slot[0] = vals[which]; /* the order says nothing */
+        c->slot[1] = bound;
+        return each_leaf(e, c);
+    }
     if (vals[0]->kind == VAL_NUMBER && vals[1]->kind == VAL_NUMBER && val_static_number(vals[0], &a) &&
         val_static_number(vals[1], &b))
         return extreme_literal(e, vals, isnan(a) || (op == OP_min ? a <= b : a >= b) ? 0 : 1);

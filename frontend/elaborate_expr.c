@@ -45,10 +45,10 @@ static const Val *no_field(Elab *e, const Val *object, AstName field, const char
     HabitPlace place;
     const char *habit = habit_place(object->kind, &place) ? habit_help(place, field.text) : NULL;
     const char *function = function_called(e, field.text);
-    if (function)
-        diag_help(d, "it is a function: `%s(%s)`", function, expr ? el_source(e, expr->span) : "…");
-    else if (habit)
+    if (habit && (!function || object->kind == VAL_MODEL))
         diag_help(d, "%s", habit);
+    else if (function)
+        diag_help(d, "it is a function: `%s(%s)`", function, expr ? el_source(e, expr->span) : "…");
     else if (near && strcmp(near, field.text) == 0)
         diag_help(d, "a gradient has the parameters of its model, and neither states nor methods");
     else if (near)

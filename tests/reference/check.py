@@ -103,7 +103,7 @@ def tests(build, tools):
             out, _ = tools.must([compiled("optimizers", float_type, work), f"--input={here}/optimizers-in.safetensors"])
         lines = [line.split() for line in out.splitlines()]
         expected = json.loads((here / "optimizers.json").read_text())
-        if len(lines) != 10 * len(expected):
+        if len(lines) != 20 * len(expected):
             raise tools.Failure(out)
         for name, steps in expected.items():
             got = [[float(x) for x in line[1:]] for line in lines if line[0] == name]

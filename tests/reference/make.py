@@ -299,23 +299,46 @@ def optimizers():
     save_file({"w": start}, HERE / "optimizers-in.safetensors")
     goal = torch.arange(5, dtype=torch.float64) / 4
     makers = {"sgd": lambda p: torch.optim.SGD(p, lr=0.05), "momentum": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9),
+              "dampened": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.8, dampening=0.3, weight_decay=0.1),
               "nesterov": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9, nesterov=True, weight_decay=0.1),
               "rmsprop": lambda p: torch.optim.RMSprop(p, lr=0.02),
               "rmsprop_momentum": lambda p: torch.optim.RMSprop(p, lr=0.02, alpha=0.9, momentum=0.5, weight_decay=0.1),
               "adagrad": lambda p: torch.optim.Adagrad(p, lr=0.3, lr_decay=0.1, weight_decay=0.1), "lion": lambda p: Lion(p, lr=0.03),
+              "rmsprop_centered": lambda p: torch.optim.RMSprop(p, lr=0.02, centered=True),
+              "amsgrad": lambda p: torch.optim.Adam(p, lr=0.1, weight_decay=0.1, amsgrad=True),
+              "adamw_amsgrad": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.05, betas=(0.9, 0.9), amsgrad=True),
               "adam": lambda p: torch.optim.Adam(p, lr=0.1), "adamw": lambda p: torch.optim.AdamW(p, lr=0.1, weight_decay=0.05)}
     steps = {}
     for name, make in makers.items():
         w = start.clone().requires_grad_()
         optimizer = make([w])
         steps[name] = []
-        for _ in range(10):
+        for _ in range(20):
             optimizer.zero_grad()
             (((w - goal) ** 4).sum() / 4).backward()
             if name == "adamw":
                 torch.nn.utils.clip_grad_norm_([w], 0.5)
+            if name == "adamw_amsgrad":
+                torch.nn.utils.clip_grad_value_([w], 0.2)
             optimizer.step()
             steps[name].append(w.tolist())
+    for name, multiply in [("ema", torch.optim.swa_utils.get_ema_multi_avg_fn(0.9)), ("average", None)]:
+        averaged = torch.optim.swa_utils.AveragedModel(torch.nn.ParameterList([start.clone()]), multi_avg_fn=multiply)
+        averaged.n_averaged += name == "ema"  # its first weights are the start, not the first step's
+        steps[name] = []
+        for w in steps["adam"]:
+            averaged.update_parameters(torch.nn.ParameterList([torch.tensor(w, dtype=torch.float64)]))
+            steps[name].append(averaged.module[0].tolist())
+    idle = [torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3) for _ in range(5)]
+    schedule = torch.optim.lr_scheduler
+    schedules = [schedule.CosineAnnealingLR(idle[0], 20, 0.05), schedule.LinearLR(idle[1], 1, 1 / 3, 20), schedule.StepLR(idle[2], 6, 0.5),
+                 schedule.ExponentialLR(idle[3], 0.9), schedule.OneCycleLR(idle[4], 0.3, 20, cycle_momentum=False)]
+    steps["schedules"] = []
+    for _ in range(20):
+        steps["schedules"].append([s.get_last_lr()[0] for s in schedules])
+        for optimizer, s in zip(idle, schedules):
+            optimizer.step()
+            s.step()
     (HERE / "optimizers.json").write_text(json.dumps(steps, indent=0) + "\n")
 
 
