@@ -11,7 +11,7 @@
 
 /* Statements, calls and expressions elaborated, inlining counted: far beyond any program, soon enough to
  * answer. */
-enum { MAX_STEPS = 20000000 };
+enum { MAX_STEPS = 1000000 };
 
 const char *el_name(Elab *e, const char *text) { return intern(e->strings, text); }
 
@@ -209,7 +209,10 @@ static void check_item(Elab *e, const CheckItem *item) {
 }
 
 static void check_queue(Elab *e) {
-    for (uint32_t i = 0; i < e->queue.count; i++) check_item(e, &e->queue.at[i]);
+    while (e->checked < e->queue.count) {
+        CheckItem item = e->queue.at[e->checked++];
+        check_item(e, &item);
+    }
 }
 
 static void check_unit(Elab *e, Unit *unit) {

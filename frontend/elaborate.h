@@ -283,9 +283,11 @@ struct Elab {
     VEC(Unit *) units;
     VEC(const ModelType *) models;
     VEC(CheckItem) queue; /* what check mode has met and must check itself */
+    uint32_t checked;     /* of the queue */
     Map *queued;
     const char *model_name; /* of the model being checked: its sizes are called `Name.size` */
     Caller *callers;        /* who calls whom, seen while checking */
+    uint32_t searches;      /* for ways among them so far */
     Map *symbols;           /* Value → SymbolUse list: the symbols made for it so far */
     const Val *poison, *unit;
     const ModelType *any_model; /* stands for the model of a `gradient` while a function of one is checked */

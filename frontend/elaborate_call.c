@@ -260,7 +260,9 @@ static bool bind_arguments(Elab *e, Call *call, const Ty *expected) {
     const AstParam *params = call->decl->fn.params;
     uint32_t i = 0;
     bool ok = true;
-    for (const AstParam *p = params; p && !call->failed; p = p->next, i++) ok &= bind_param(e, call, p, i);
+    /* After a mistake the other arguments are looked at, but no default: it may depend on what failed. */
+    for (const AstParam *p = params; p && !call->failed; p = p->next, i++)
+        if (ok || call->slots[i]) ok &= bind_param(e, call, p, i);
     i = 0;
     for (const AstParam *p = params; p && ok; p = p->next, i++) ok &= check_again(e, call, p, i);
     if (!ok) return false;
@@ -388,6 +390,8 @@ struct Caller {
     const AstDecl *decl;
     const void *model; /* of a method */
     Callee *callees;
+    Caller *via;     /* in the last search for a way that came here: from where */
+    uint32_t search; /* … and which that was */
 };
 
 struct Callee {
@@ -404,15 +408,25 @@ static Caller *caller_of(Elab *e, const AstDecl *decl, const Val *self) {
     return e->callers = c;
 }
 
-/* "a → b → c" from one body to another along calls; NULL where there is no way. Bodies on the way so far are
- * in `seen`. */
-static const char *way_to(Elab *e, const Caller *from, const Caller *to, Map *seen) {
-    if (from == to) return from->decl->name.text;
-    if (map_get(seen, from)) return NULL;
-    map_put(seen, from, (void *)(uintptr_t)from);
-    for (const Callee *c = from->callees; c; c = c->next) {
-        const char *rest = way_to(e, c->body, to, seen);
-        if (rest) return arena_printf(e->arena, "%s → %s", from->decl->name.text, rest);
+/* "a → b → c" from one body to another along calls; NULL where there is no way. `search` is another number
+ * each time. */
+static const char *way_to(Elab *e, Caller *from, const Caller *to, uint32_t search) {
+    VEC(Caller *) reached = {0};
+    from->search = search;
+    vec_push(e->arena, &reached, from);
+    for (uint32_t i = 0; i < reached.count; i++) {
+        Caller *body = reached.at[i];
+        for (const Callee *c = body->callees; c && body != to; c = c->next) {
+            if (c->body->search == search) continue;
+            c->body->search = search;
+            c->body->via = body;
+            vec_push(e->arena, &reached, c->body);
+        }
+        if (body != to) continue;
+        const char *way = body->decl->name.text;
+        for (; body != from; body = body->via)
+            way = arena_printf(e->arena, "%s → %s", body->via->decl->name.text, way);
+        return way;
     }
     return NULL;
 }
@@ -422,7 +436,7 @@ static bool calls_itself(Elab *e, const Call *call, const Val *f) {
     if (!e->frame || e->frame->decl->kind != AST_FN) return false;
     Caller *body = caller_of(e, e->frame->decl, e->frame->self);
     Caller *callee = caller_of(e, f->function.decl, f->function.self);
-    const char *way = way_to(e, callee, body, map_new(e->arena));
+    const char *way = way_to(e, callee, body, ++e->searches);
     if (way) {
         Diagnostic *d = diag_report(e->diags, D_RECURSION, call->span, body->decl->name.text);
         diag_note(d, "%s → %s: calls are expanded where they are made, so they can't go round",

@@ -14,18 +14,33 @@ const char *text_escape(Elab *e, const char *text, uint32_t length) {
     return out;
 }
 
+/* A text that grows: linear however many parts it has. */
+typedef VEC(char) Text;
+
+static void text_add(Elab *e, Text *text, const char *more) {
+    for (; more && *more; more++) vec_push(e->arena, text, *more);
+}
+
+static const char *text_end(Elab *e, Text *text) {
+    vec_push(e->arena, text, '\0');
+    return text->at;
+}
+
 /* The value as part of a template; NULL after reporting. */
 static const char *placeholder(Elab *e, const Val *v, const char *spec, Span span, ValList *args);
 
 static const char *list_template(Elab *e, const Val *v, Span span, ValList *args) {
     bool tuple = v->kind == VAL_TUPLE;
-    const char *text = tuple ? "(" : "[";
+    Text text = {0};
+    text_add(e, &text, tuple ? "(" : "[");
     for (uint32_t i = 0; i < v->list.count; i++) {
         const char *part = placeholder(e, v->list.items[i], NULL, span, args);
         if (!part) return NULL;
-        text = arena_printf(e->arena, "%s%s%s", text, i ? ", " : "", part);
+        text_add(e, &text, i ? ", " : "");
+        text_add(e, &text, part);
     }
-    return arena_printf(e->arena, "%s%s", text, !tuple ? "]" : v->list.count == 1 ? ",)" : ")");
+    text_add(e, &text, !tuple ? "]" : v->list.count == 1 ? ",)" : ")");
+    return text_end(e, &text);
 }
 
 static const char *placeholder(Elab *e, const Val *v, const char *spec, Span span, ValList *args) {
@@ -60,29 +75,30 @@ static const char *placeholder(Elab *e, const Val *v, const char *spec, Span spa
 
 const char *template_of(Elab *e, const AstExpr *expr, ValList *args) {
     if (expr->kind != AST_STRING) return placeholder(e, el_value(e, expr, NULL), NULL, expr->span, args);
-    const char *text = "";
+    Text text = {0};
     bool failed = false;
     for (const AstStringPart *part = expr->string; part; part = part->next) {
         const char *more = part->text
                                ? text_escape(e, part->text, part->length)
                                : placeholder(e, el_value(e, part->value, NULL), part->spec, part->span, args);
         failed |= !more;
-        text = arena_printf(e->arena, "%s%s", text, more ? more : "");
+        text_add(e, &text, more);
     }
-    return failed ? NULL : text;
+    return failed ? NULL : text_end(e, &text);
 }
 
 const char *template_of_values(Elab *e, const Args *args, ValList *out) {
-    const char *text = "";
+    Text text = {0};
     bool failed = false;
     for (uint32_t i = 0; i < args->count; i++) {
         const Arg *arg = &args->at[i];
         const char *more =
             arg->val ? placeholder(e, arg->val, NULL, arg->span, out) : template_of(e, arg->expr, out);
         failed |= !more;
-        text = arena_printf(e->arena, "%s%s%s", text, i ? " " : "", more ? more : "");
+        text_add(e, &text, i ? " " : "");
+        text_add(e, &text, more);
     }
-    return failed ? NULL : text;
+    return failed ? NULL : text_end(e, &text);
 }
 
 /* Text without placeholders as it reads. */

@@ -4,15 +4,20 @@
 #include "support/vec.h"
 #include <string.h>
 
+enum { BLOCK = 4096 };
+
 typedef struct {
     Source source;
-    VEC(uint32_t) lines; /* offset of each line's first byte; never empty */
+    VEC(uint32_t) lines;  /* offset of each line's first byte; never empty */
+    VEC(uint32_t) blocks; /* characters before each block of BLOCK bytes: for columns in very long lines */
 } Entry;
 
 struct Sources {
     Arena *arena;
     VEC(Entry *) entries;
 };
+
+static bool continues_character(char c) { return ((unsigned char)c & 0xc0) == 0x80; }
 
 Sources *sources_new(Arena *arena) {
     Sources *sources = ARENA_NEW(arena, Sources);
@@ -27,6 +32,10 @@ uint32_t sources_add(Sources *sources, const char *path, const char *text, uint3
     vec_push(arena, &entry->lines, 0u);
     for (uint32_t i = 0; i < length; i++)
         if (text[i] == '\n') vec_push(arena, &entry->lines, i + 1);
+    for (uint32_t i = 0, characters = 0; i < length; i++) {
+        if (i % BLOCK == 0) vec_push(arena, &entry->blocks, characters);
+        characters += !continues_character(text[i]);
+    }
     vec_push(arena, &sources->entries, entry);
     return sources->entries.count;
 }
@@ -53,16 +62,27 @@ static uint32_t line_of(const Entry *entry, uint32_t offset) {
     return low;
 }
 
-static bool continues_character(char c) { return ((unsigned char)c & 0xc0) == 0x80; }
+static uint32_t characters(const Entry *entry, uint32_t from, uint32_t to) {
+    uint32_t count = 0;
+    for (uint32_t i = from; i < to; i++) count += !continues_character(entry->source.text[i]);
+    return count;
+}
+
+static uint32_t characters_before(const Entry *entry, uint32_t offset) {
+    uint32_t block = offset / BLOCK;
+    if (block == entry->blocks.count) return block ? characters(entry, 0, offset) : 0;
+    return entry->blocks.at[block] + characters(entry, block * BLOCK, offset);
+}
 
 Loc sources_loc(const Sources *sources, Span span) {
     const Entry *entry = get_entry(sources, span.source);
     if (!entry) return (Loc){0};
     uint32_t offset = span.start < entry->source.length ? span.start : entry->source.length;
-    uint32_t line = line_of(entry, offset), column = 1;
-    for (uint32_t i = entry->lines.at[line]; i < offset; i++)
-        if (!continues_character(entry->source.text[i])) column++;
-    return (Loc){entry->source.path, line + 1, column};
+    uint32_t line = line_of(entry, offset), start = entry->lines.at[line];
+    uint32_t column = offset - start <= BLOCK
+                          ? characters(entry, start, offset)
+                          : characters_before(entry, offset) - characters_before(entry, start);
+    return (Loc){entry->source.path, line + 1, column + 1};
 }
 
 static uint32_t source_of_path(const Sources *sources, const char *path) {
