@@ -135,16 +135,21 @@ static double now(void) {
 }
 
 /* --- the peak: independent multiply-adds, emitted like everything else */
-enum { CHAINS = 16, PEAK_STEPS = 400000 };
+enum { MAX_CHAINS = 16, PEAK_STEPS = 400000 };
+
+/* As many as hide the latency and fit into the registers. */
+static int chains_of(const Target *target) { return target->vector_registers < 32 ? 12 : MAX_CHAINS; }
+
 typedef void Peak(float *out);
 
 static void emit_peak(Jit *jit) {
     Emit *e = &jit->emit;
     LLVMValueRef function = jit_function(jit, "peak", "p", false);
     uint32_t lanes = e->target.vector_bytes / 4;
+    int chains = chains_of(&e->target);
     LLVMTypeRef f32 = LLVMFloatTypeInContext(e->llvm), type = emit_lanes(f32, lanes);
-    LLVMValueRef x = LLVMBuildLoad2(e->builder, type, LLVMGetParam(function, 0), ""), chain[CHAINS],
-                 sum[CHAINS];
+    LLVMValueRef x = LLVMBuildLoad2(e->builder, type, LLVMGetParam(function, 0), ""), chain[MAX_CHAINS],
+                 sum[MAX_CHAINS];
     LLVMSetAlignment(x, 4);
     LLVMBasicBlockRef entry = LLVMGetInsertBlock(e->builder);
     LLVMBasicBlockRef loop = LLVMAppendBasicBlockInContext(e->llvm, function, "loop");
@@ -152,7 +157,7 @@ static void emit_peak(Jit *jit) {
     LLVMBuildBr(e->builder, loop);
     LLVMPositionBuilderAtEnd(e->builder, loop);
     LLVMValueRef zero = emit_i64(e, 0), i = LLVMBuildPhi(e->builder, LLVMTypeOf(zero), "");
-    for (int c = 0; c < CHAINS; c++) {
+    for (int c = 0; c < chains; c++) {
         /* Chains that start apart stay apart. */
         LLVMValueRef start = LLVMConstBitCast(LLVMConstNull(type), type);
         chain[c] = LLVMBuildPhi(e->builder, type, "");
@@ -162,19 +167,19 @@ static void emit_peak(Jit *jit) {
     unsigned id = LLVMLookupIntrinsicID("llvm.fma", 8);
     LLVMValueRef fma = LLVMGetIntrinsicDeclaration(e->module, id, types, 1);
     LLVMTypeRef fma_type = LLVMIntrinsicGetType(e->llvm, id, types, 1);
-    for (int c = 0; c < CHAINS; c++) {
+    for (int c = 0; c < chains; c++) {
         LLVMValueRef arguments[] = {x, c ? chain[c - 1] : x, chain[c]};
         sum[c] = LLVMBuildCall2(e->builder, fma_type, fma, arguments, 3, "");
     }
     LLVMValueRef next = LLVMBuildAdd(e->builder, i, emit_i64(e, 1), "");
     LLVMAddIncoming(i, &zero, &entry, 1);
     LLVMAddIncoming(i, &next, &loop, 1);
-    for (int c = 0; c < CHAINS; c++) LLVMAddIncoming(chain[c], &sum[c], &loop, 1);
+    for (int c = 0; c < chains; c++) LLVMAddIncoming(chain[c], &sum[c], &loop, 1);
     LLVMValueRef more = LLVMBuildICmp(e->builder, LLVMIntSLT, next, emit_i64(e, PEAK_STEPS), "");
     LLVMBuildCondBr(e->builder, more, loop, end);
     LLVMPositionBuilderAtEnd(e->builder, end);
     LLVMValueRef all = sum[0];
-    for (int c = 1; c < CHAINS; c++) all = LLVMBuildFAdd(e->builder, all, sum[c], "");
+    for (int c = 1; c < chains; c++) all = LLVMBuildFAdd(e->builder, all, sum[c], "");
     LLVMSetAlignment(LLVMBuildStore(e->builder, all, LLVMGetParam(function, 0)), 4);
     LLVMBuildRetVoid(e->builder);
 }
@@ -183,7 +188,8 @@ static double peak_rate(Jit *jit, Peak *peak) {
     float memory[64] = {0};
     double since = now();
     peak(memory);
-    return 2.0 * CHAINS * PEAK_STEPS * (jit->emit.target.vector_bytes / 4) / (now() - since) * 1e-9;
+    return 2.0 * chains_of(&jit->emit.target) * PEAK_STEPS * (jit->emit.target.vector_bytes / 4) /
+           (now() - since) * 1e-9;
 }
 
 /* --- one shape */

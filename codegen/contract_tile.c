@@ -48,11 +48,13 @@ static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *us
 
 void tile_multiply(Emit *e, Tile *t) {
     uint32_t sums = t->rows * t->vectors;
+    /* Written out, windows of neighbouring rows share what LLVM then keeps in registers: too many for 16. */
+    bool crowded = t->k_count > 1 && e->target.vector_registers < 32;
     DepthNest nest = {.axis = t->k,
                       .axis_count = t->k_count,
                       .sum = t->sum,
                       .sum_count = sums,
-                      .unroll = UNROLL_WORK / sums,
+                      .unroll = crowded ? 0 : UNROLL_WORK / sums,
                       .body = step,
                       .user = t};
     assert(sums <= CONTRACT_MAX_TILE && t->k_count <= MAX_RANK);
