@@ -8,6 +8,7 @@
 #include "support/clock.h"
 #include "support/file.h"
 #include <libgen.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -235,26 +236,46 @@ static int emit_code(Session *s, Graph *graph) {
     return error ? fail(output, error) : 0;
 }
 
-/* Compiles into a temporary file and runs it in a child; its exit status, or 128 + the signal that ended it.
- */
+/* Runs a program in a child; its exit status, or 128 + the signal that ended it; -1 where it can't be
+ * started. What is to stop nnc goes to the program, which may have a checkpoint to save first: a terminal
+ * sends SIGINT to both. */
+static int run_program(const char *program, char *const *argv) {
+    sigset_t awaited, before;
+    sigemptyset(&awaited);
+    sigaddset(&awaited, SIGINT);
+    sigaddset(&awaited, SIGTERM);
+    sigaddset(&awaited, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &awaited, &before);
+    pid_t child = fork(), ended = 0;
+    if (child == 0) {
+        sigprocmask(SIG_SETMASK, &before, NULL);
+        execv(program, argv);
+        _exit(127);
+    }
+    int status = 0, which;
+    while (child > 0 && ended == 0 && sigwait(&awaited, &which) == 0) {
+        if (which == SIGTERM) kill(child, SIGTERM);
+        ended = waitpid(child, &status, WNOHANG);
+    }
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (child < 0 || ended != child) return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Compiles into a temporary file and runs that. */
 static int run_executable(Session *s, Graph *graph) {
     char program[] = "/tmp/nnc-run-XXXXXX";
     int file = mkstemp(program);
     if (file < 0) return fail(program, "cannot make a temporary file");
     close(file);
     int status = build_executable(s, graph, program);
-    pid_t child = status == 0 ? fork() : -1;
-    if (child == 0) {
+    if (status == 0) {
         char **argv = ARENA_ARRAY(s->arena, char *, s->options->rest_count + 2);
         argv[0] = arena_strdup(s->arena, program_name(s));
         for (int i = 0; i < s->options->rest_count; i++) argv[i + 1] = s->options->rest[i];
-        execv(program, argv);
-        _exit(127);
+        status = run_program(program, argv);
+        if (status < 0) status = fail(program, "cannot run it");
     }
-    if (status == 0 && (child < 0 || waitpid(child, &status, 0) < 0))
-        status = fail(program, "cannot run it");
-    else if (child > 0)
-        status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     unlink(program);
     return status;
 }

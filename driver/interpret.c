@@ -100,8 +100,13 @@ static nn_tensor *pack_all(Arena *arena, uint32_t count, const char *const *name
 /* --- effects */
 static void host_print(void *user, const char *text) {
     HostState *state = user;
-    nn_tensor argument = {.data = &text, .dtype = NN_STR};
-    nn_write(state->rt, "{}", 1, &argument);
+    size_t length = strlen(text);
+    bool line = length > 0 && text[length - 1] == '\n';
+    Arena *scratch = arena_new();
+    const char *shown = arena_strndup(scratch, text, length - line);
+    nn_tensor argument = {.data = &shown, .dtype = NN_STR};
+    (line ? nn_print : nn_write)(state->rt, "{}", 1, &argument);
+    arena_free(scratch);
 }
 
 static void host_report(void *user, uint32_t count, const char *const *names, const Tensor *values) {

@@ -1,5 +1,6 @@
 """Checkpoints: a run that goes on from any of its files ends as the undisturbed one did, byte for byte; files that are
 damaged are skipped, those of something else refused; signals, a full disk."""
+import json
 import os
 import pathlib
 import random
@@ -189,6 +190,18 @@ class Runs:
     def run(self, folder, *arguments, status=0):
         return self.tools.must([*self.command, *arguments], status, cwd=folder)
 
+    def is_safetensors(self, path):
+        """The header is JSON, and the tensors follow one another."""
+        data = path.read_bytes()
+        length = struct.unpack("<Q", data[:8])[0]
+        header = json.loads(data[8:8 + length])
+        header.pop("__metadata__")
+        end = 0
+        for first, last in sorted(entry["data_offsets"] for entry in header.values()):
+            self.require(first == end, "there is a hole")
+            end = last
+        self.require(end == len(data) - 8 - length, "bytes are left over")
+
     def resume_everywhere(self, arguments, threads):
         """The number of files from which it went on to the same end."""
         whole = self.folder("whole")
@@ -197,6 +210,7 @@ class Runs:
         count = 0
         for base, files in numbered(whole).items():
             for path in files:
+                self.is_safetensors(path)
                 part = self.folder("part")
                 shutil.copy(path, part / base)
                 (part / "m.jsonl").write_text((whole / "m.jsonl").read_text() + "lines that are written again\n")
@@ -418,10 +432,11 @@ def full_disk(small):
 
 LONG = """
 import random
+const n = 300
 command train(steps: int = 400) {
-    var w = random.normal(300, 300)
+    var w = random.normal(n, n)
     for step in 0..steps {
-        w = tanh(w @ w * 0.1 + random.normal(300, 300))
+        w = tanh(w @ w * 0.1 + random.normal(n, n))
         if step == 5 { print("running") }
         checkpoint("folder/c", every=100000)
     }
@@ -460,6 +475,17 @@ def signals(small):
         out, err = small.tools.must([program, "--resume"], cwd=small.work)
         small.require(whole.endswith(out) and "skipped" not in err, f"it ends differently\n{err}")
         count += 2
+    # `nnc run` hands on what stops it; the interpreter hears it itself.
+    for how in ([], ["--interpret", "-D", "n=50"]):
+        shutil.rmtree(small.folder)
+        small.folder.mkdir()
+        command = [small.tools.nnc(small.build), "run", *how, "long.nn"]
+        whole, _ = small.tools.must(command, cwd=small.work)
+        status, out, err = stop(small, [signal.SIGTERM], command[0], command[1:])
+        small.require(status == 75 and "go on with: long" in err, f"exit status {status}\n{out}{err}")
+        out, err = small.tools.must([*command, "--", "--resume"], cwd=small.work)
+        small.require(whole.endswith(out), "it ends differently")
+        count += 1
     # Where nothing can be saved, stopping is a failure.
     shutil.rmtree(small.folder)
     status, out, err = stop(small, [signal.SIGTERM], program)

@@ -81,19 +81,19 @@ def main():
         part = folder_in(work, "part")
         kills = progress = 0
         before, ended = [], None
-        # Short lives at first; they grow where none is long enough for a checkpoint.
-        life = 2 * seconds / (options.kills + 1)
+        # As long as if all lives together were the undisturbed run's; longer after such as reached no checkpoint.
+        life, vain = 1.5 * seconds / (options.kills + 1), 0
         while ended is None:
             if kills >= options.kills:
                 ended = kill_once([program, *arguments, "--resume"], part, None)
                 break
             ended = kill_once([program, *arguments, "--resume", f"--threads={generator.choice(threads)}"], part,
-                              generator.uniform(0, life))
+                              generator.uniform(0, life * 1.3 ** vain))
             if ended is None:
                 kills += 1
                 now = checkpoints(part)
                 progress += now != before
-                life = life * 1.2 if now == before else life
+                vain = vain + 1 if now == before else 0
                 before = now
         status, out, err = ended
         if status != 0:
