@@ -1,7 +1,7 @@
 /* libFuzzer: any bytes as a table. The first byte chooses what the program declares and how it opens it.
- *     clang-19 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -std=gnu11 -I.
- * tests/fuzz/fuzz_csv.c \ runtime/rt_{csv,csv_cells,csv_number,names,column,file,number,spec,float,text}.c
- * tests/fuzz/memory.c \ -lm -o fuzz_csv */
+ *     clang-19 -g -O1 -std=gnu11 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+ *         tests/fuzz/{fuzz_csv,memory}.c \
+ *         runtime/rt_{csv,csv_cells,csv_number,names,column,file,number,spec,float,text}.c -lm -o fuzz_csv */
 #define _GNU_SOURCE
 #include "runtime/rt_csv.h"
 #include <fcntl.h>

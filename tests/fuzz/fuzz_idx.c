@@ -1,7 +1,7 @@
 /* libFuzzer: any bytes as an IDX file, raw or gzipped. The first byte chooses what the program declares.
- *     clang-19 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -std=gnu11 -I.
- * tests/fuzz/fuzz_idx.c \ runtime/rt_{idx,column,file,number,spec,float,text}.c tests/fuzz/memory.c -lz -lm
- * -o fuzz_idx */
+ *     clang-19 -g -O1 -std=gnu11 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+ *         tests/fuzz/{fuzz_idx,memory}.c runtime/rt_{idx,column,file,number,spec,float,text}.c \
+ *         -lz -lm -o fuzz_idx */
 #include "runtime/rt_idx.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* libFuzzer: any bytes as a .npy file, the magic number set before them. The first byte chooses what the
  * program declares.
- *     clang-19 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -std=gnu11 -I.
- * tests/fuzz/fuzz_npy.c \ runtime/rt_{npy,column,file,number,spec,float,text}.c tests/fuzz/memory.c -lm -o
- * fuzz_npy */
+ *     clang-19 -g -O1 -std=gnu11 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+ *         tests/fuzz/{fuzz_npy,memory}.c runtime/rt_{npy,column,file,number,spec,float,text}.c \
+ *         -lm -o fuzz_npy */
 #include "runtime/rt_npy.h"
 #include <stdlib.h>
 #include <string.h>

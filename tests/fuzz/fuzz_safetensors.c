@@ -1,8 +1,7 @@
 /* libFuzzer: any bytes as a safetensors file. What the reader accepts must keep its promises: the tensors
  * tile the data, names are unique and found.
- *     clang-19 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -std=gnu11 -I. \
- *         tests/fuzz/fuzz_safetensors.c runtime/rt_{st_header,text}.c tests/fuzz/memory.c \
- *         -o fuzz_safetensors */
+ *     clang-19 -g -O1 -std=gnu11 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+ *         tests/fuzz/{fuzz_safetensors,memory}.c runtime/rt_{st_header,text}.c -o fuzz_safetensors */
 #include "runtime/rt_safetensors.h"
 #include <stdlib.h>
 #include <string.h>
