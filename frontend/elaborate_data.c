@@ -103,6 +103,11 @@ static const Ty *windows_type(Elab *e, const Val *d, const Dim *n, Span span) {
 /* Every n consecutive samples as one. */
 static const Val *windows(Elab *e, const Val *d, const Args *args, Span span) {
     if (!unbatched(e, d, "windows", span)) return e->poison;
+    if (ty_any_dataset(d->dataset.type)) {
+        Diagnostic *diag = diag_report(e->diags, D_DATA_TYPE, span);
+        diag_help(diag, "windows change the types of the columns: name them, `dataset(u8[28, 28], u8)`");
+        return e->poison;
+    }
     const Val *n = count_argument(e, args, 0, "`windows`", span);
     if (!n || !no_more(e, args, 1, "`windows`", 1)) return e->poison;
     Builder b = el_builder(e, span);

@@ -83,7 +83,6 @@ bool ty_same(const Ty *a, const Ty *b) {
     case TY_LIST:
     case TY_DATASET:
         if (a->batched != b->batched) return false;
-        if (ty_any_dataset(a) || ty_any_dataset(b)) return true;
         if (a->count != b->count || a->single != b->single) return false;
         for (uint32_t i = 0; i < a->count; i++)
             if (!ty_same(a->parts[i], b->parts[i])) return false;
