@@ -565,6 +565,7 @@ void runtime_check(Elab *e, Value *condition, const char *text, uint32_t count, 
 /* --- elaborate_data.c */
 const Val *data_field(Elab *e, const Val *d, AstName field, Span span, const AstExpr *object);
 const Val *data_method(Elab *e, const Val *d, const char *name, const Args *args, Span span, bool *known);
+Value *data_batches(Builder *b, Value *total, Value *batch); /* how many, the last one maybe short */
 Value *data_len(Elab *e, const Val *d, Span span);
 const Val *data_read(Elab *e, const Val *d, Value *first, const Dim *count, Span span);
 

@@ -8,18 +8,20 @@ Value *data_len(Elab *e, const Val *d, Span span) {
     return build_node(&b, OP_data_len, 1, &d->dataset.handle, 0, NULL)->results[0];
 }
 
+/* ⌈total / batch⌉: no number on the way is larger than these. */
+Value *data_batches(Builder *b, Value *total, Value *batch) {
+    return build_unary(b, OP_neg, build_binary(b, OP_floordiv, build_unary(b, OP_neg, total), batch));
+}
+
 const Val *data_field(Elab *e, const Val *d, AstName field, Span span, const AstExpr *object) {
     static const char *const names[] = {"len",     "shuffle", "batch",  "take", "skip",
                                         "windows", "sample",  "repeat", "split"};
     if (strcmp(field.text, "len") == 0 && !d->dataset.batch) return val_of(e, data_len(e, d, span));
     if (strcmp(field.text, "len") == 0) {
-        /* The number of batches. */
         Builder b = el_builder(e, span);
         Value *n = val_value(e, d->dataset.batch, span), *len = data_len(e, d, span);
-        Value *padded = d->dataset.drop_last
-                            ? len
-                            : build_binary(&b, OP_add, len, build_binary(&b, OP_sub, n, build_int(&b, 1)));
-        return val_of(e, build_binary(&b, OP_floordiv, padded, n));
+        return val_of(e, d->dataset.drop_last ? build_binary(&b, OP_floordiv, len, n)
+                                              : data_batches(&b, len, n));
     }
     return el_no_field(e, d, field, names, sizeof names / sizeof *names, object);
 }

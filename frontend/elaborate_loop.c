@@ -226,10 +226,9 @@ static void data_rounds(Elab *e, Each *each, bool constant, bool drop_last) {
     const AstStmt *stmt = each->stmt;
     Span span = stmt->span;
     Builder b = el_builder(e, span);
-    Value *one = build_int(&b, 1), *zero = build_int(&b, 0);
+    Value *zero = build_int(&b, 0);
     Value *full = build_binary(&b, OP_floordiv, each->total, each->batch);
-    Value *padded = build_binary(&b, OP_add, each->total, build_binary(&b, OP_sub, each->batch, one));
-    Value *all = build_binary(&b, OP_floordiv, padded, each->batch);
+    Value *all = data_batches(&b, each->total, each->batch);
     Value *rounds = drop_last || constant ? full : all;
     bool leaves = syntax_leaves(stmt->loop.body);
     progress(e, "begin", drop_last ? full : all, span);

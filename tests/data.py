@@ -41,6 +41,7 @@ command views(n: int = 2, take: int = 5, skip: int = 0, windows: int = 1, sample
     let d = all.take(take).skip(skip)
     let (a, b) = d.windows(windows).repeat(repeat).split(part)
     print("{a.len} {b.len} {d.sample(sample).len}")
+    if n > 5 { check(a.batch(n).len == 1) }
     for x in a.batch(n) { print("{x}") }
 }
 command save3(path: string = "w") {
@@ -94,6 +95,7 @@ RUNS = [
     (["views", "--take=100", "--skip=4"], 0, "0 1 1\n"),
     (["views", "--repeat=0"], 0, "0 0 1\n"),
     (["views", "--n=0"], 1, "batches must have at least one sample, not 0"),
+    (["views", "--n=9223372036854775807"], 0, "2 3 1\n[[97]\n [98]]\n"),
     (["views", "--n=-3"], 1, "batches must have at least one sample, not -3"),
     (["views", "--take=-1"], 1, "the number of samples can't be negative, and is -1"),
     (["views", "--skip=-1"], 1, "the number of samples can't be negative, and is -1"),
