@@ -136,7 +136,7 @@ static const Val *pair(Elab *e, BuiltinCall *c, Op op) {
 
 const Val *builtin_pair(Elab *e, BuiltinCall *c) { return pair(e, c, c->builtin->op); }
 
-/* Between the bounds; NaN stays. */
+/* Between the bounds, where the derivative is 1, at the bounds too; NaN stays. */
 const Val *builtin_clamp(Elab *e, BuiltinCall *c) {
     const Val *vals[3] = {c->slot[0], c->slot[1], c->slot[2]};
     Span spans[3] = {c->span_of[0], c->span_of[1], c->span_of[2]};
@@ -144,7 +144,8 @@ const Val *builtin_clamp(Elab *e, BuiltinCall *c) {
     if (!op_unite(e, 3, vals, spans, c->span, builtin_what(e, c), x)) return e->poison;
     if (x[0]->type->dtype == DTYPE_bool) return refuse_argument(e, c, 0, "a number");
     Builder b = el_builder(e, c->span);
-    return val_of(e, build_binary(&b, OP_min, build_binary(&b, OP_max, x[0], x[1]), x[2]));
+    Value *raised = build_select(&b, build_binary(&b, OP_lt, x[0], x[1]), x[1], x[0]);
+    return val_of(e, build_select(&b, build_binary(&b, OP_gt, raised, x[2]), x[2], raised));
 }
 
 const Val *builtin_where(Elab *e, BuiltinCall *c) {
