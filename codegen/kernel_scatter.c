@@ -119,7 +119,7 @@ static Space part_space(Kernel *k, const Node *node) {
     return space_choose(k, part->rank, part->dims, kind, &roots);
 }
 
-/* --- scatter_add: the part as [outer, ids, inner] */
+/* --- scatter_add and scatter: the part as [outer, ids, inner] */
 static LLVMValueRef add_count(Kernel *k) {
     const Scatter *s = k->plan;
     const Dim *unit = dim_mul(k->e->ir, s->part.dims[1], s->part.dims[2]);
@@ -135,7 +135,12 @@ static void add_element(Kernel *k, const At *at, uint32_t copy, void *user) {
     at_push(&target, s->part.dims[0], at->index[0]);
     at_push(&target, size, index_of(*id));
     at_push(&target, s->part.dims[2], at->index[2]);
-    LLVMValueRef part = value_at(k, s->node->operands[2], at), sum = load_result(k, 0, &target);
+    LLVMValueRef part = value_at(k, s->node->operands[2], at);
+    if (s->node->op == OP_scatter) {
+        store_result(k, 0, &target, part);
+        return;
+    }
+    LLVMValueRef sum = load_result(k, 0, &target);
     DType dtype = s->node->results[0]->type->dtype;
     store_result(k, 0, &target, emit_combine(k->e, OP_add, dtype, sum, part));
 }
@@ -207,7 +212,7 @@ static bool is_in_place(const Kernel *k, const Value *base) {
 static uint32_t scatter_stages(Kernel *k, Stage *out) {
     Scatter *s = ARENA_NEW(k->arena, Scatter);
     s->node = kernel_yield(k)->operands[0]->node;
-    assert(s->node->op == OP_update_slice || s->node->op == OP_scatter_add);
+    assert(op_has(s->node->op, TRAIT_UPDATES));
     k->plan = s;
     uint32_t count = 0;
     k->variant = is_in_place(k, s->node->operands[0]);
@@ -217,7 +222,7 @@ static uint32_t scatter_stages(Kernel *k, Stage *out) {
         s->copy = space_choose(k, type->rank, type->dims, 0, &roots);
         out[count++] = (Stage){copy_count, copy_body};
     }
-    if (s->node->op == OP_scatter_add) {
+    if (s->node->op != OP_update_slice) {
         s->part = add_space(k, s->node);
         out[count++] = (Stage){add_count, add_body};
     } else {

@@ -54,6 +54,7 @@ static const Builtin builtins[] = {
     {"roll", "x shift axis", 3, METHOD, builtin_roll, OP_concat},
     {"take_along_axis", "x ids axis", 3, METHOD, builtin_take_along, OP_gather},
     {"scatter_add", "x ids part axis", 4, METHOD, builtin_scatter, OP_scatter_add},
+    {"scatter", "x ids part axis", 4, METHOD, builtin_scatter, OP_scatter},
     {"einsum", "spec a b", 2, 0, builtin_einsum, OP_contract},
     {"reshape", "x", 1, METHOD | VARIADIC_, builtin_reshape, OP_reshape},
     {"permute", "x", 1, METHOD | VARIADIC_, builtin_permute, OP_permute},

@@ -146,7 +146,9 @@ const Val *builtin_take_along(Elab *e, BuiltinCall *c) {
 
 const Val *builtin_scatter(Elab *e, BuiltinCall *c) {
     int64_t axis;
-    Value *x = numbers_along(e, c, 3, 0, &axis), *ids = x ? places_argument(e, c, x->type, axis) : NULL;
+    bool adds = c->builtin->op == OP_scatter_add;
+    Value *x = (adds ? numbers_along : along_argument)(e, c, 3, 0, &axis),
+          *ids = x ? places_argument(e, c, x->type, axis) : NULL;
     if (!ids) return e->poison;
     const Type *wanted = type_with_dtype(e->ir, ids->type, x->type->dtype);
     const Val *given = c->slot[2];
@@ -159,5 +161,5 @@ const Val *builtin_scatter(Elab *e, BuiltinCall *c) {
     if (!op_unite(e, 2, vals, spans, c->span, builtin_what(e, c), united)) return e->poison;
     if (united[1]->type != wanted) return refuse_argument(e, c, 2, type_text_nn(e, wanted));
     Builder b = el_builder(e, c->span);
-    return val_of(e, build_add_along(&b, x, ids, united[1], axis));
+    return val_of(e, build_put_along(&b, c->builtin->op, x, ids, united[1], axis));
 }

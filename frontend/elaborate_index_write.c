@@ -1,7 +1,7 @@
 /* a[…] = part. Axis by axis: what a simple axis selects is taken out, written to and put back by
  * update_slice, so that only the last step is left where all axes are simple; a slice with a step goes back
- * by a selection over the whole axis, and positions given by tensors go back one after the other, so that the
- * last of equals wins as in NumPy. */
+ * by a selection over the whole axis, and what positions given by tensors select is scattered: the last of
+ * equals wins as in NumPy. */
 #include "frontend/elaborate_index.h"
 
 static bool is_simple(const Axis *a) {
@@ -17,23 +17,6 @@ static Axis taken(Elab *e, const Axis *a) {
 }
 
 /* --- positions given by tensors */
-/* x [before…, n, after…] with part[before…, k, after…] at ids[k] of axis `axis`, for one k after the other.
- */
-static Value *write_rows(Elab *e, Builder *b, Value *x, Value *part, Value *ids, int64_t axis) {
-    const Dim *one[1] = {dim_const(e->ir, 1)}, *dims[MAX_RANK];
-    for (uint32_t i = 0; i < part->type->rank; i++) dims[i] = i == axis ? one[0] : part->type->dims[i];
-    Node *loop = build_for(b, build_int(b, 0), build_size(b, ids->type->dims[0]), 1, &x);
-    Block *body = loop->blocks[0];
-    Builder inside = build_inside(b, body);
-    Value *k = body->params.at[0];
-    Value *row = build_dynamic_slice(&inside, part, 1, &axis, &k, dims);
-    Value *at = build_dynamic_slice(&inside, ids, 1, (int64_t[]){0}, &k, one);
-    at = build_reshape(&inside, at, 0, NULL);
-    Value *next = build_update_slice(&inside, body->params.at[1], row, 1, &axis, &at);
-    build_yield(&inside, 1, &next);
-    return loop->results[0];
-}
-
 /* All axes but those of ids are whole; `part` has the shape that reading gives, with single positions. */
 static Value *write_ids(Elab *e, Value *x, Selection s, Value *part, Span span) {
     Builder b = el_builder(e, span);
@@ -45,16 +28,14 @@ static Value *write_ids(Elab *e, Value *x, Selection s, Value *part, Span span) 
     if (val_poisoned(joint)) return NULL;
     Value *ids = val_value(e, joint, span), *merged = select_merge(e, &b, together, first, last, span);
     if (!merged) return NULL;
-    const Dim *dims[MAX_RANK], *count = dim_const(e->ir, 1);
-    for (uint32_t i = 0; i < ids->type->rank && count; i++) count = dim_mul(e->ir, count, ids->type->dims[i]);
-    if (!count) {
-        diag_report(e->diags, D_OVERFLOW, span);
-        return NULL;
-    }
-    for (uint32_t i = 0; i < merged->type->rank; i++) dims[i] = i == first ? count : merged->type->dims[i];
-    part = build_reshape(&b, part, merged->type->rank, dims);
-    ids = build_reshape(&b, ids, 1, &count);
-    merged = write_rows(e, &b, merged, part, ids, first);
+    const Dim *dims[MAX_RANK];
+    uint32_t shown = ids->type->rank;
+    for (uint32_t i = 0; i + 1 < merged->type->rank + shown; i++)
+        dims[i] = i < first           ? merged->type->dims[i]
+                  : i < first + shown ? ids->type->dims[i - first]
+                                      : merged->type->dims[i + 1 - shown];
+    part = build_reshape(&b, part, merged->type->rank + shown - 1, dims);
+    merged = build_scatter(&b, merged, ids, part, first);
     Value *result = build_reshape(&b, merged, rank, together->type->dims);
     for (uint32_t i = 0; i < rank; i++) back[perm[i]] = i;
     return moved ? build_permute(&b, result, back) : result;

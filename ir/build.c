@@ -201,6 +201,10 @@ Value *build_scatter_add(Builder *b, Value *x, Value *ids, Value *part, int64_t 
     return build(b, OP_scatter_add, 3, (Value *[]){x, ids, part}, 1, (Attr[]){attr_int(ATTR_axis, axis)});
 }
 
+Value *build_scatter(Builder *b, Value *x, Value *ids, Value *part, int64_t axis) {
+    return build(b, OP_scatter, 3, (Value *[]){x, ids, part}, 1, (Attr[]){attr_int(ATTR_axis, axis)});
+}
+
 Value *build_reduce(Builder *b, Op op, Value *x, uint32_t count, const int64_t *axes) {
     if (!count) return x;
     return build(b, op, 1, &x, 1, (Attr[]){attr_ints(ATTR_axes, count, axes)});
@@ -260,9 +264,10 @@ Value *build_take_along(Builder *b, Value *x, Value *ids, int64_t axis) {
     return build_reshape(b, taken, ids->type->rank, ids->type->dims);
 }
 
-Value *build_add_along(Builder *b, Value *x, Value *ids, Value *part, int64_t axis) {
-    Value *sum = build_scatter_add(b, flat(b, x), numbers_along(b, x->type, ids, axis), flat(b, part), 0);
-    return build_reshape(b, sum, x->type->rank, x->type->dims);
+Value *build_put_along(Builder *b, Op op, Value *x, Value *ids, Value *part, int64_t axis) {
+    Value *operands[] = {flat(b, x), numbers_along(b, x->type, ids, axis), flat(b, part)};
+    Value *put = build(b, op, 3, operands, 1, (Attr[]){attr_int(ATTR_axis, 0)});
+    return build_reshape(b, put, x->type->rank, x->type->dims);
 }
 
 Value *build_contract(Builder *b, Value *x, Value *y, const char *spec) {

@@ -65,6 +65,7 @@ Value *build_window_add(Builder *b, Value *part, int64_t axis, const Dim *size, 
                         int64_t dilation);
 Value *build_gather(Builder *b, Value *x, Value *ids, int64_t axis);
 Value *build_scatter_add(Builder *b, Value *x, Value *ids, Value *part, int64_t axis);
+Value *build_scatter(Builder *b, Value *x, Value *ids, Value *part, int64_t axis);
 Value *build_reduce(Builder *b, Op op, Value *x, uint32_t count, const int64_t *axes); /* no axes: x itself */
 /* A running reduction of `x` along one axis, from the last element to the first where `reverse`. */
 Value *build_scan(Builder *b, Op op, Value *x, int64_t axis, bool reverse);
@@ -72,9 +73,10 @@ Value *build_recurrence(Builder *b, Value *a, Value *addend, int64_t axis);
 Value *build_argsort(Builder *b, Value *x, int64_t axis, bool descending);
 Value *build_flip(Builder *b, Value *x, int64_t axis);
 /* Element by element along one axis: ids (i64) may be shorter than x along the others, where result[i, j] =
- * x[ids[i, j], j] for axis 0; and x with the elements of `part`, of the shape of `ids`, added there. */
+ * x[ids[i, j], j] for axis 0; and x with the elements of `part`, of the shape of `ids`, added there
+ * (scatter_add) or written there (scatter). */
 Value *build_take_along(Builder *b, Value *x, Value *ids, int64_t axis);
-Value *build_add_along(Builder *b, Value *x, Value *ids, Value *part, int64_t axis);
+Value *build_put_along(Builder *b, Op op, Value *x, Value *ids, Value *part, int64_t axis);
 Value *build_contract(Builder *b, Value *x, Value *y, const char *spec);
 
 /* Control: make the node (appended), fill its blocks with builders of their own, end each with build_yield.

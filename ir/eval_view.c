@@ -249,6 +249,20 @@ bool eval_scatter_add(Eval *e, const Node *node, const Tensor *in, Tensor *out) 
     return true;
 }
 
+bool eval_scatter(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    const Tensor *ids = &in[1], *part = &in[2];
+    AxisView v = view_axis(out, (uint32_t)node_int(node, ATTR_axis));
+    copy_all(&in[0], out);
+    if (part->count == 0) return true;
+    if (!check_ids(e, node, ids, v.size)) return false;
+    for (int64_t source = 0; source < part->count; source++) {
+        int64_t i = source % v.inner, k = source / v.inner % ids->count, o = source / v.inner / ids->count;
+        tensor_copy_element(part, source, out, (o * v.size + ids->i[k]) * v.inner + i);
+    }
+    if (tensor_inexact(ids)) tensor_distrust(e, out);
+    return true;
+}
+
 bool eval_window_add(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     const Tensor *part = &in[0];
     int64_t strides[MAX_RANK], index[MAX_RANK] = {0};

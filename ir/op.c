@@ -17,6 +17,7 @@ typedef struct {
 #define HOST TRAIT_HOST
 #define PARTIAL TRAIT_PARTIAL
 #define SCANS TRAIT_SCANS
+#define UPDATES TRAIT_UPDATES
 #define GIVEN TRAIT_GIVEN
 
 static const OpRow rows[OP_COUNT] = {

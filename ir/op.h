@@ -25,7 +25,8 @@ typedef enum {
     TRAIT_HOST = 1 << 6,
     TRAIT_PARTIAL = 1 << 7,
     TRAIT_SCANS = 1 << 8,
-    TRAIT_GIVEN = 1 << 9
+    TRAIT_GIVEN = 1 << 9,
+    TRAIT_UPDATES = 1 << 10
 } Trait;
 
 const char *op_name(Op op);

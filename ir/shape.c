@@ -480,13 +480,17 @@ static const char *shape_gather(ShapeQuery *q) {
     return one_tensor(q, x->dtype, rank, dims);
 }
 
-static const char *shape_scatter_add(ShapeQuery *q) {
+static const char *shape_scatter(ShapeQuery *q) {
     const Type *x = in(q, 0), *part = in(q, 2);
-    TRY(need_number(q, 0));
     TRY(shape_gather(q));
     if (q->result[0] != part)
         FAIL(q, "the part is %s, not %s", type_text(q->ir, part), type_text(q->ir, q->result[0]));
     return one_type(q, x);
+}
+
+static const char *shape_scatter_add(ShapeQuery *q) {
+    TRY(need_number(q, 0));
+    return shape_scatter(q);
 }
 
 /* --- reductions */

@@ -44,7 +44,8 @@ void derive_cumulative_extreme(Derive *d) {
     Value *place =
         build_select(d->b, here, build_iota(d->b, places, axis_of(d)), build_const(d->b, places, 0));
     Value *source = build_scan(d->b, OP_cumulative_max, place, axis_of(d), false);
-    derive_give(d, 0, build_add_along(d->b, derive_zeros(d, x), source, d->adjoint, axis_of(d)));
+    derive_give(d, 0,
+                build_put_along(d->b, OP_scatter_add, derive_zeros(d, x), source, d->adjoint, axis_of(d)));
 }
 
 /* r[t] = a[t] · r[t - 1] + b[t]; a[0] is not read. */

@@ -219,6 +219,31 @@ void derive_gather(Derive *d) {
         d, 0, build_scatter_add(d->b, zeros, derive_operand(d, 1), d->adjoint, node_int(d->node, ATTR_axis)));
 }
 
+/* Which slices of the part are in the result: of those for one place the last. In the shape of the part. */
+static Value *written(Derive *d, int64_t axis) {
+    IrContext *ir = context(d);
+    Value *ids = derive_operand(d, 1);
+    const Type *part = derive_operand(d, 2)->type, *numbers = type_with_dtype(ir, ids->type, DTYPE_i64);
+    const Dim *count = type_elements(ir, ids->type);
+    Value *number = build_iota(d->b, type_tensor(ir, DTYPE_i64, 1, &count), 0);
+    number = build_reshape(d->b, number, numbers->rank, numbers->dims);
+    const Type *line = type_tensor(ir, DTYPE_i64, 1, &derive_operand(d, 0)->type->dims[axis]);
+    Value *last = build_scatter(d->b, build_const(d->b, line, 0), ids, number, 0);
+    Value *wins = build_binary(d->b, OP_eq, build_gather(d->b, last, ids, 0), number);
+    int64_t axes[MAX_RANK];
+    for (uint32_t k = 0; k < ids->type->rank; k++) axes[k] = axis + k;
+    return build_broadcast(d->b, wins, part->rank, part->dims, axes);
+}
+
+void derive_scatter(Derive *d) {
+    int64_t axis = node_int(d->node, ATTR_axis);
+    Value *ids = derive_operand(d, 1), *part = derive_operand(d, 2), *zeros = derive_zeros(d, part);
+    if (derive_wants(d, 0)) derive_give(d, 0, build_scatter(d->b, d->adjoint, ids, zeros, axis));
+    if (!derive_wants(d, 2)) return;
+    Value *there = build_gather(d->b, d->adjoint, ids, axis);
+    derive_give(d, 2, build_select(d->b, written(d, axis), there, zeros));
+}
+
 void derive_scatter_add(Derive *d) {
     if (derive_wants(d, 0)) derive_give(d, 0, d->adjoint);
     if (derive_wants(d, 2))

@@ -3,7 +3,7 @@
 #include "passes/fuse.h"
 
 static bool is_contract(Op op) { return op == OP_contract; }
-static bool is_scatter(Op op) { return op == OP_scatter_add || op == OP_update_slice; }
+static bool is_scatter(Op op) { return op_has(op, TRAIT_UPDATES); }
 
 /* The number of leading axes where a reduction removes exactly the trailing ones and leaves some; else 0. */
 static uint32_t leading_axes(const Node *node) {

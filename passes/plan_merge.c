@@ -11,7 +11,7 @@ typedef enum { FATE_NONE, FATE_ELEMENT, FATE_BASE } Fate;
  * otherwise. */
 static Fate fate_through(const Node *node, const Value *operand) {
     if (op_has(node->op, TRAIT_ELEMENTWISE) || op_has(node->op, TRAIT_SCANS)) return FATE_ELEMENT;
-    if (node->op != OP_update_slice && node->op != OP_scatter_add) return FATE_NONE;
+    if (!op_has(node->op, TRAIT_UPDATES)) return FATE_NONE;
     for (uint32_t i = 1; i < node->operand_count; i++)
         if (node->operands[i] == operand) return FATE_NONE;
     return FATE_BASE;

@@ -8,7 +8,7 @@
 static const Value *updated(const Node *kernel) {
     if (kernel->op != OP_kernel || strcmp(node_str(kernel, ATTR_kind), "scatter") != 0) return NULL;
     const Node *node = kernel->blocks[0]->first;
-    while (node && node->op != OP_update_slice && node->op != OP_scatter_add) node = node->next;
+    while (node && !op_has(node->op, TRAIT_UPDATES)) node = node->next;
     const Value *base = node ? node->operands[0] : NULL;
     return base && base->block != kernel->blocks[0] ? base : NULL;
 }

@@ -258,10 +258,10 @@ static void add_gather_scatter(Random *r, Builder *b) {
         offer(r, taken);
         return;
     }
-    if (x->type->dtype == DTYPE_bool) return;
     Value *part = value_of(r, b, taken->type);
     Attr attr = attr_int(ATTR_axis, axis);
-    try_node(r, b, OP_scatter_add, 3, (Value *[]){x, ids, part}, 1, &attr);
+    Op op = x->type->dtype == DTYPE_bool || chance(r, 40) ? OP_scatter : OP_scatter_add;
+    try_node(r, b, op, 3, (Value *[]){x, ids, part}, 1, &attr);
 }
 
 /* --- reductions */

@@ -209,6 +209,15 @@ static Value *case_scatter_add(Case *c, uint32_t variant) {
     return build_scatter_add(&c->b, x, ids, float_input(c, -2, 2, s->rank + 1, sizes), 1);
 }
 
+static Value *case_scatter(Case *c, uint32_t variant) {
+    if (variant == 4) return NULL;
+    const Shape *s = &id_shapes[variant];
+    int64_t sizes[MAX_RANK] = {3};
+    for (uint32_t d = 0; d < s->rank; d++) sizes[d + 1] = s->sizes[d];
+    Value *x = float_input(c, -2, 2, 2, (int64_t[]){3, 4}), *ids = int_input(c, 4, s->rank, s->sizes);
+    return build_scatter(&c->b, x, ids, float_input(c, -2, 2, s->rank + 1, sizes), 1);
+}
+
 /* --- reductions */
 static const int64_t reduced[][3] = {{0}, {1}, {2}, {0, 1}, {0, 2}, {1, 2}, {0, 1, 2}};
 static const uint32_t reduced_count[] = {1, 1, 1, 2, 2, 2, 3};
@@ -337,6 +346,7 @@ static BuildCase *const cases[OP_COUNT] = {
     [OP_reduce_max] = case_reduce_max,
     [OP_reduce_min] = case_reduce_min,
     [OP_scatter_add] = case_scatter_add,
+    [OP_scatter] = case_scatter,
     [OP_cumulative_sum] = case_cumulative_sum,
     [OP_cumulative_prod] = case_cumulative_prod,
     [OP_cumulative_max] = case_cumulative_max,

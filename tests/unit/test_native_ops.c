@@ -339,6 +339,7 @@ static MakeCase *case_of(Op op) {
         [OP_update_slice] = make_window,
         [OP_gather] = make_gather_scatter,
         [OP_scatter_add] = make_gather_scatter,
+        [OP_scatter] = make_gather_scatter,
         [OP_contract] = make_contract,
         [OP_argsort] = make_argsort,
         [OP_if] = make_if,
