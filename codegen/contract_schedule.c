@@ -11,7 +11,8 @@ enum {
     TILE_OVERHEAD = 60,      /* half cycles to start and store a tile */
     PACKED_DEPTH = 2048,     /* steps of k that a packed block holds */
     COPIED_COLUMNS = 256,    /* that are packed together at most */
-    DIRECT_DEPTH = 1024,     /* the same where B is read where it lies */
+    DIRECT_DEPTH = 1024,     /* the same where B is read where it lies, */
+    FAR_DEPTH = 512,         /* and the second level doesn't hold it */
     MAX_PACKED_ROWS = 2048,  /* of A in a chunk */
     DOT_PANEL = 4,           /* vectors of columns that dot products fill before their epilogue */
     DOT_TILE = 12,           /* half cycles to start a tile of dot products */
@@ -59,12 +60,32 @@ static double tile_cost(const ContractShape *shape, int64_t rows, int64_t vector
     return step * (double)depth + tiles * (double)TILE_OVERHEAD;
 }
 
+/* Is a block of so many elements more than the second level holds beside others? */
+static bool is_far(const Target *target, double elements, uint32_t bytes) {
+    return elements * bytes > (double)target->l2_bytes / 2;
+}
+
+/* Elements of memory that so many of an operand's are: windows share theirs. */
+static double distinct(double elements, int64_t span) {
+    return span >= 0 && (double)span < elements ? (double)span : elements;
+}
+
+static double b_elements(const ContractShape *shape) {
+    return distinct((double)assumed(shape->depth) * (double)assumed(shape->columns), shape->b_span);
+}
+
+/* Steps of k that are summed up in registers at most. */
+static int64_t depth_limit(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    if (plan->pack_b || plan->dot_lanes) return PACKED_DEPTH;
+    return is_far(target, b_elements(shape), shape->memory_bytes) ? FAR_DEPTH : DIRECT_DEPTH;
+}
+
 /* May tiles be transposed before the epilogue sees them? While they are in registers, and if their rows then
  * are neighbours in the result. */
-static bool can_transpose(const ContractShape *shape, const ContractSchedule *plan) {
+static bool can_transpose(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     return shape->exchanged && (shape->row_run == 0 || shape->row_run >= FEW_NEIGHBOURS) &&
            shape->bytes >= 4 && plan->lanes > 1 && shape->depth >= 0 &&
-           shape->depth <= (plan->pack_b ? PACKED_DEPTH : DIRECT_DEPTH);
+           shape->depth <= depth_limit(target, shape, plan);
 }
 
 /* Half cycles by which an epilogue is slower whose lanes aren't neighbours in memory, tile by tile:
@@ -116,11 +137,6 @@ static bool should_pack_a(const ContractShape *shape) {
            collides(shape->a_depth, shape->memory_bytes);
 }
 
-/* Is a block of so many elements more than the second level holds beside others? */
-static bool is_far(const Target *target, double elements, uint32_t bytes) {
-    return elements * bytes > (double)target->l2_bytes / 2;
-}
-
 /* Half cycles to pack all of an operand: copied where rows or columns are contiguous, transposed by shuffles,
  * squares of `lanes` at most `run` deep, where k is, else gathered. */
 static double pack_cost(const Target *target, double elements, uint32_t bytes, int64_t stride,
@@ -132,17 +148,12 @@ static double pack_cost(const Target *target, double elements, uint32_t bytes, i
     return (far + (square < 3.0 ? square : 3.0)) * elements;
 }
 
-/* Elements of memory that so many of an operand's are: windows share theirs. */
-static double distinct(double elements, int64_t span) {
-    return span >= 0 && (double)span < elements ? (double)span : elements;
-}
-
 /* Half cycles to bring the operands near: both once, A again for each panel if the second level doesn't hold
  * it. That overlaps with the arithmetic as long as a cache holds A at all. */
 static double touch_cost(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     double depth = (double)assumed(shape->depth), rows = (double)assumed(shape->rows), near = 0.3, far = 1;
     double a = distinct(rows * depth, shape->a_span);
-    double b = distinct(depth * (double)assumed(shape->columns), shape->b_span);
+    double b = b_elements(shape);
     double again = (double)assumed(shape->columns) / (plan->vectors * plan->lanes) - 1;
     double block = depth > (double)PACKED_DEPTH ? a * (double)PACKED_DEPTH / depth : a;
     double price = block * shape->bytes > 4.0 * (double)target->l2_bytes ? far : 0.12;
@@ -171,7 +182,7 @@ static double dot_cost(const Target *target, const ContractShape *shape, const C
     double r = (double)plan->rows, c = (double)plan->dot_columns;
     double rest_r = (double)(rows % plan->rows), rest_c = (double)(columns % plan->dot_columns);
     double full_r = (double)(rows / plan->rows), full_c = (double)(columns / plan->dot_columns);
-    double b = distinct((double)columns * (double)depth, shape->b_span);
+    double b = b_elements(shape);
     bool near = b * shape->bytes < target->l1_bytes / 2;
     /* What is read again for each tile of rows but the first. */
     double again = near ? 1.25 : is_far(target, b, shape->bytes) ? 6 : 3;
@@ -227,7 +238,7 @@ static double outer_cost(const Target *target, const ContractShape *shape, Contr
     plan->pack_a = should_pack_a(shape);
     plan->pack_b = should_pack_b(shape);
     double cost = choose_tile(target, shape, plan), depth = (double)assumed(shape->depth);
-    if (can_transpose(shape, plan)) {
+    if (can_transpose(target, shape, plan)) {
         ContractSchedule other = *plan;
         other.transposed = true, other.row_run = shape->row_run;
         double transposed = choose_tile(target, shape, &other);
@@ -261,8 +272,7 @@ double contract_cost(const Target *target, const ContractShape *shape) {
 /* --- blocks */
 static void choose_blocks(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     int64_t panel = (int64_t)plan->vectors * plan->lanes, depth = assumed(shape->depth);
-    int64_t limit = plan->pack_b ? PACKED_DEPTH : DIRECT_DEPTH;
-    if (plan->dot_lanes) limit = PACKED_DEPTH;
+    int64_t limit = depth_limit(target, shape, plan);
     /* Where each element of an operand is read once, nothing has to stay near; but no lane adds up more than
      * so many products by itself. */
     bool once = plan->dot_lanes && ((shape->rows >= 0 && shape->rows <= plan->rows) ||
