@@ -17,10 +17,6 @@ static Spans spans_around(Kernel *k, const Node *node, const At *at, uint32_t bo
     return s;
 }
 
-static Index scaled(Kernel *k, Index index, int64_t by, uint32_t lanes) {
-    return index_scale(k, index, dim_const(k->e->ir, by), lanes);
-}
-
 LLVMValueRef at_window(Kernel *k, const Node *node, const At *at) {
     uint32_t axis = (uint32_t)node_int(node, ATTR_axis);
     Spans s = spans_around(k, node, at, 7u << axis);
@@ -29,11 +25,11 @@ LLVMValueRef at_window(Kernel *k, const Node *node, const At *at) {
     for (uint32_t i = 0; i < s.count; i++) {
         AxisSpan span = s.spans[i];
         if (span.first == axis) {
-            window = scaled(k, span.index, node_int(node, ATTR_stride), at->lanes);
+            window = index_scale(k, span.index, node_dim(node, ATTR_stride), at->lanes);
             continue;
         }
         if (span.first == axis + 1) {
-            Index element = scaled(k, span.index, node_int(node, ATTR_dilation), at->lanes);
+            Index element = index_scale(k, span.index, node_dim(node, ATTR_dilation), at->lanes);
             span.index = index_add(k, window, element, at->lanes);
             span.size = node->operands[0]->type->dims[axis];
         }
@@ -49,14 +45,14 @@ typedef struct {
     const At *at;
     Spans spans;
     uint32_t axis;
-    int64_t stride, dilation;
+    const Dim *stride, *dilation;
     Index quotient, rest; /* dilation 1: the element's number, divided by the stride */
     Index number;
     LLVMValueRef sum; /* memory */
 } Summing;
 
 static Index minus(Kernel *k, Index a, Index b, uint32_t lanes) {
-    return index_add(k, a, scaled(k, b, -1, lanes), lanes);
+    return index_add(k, a, index_scale(k, b, dim_const(k->e->ir, -1), lanes), lanes);
 }
 
 /* Elements that differ in whether they are there differ by lane. */
@@ -70,9 +66,9 @@ static void require_inside(Summing *s, At *child, Index index, const Dim *size) 
 static void adjacent(Summing *s, Index term, At *child, Index *window, Index *element) {
     const Type *part = s->node->operands[0]->type;
     *window = minus(s->k, s->quotient, term, s->at->lanes);
-    *element = index_add(s->k, s->rest, scaled(s->k, term, s->stride, s->at->lanes), s->at->lanes);
+    *element = index_add(s->k, s->rest, index_scale(s->k, term, s->stride, s->at->lanes), s->at->lanes);
     require_inside(s, child, *window, part->dims[s->axis]);
-    if (s->stride > 1) require_inside(s, child, *element, part->dims[s->axis + 1]);
+    if (!dim_is(s->stride, 1)) require_inside(s, child, *element, part->dims[s->axis + 1]);
 }
 
 /* Element number k of a window is wanted where the window then begins at a multiple of the stride. */
@@ -80,15 +76,14 @@ static void dilated(Summing *s, Index term, At *child, Index *window, Index *ele
     Kernel *k = s->k;
     const Type *part = s->node->operands[0]->type;
     uint32_t lanes = s->at->lanes;
-    const Dim *stride = dim_const(k->e->ir, s->stride);
-    Index begin = minus(k, s->number, scaled(k, term, s->dilation, lanes), lanes);
+    Index begin = minus(k, s->number, index_scale(k, term, s->dilation, lanes), lanes);
     *element = term;
     *window = begin;
-    if (s->stride > 1) {
+    if (!dim_is(s->stride, 1)) {
         require_inside(s, child, begin, s->node->results[0]->type->dims[s->axis]);
-        Index beside = index_mod(k, begin, stride, lanes);
+        Index beside = index_mod(k, begin, s->stride, lanes);
         require_inside(s, child, beside, dim_const(k->e->ir, 1));
-        *window = index_div(k, begin, stride, lanes);
+        *window = index_div(k, begin, s->stride, lanes);
     }
     require_inside(s, child, *window, part->dims[s->axis]);
 }
@@ -99,7 +94,7 @@ static LLVMValueRef term_at(Summing *s, Index term) {
     const Value *part = s->node->operands[0];
     Index window, element;
     At exists = {.lanes = s->at->lanes}, child = at_child(s->at);
-    (s->dilation == 1 ? adjacent : dilated)(s, term, &exists, &window, &element);
+    (dim_is(s->dilation, 1) ? adjacent : dilated)(s, term, &exists, &window, &element);
     at_restrict(k, &child, exists.mask);
     for (uint32_t i = 0; i < s->spans.count; i++) {
         const AxisSpan *span = &s->spans.spans[i];
@@ -129,8 +124,8 @@ static void add_term(Emit *e, LLVMValueRef term, void *user) {
 static const Dim *terms_of(const Summing *s) {
     IrContext *ir = s->k->e->ir;
     const Dim *size = s->node->operands[0]->type->dims[s->axis + 1];
-    if (s->dilation > 1) return size;
-    const Dim *before = dim_floordiv(ir, dim_sub(ir, size, dim_const(ir, 1)), dim_const(ir, s->stride));
+    if (!dim_is(s->dilation, 1)) return size;
+    const Dim *before = dim_floordiv(ir, dim_sub(ir, size, dim_const(ir, 1)), s->stride);
     return dim_add(ir, before, dim_const(ir, 1));
 }
 
@@ -139,15 +134,14 @@ LLVMValueRef at_window_add(Kernel *k, const Node *node, const At *at) {
                  .node = node,
                  .at = at,
                  .axis = (uint32_t)node_int(node, ATTR_axis),
-                 .stride = node_int(node, ATTR_stride),
-                 .dilation = node_int(node, ATTR_dilation)};
+                 .stride = node_dim(node, ATTR_stride),
+                 .dilation = node_dim(node, ATTR_dilation)};
     s.spans = spans_around(k, node, at, 3u << s.axis);
     for (uint32_t i = 0; i < s.spans.count; i++)
         if (s.spans.spans[i].first == s.axis) s.number = s.spans.spans[i].index;
-    if (s.dilation == 1) {
-        const Dim *stride = dim_const(k->e->ir, s.stride);
-        s.quotient = index_div(k, s.number, stride, at->lanes);
-        s.rest = index_mod(k, s.number, stride, at->lanes);
+    if (dim_is(s.dilation, 1)) {
+        s.quotient = index_div(k, s.number, s.stride, at->lanes);
+        s.rest = index_mod(k, s.number, s.stride, at->lanes);
     }
     if (k->dry) return term_at(&s, index_const(k, 0));
     LLVMTypeRef type = emit_lanes(emit_register_type(k->e, node->results[0]->type->dtype), at->lanes);

@@ -171,8 +171,9 @@ struct Binding {
     Binding *next;
     const char *name; /* interned; names that start with a space are the elaborator's own */
     Span span;
-    const Val *value; /* NULL: only the result of a function that has not returned yet */
-    const Ty *type;   /* what may be assigned; NULL = that of the value */
+    const Val *value;   /* NULL: only the result of a function that has not returned yet */
+    const Ty *type;     /* what may be assigned; NULL = that of the value */
+    const Block *block; /* where it was declared */
     bool is_mutable;
     bool spread; /* in index notation: an element for each value of the indices, which `value` has as axes */
     BindingKind kind;
@@ -297,9 +298,10 @@ struct Elab {
     Block *block;
     Scope *scope;
     Frame *frame;
-    Binding *stream;     /* i64: the next stream of random numbers */
-    const Val *training; /* bool */
-    Equation *equation;  /* the index notation being elaborated, or NULL */
+    Binding *stream;       /* i64: the next stream of random numbers */
+    const Val *training;   /* bool */
+    const Block *unrolled; /* where the innermost loop over a list is expanded, or NULL */
+    Equation *equation;    /* the index notation being elaborated, or NULL */
     bool checking;
     Span site;             /* the call in the user's own file that led into the library */
     const Val *last_broke; /* bool: did the loop that ended last end by a break? */

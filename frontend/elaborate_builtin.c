@@ -69,6 +69,9 @@ static const Builtin builtins[] = {
     {"repeat_interleave", "x count axis", 3, METHOD, builtin_repeat, OP_broadcast},
     {"chunk", "x count axis", 2, METHOD, builtin_chunk, OP_slice},
     {"split", "x sizes axis", 2, METHOD, builtin_split, OP_slice},
+    {"pad", "x axis before after value", 2, METHOD, builtin_pad, OP_pad},
+    {"window", "x axis size stride dilation", 3, METHOD, builtin_window, OP_window},
+    {"window_add", "part axis size stride dilation", 3, METHOD, builtin_window_add, OP_window_add},
     {"zeros", "", 0, VARIADIC_, builtin_filled, OP_min},
     {"ones", "", 0, VARIADIC_, builtin_filled, OP_max},
     {"full", "value", 1, VARIADIC_, builtin_full, OP_const},
@@ -90,7 +93,6 @@ static const Builtin builtins[] = {
     {"has", "", 0, BUILTIN_RAW, builtin_has, OP_const},
     {"checkpoint", "path every keep", 1, 0, builtin_checkpoint, OP_checkpoint},
     {"remat", "", 0, BUILTIN_RAW, builtin_remat, OP_remat},
-    {"conv", "", 0, BUILTIN_RAW, builtin_later, OP_save},
 };
 
 const char *builtin_at(uint32_t i) {

@@ -48,9 +48,11 @@ BuiltinBody builtin_variance, builtin_norm, builtin_logsumexp;
 /* elaborate_builtin_order.c */
 BuiltinBody builtin_scan, builtin_recurrence, builtin_argsort, builtin_sort, builtin_topk, builtin_flip,
     builtin_roll, builtin_take_along, builtin_scatter;
+/* elaborate_builtin_window.c */
+BuiltinBody builtin_pad, builtin_window, builtin_window_add;
 /* elaborate_builtin_effect.c */
 BuiltinBody builtin_print, builtin_report, builtin_check, builtin_save, builtin_load, builtin_grad,
-    builtin_open, builtin_has, builtin_checkpoint, builtin_parameters, builtin_later;
+    builtin_open, builtin_has, builtin_checkpoint, builtin_parameters;
 /* elaborate_remat.c */
 BuiltinBody builtin_remat;
 /* elaborate_builtin_text.c */

@@ -280,8 +280,3 @@ const Val *builtin_has(Elab *e, BuiltinCall *c) {
     }
     return val_bool(e, model_field(self->model.type, arg->expr->name.text) >= 0);
 }
-
-const Val *builtin_later(Elab *e, BuiltinCall *c) {
-    diag_report(e->diags, D_UNSUPPORTED, c->span, builtin_what(e, c));
-    return e->poison;
-}

@@ -311,9 +311,18 @@ static bool other_settings(Elab *e, const Val *into, const Val *v, Span span) {
     return false;
 }
 
+/* A loop over a list is expanded: what goes through its items may have another shape after each. That isn't
+ * so where a branch or loop of the run lies between the variable and the assignment. */
+static bool takes_shape(const Elab *e, const Binding *root, const Val *v) {
+    bool expanded = e->unrolled && e->unrolled == e->block && root->block == e->block && !root->type;
+    return expanded && root->value->kind == VAL_TENSOR && v->kind == VAL_TENSOR &&
+           root->value->tensor.type->dtype == v->tensor.type->dtype;
+}
+
 static const Val *step_write(Elab *e, const Val *into, const Target *t, uint32_t at, const Val *v,
                              Span span) {
     if (at == t->count) {
+        if (at == 0 && takes_shape(e, t->root, v)) return v;
         const Ty *ty = at == 0 && t->root->type ? t->root->type : ty_of(e, into);
         if (ty_same(ty, ty_of(e, v)) && other_settings(e, into, v, span)) return e->poison;
         return fit_type(e, ty, v, (Fit){"what is assigned", span, t->span, false});

@@ -163,10 +163,13 @@ static void list_rounds(Elab *e, const AstStmt *stmt, const Val *list, uint32_t 
 static void for_list(Elab *e, const AstStmt *stmt, const Val *list) {
     Frame *frame = e->frame;
     Binding *broke = frame->broke, *continued = frame->continued;
+    const Block *outside = e->unrolled;
     scope_push(e);
     frame->continued = NULL;
     frame->broke = scope_bind(e, e->scope, el_name(e, " broke"), stmt->span, val_bool(e, false), true);
+    e->unrolled = e->block;
     list_rounds(e, stmt, list, 0);
+    e->unrolled = outside;
     scope_pop(e);
     frame->broke = broke;
     frame->continued = continued;

@@ -1,6 +1,7 @@
 /* Operators on elaborated values: literals folded, integers that are dimensions kept as dimensions, tensors
  * broadcast as in NumPy. */
 #include "frontend/elaborate.h"
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -170,6 +171,27 @@ static const Dim *plain_dim(Elab *e, const Val *v) {
     return v->kind == VAL_TENSOR && !v->tensor.value ? v->tensor.dim : NULL;
 }
 
+typedef struct {
+    const char *model;
+    bool only; /* symbols are the hyperparameters of this model */
+} Hypers;
+
+/* They are called `Model.size`; a symbol made for a number has another number behind the point. */
+static void look_for_others(void *user, const Dim *symbol) {
+    Hypers *hypers = user;
+    size_t length = strlen(hypers->model);
+    const char *name = dim_symbol_name(symbol);
+    hypers->only = hypers->only && strncmp(name, hypers->model, length) == 0 && name[length] == '.' &&
+                   !isdigit((unsigned char)name[length + 1]);
+}
+
+/* Is it a size of the model being checked, which each model that is made knows as a number? */
+static bool is_hyper(const Elab *e, const Dim *dim) {
+    Hypers hypers = {e->model_name, !dim_is_const(dim, NULL)};
+    dim_symbols(dim, look_for_others, &hypers);
+    return hypers.only;
+}
+
 /* NULL: not so simple, compute it at run time. */
 static const Val *fold_dims(Elab *e, AstOperator op, const Val *a, const Val *b, Span span) {
     const Dim *x = plain_dim(e, a), *y = plain_dim(e, b);
@@ -179,7 +201,10 @@ static const Val *fold_dims(Elab *e, AstOperator op, const Val *a, const Val *b,
         bool constants = exact_integers(a, b, &i, &j);
         if (constants) return val_bool(e, fold_compare(op, i < j ? -1 : i > j, 0));
         if (x == y) return val_bool(e, op == AST_EQ || op == AST_LE || op == AST_GE);
-        return NULL;
+        /* A model is checked with sizes that differ; one that is made with equal ones is checked as it is. */
+        bool differ = (op == AST_EQ || op == AST_NE) && e->checking && e->model_name && is_hyper(e, x) &&
+                      is_hyper(e, y);
+        return differ ? val_bool(e, op == AST_NE) : NULL;
     }
     if ((op == AST_FLOORDIV || op == AST_MOD) && dim_is(y, 0)) {
         diag_report(e->diags, D_DIVIDED_BY_ZERO, span);

@@ -21,8 +21,12 @@ Scope *scope_root(Elab *e, Unit *unit) {
 
 Binding *scope_bind(Elab *e, Scope *scope, const char *name, Span span, const Val *value, bool is_mutable) {
     Binding *binding = ARENA_NEW(e->arena, Binding);
-    *binding = (Binding){
-        .next = scope->bindings, .name = name, .span = span, .value = value, .is_mutable = is_mutable};
+    *binding = (Binding){.next = scope->bindings,
+                         .name = name,
+                         .span = span,
+                         .value = value,
+                         .block = e->block,
+                         .is_mutable = is_mutable};
     scope->bindings = binding;
     return binding;
 }

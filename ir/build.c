@@ -176,19 +176,20 @@ Value *build_update_slice(Builder *b, Value *x, Value *part, uint32_t count, con
     return build(b, OP_update_slice, with_starts(operands, 2, count, starts), operands, 1, attrs);
 }
 
-static Value *build_windows(Builder *b, Op op, Value *x, int64_t axis, const Dim *size, int64_t stride,
-                            int64_t dilation) {
-    Attr attrs[] = {attr_int(ATTR_axis, axis), attr_dim(ATTR_size, size), attr_int(ATTR_stride, stride),
-                    attr_int(ATTR_dilation, dilation)};
+static Value *build_windows(Builder *b, Op op, Value *x, int64_t axis, const Dim *size, const Dim *stride,
+                            const Dim *dilation) {
+    Attr attrs[] = {attr_int(ATTR_axis, axis), attr_dim(ATTR_size, size), attr_dim(ATTR_stride, stride),
+                    attr_dim(ATTR_dilation, dilation)};
     return build(b, op, 1, &x, 4, attrs);
 }
 
-Value *build_window(Builder *b, Value *x, int64_t axis, const Dim *size, int64_t stride, int64_t dilation) {
+Value *build_window(Builder *b, Value *x, int64_t axis, const Dim *size, const Dim *stride,
+                    const Dim *dilation) {
     return build_windows(b, OP_window, x, axis, size, stride, dilation);
 }
 
-Value *build_window_add(Builder *b, Value *part, int64_t axis, const Dim *size, int64_t stride,
-                        int64_t dilation) {
+Value *build_window_add(Builder *b, Value *part, int64_t axis, const Dim *size, const Dim *stride,
+                        const Dim *dilation) {
     return build_windows(b, OP_window_add, part, axis, size, stride, dilation);
 }
 

@@ -60,9 +60,10 @@ Value *build_update_slice(Builder *b, Value *x, Value *part, uint32_t count, con
                           Value *const *starts);
 /* Axis `axis` becomes two, (windows, size); and windows back into an axis of `size` elements, overlaps added
  * up. */
-Value *build_window(Builder *b, Value *x, int64_t axis, const Dim *size, int64_t stride, int64_t dilation);
-Value *build_window_add(Builder *b, Value *part, int64_t axis, const Dim *size, int64_t stride,
-                        int64_t dilation);
+Value *build_window(Builder *b, Value *x, int64_t axis, const Dim *size, const Dim *stride,
+                    const Dim *dilation);
+Value *build_window_add(Builder *b, Value *part, int64_t axis, const Dim *size, const Dim *stride,
+                        const Dim *dilation);
 Value *build_gather(Builder *b, Value *x, Value *ids, int64_t axis);
 Value *build_scatter_add(Builder *b, Value *x, Value *ids, Value *part, int64_t axis);
 Value *build_scatter(Builder *b, Value *x, Value *ids, Value *part, int64_t axis);

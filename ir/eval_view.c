@@ -152,15 +152,20 @@ bool eval_update_slice(Eval *e, const Node *node, const Tensor *in, Tensor *out)
 static bool window_strides(Eval *e, const Node *node, const Tensor *x, const Tensor *windows,
                            int64_t *strides) {
     uint32_t axis = (uint32_t)node_int(node, ATTR_axis);
-    int64_t stride = node_int(node, ATTR_stride), dilation = node_int(node, ATTR_dilation), from[MAX_RANK],
-            last, in_window;
+    int64_t stride, dilation, from[MAX_RANK], last, inside;
     int64_t count = windows->dims[axis], size = windows->dims[axis + 1];
+    if (!eval_dim(e, node, node_dim(node, ATTR_stride), &stride) ||
+        !eval_dim(e, node, node_dim(node, ATTR_dilation), &dilation))
+        return false;
+    if (stride < 1 || dilation < 1)
+        return eval_fail(e, node, "windows at steps of %lld and %lld", (long long)stride,
+                         (long long)dilation);
     tensor_strides(x, from);
     for (uint32_t d = 0; d < x->rank; d++) strides[d < axis ? d : d + 1] = from[d];
     if (windows->count == 0) return true;
     if (__builtin_mul_overflow(count - 1, stride, &last) ||
-        __builtin_mul_overflow(size - 1, dilation, &in_window) ||
-        __builtin_add_overflow(last, in_window, &last) || last >= x->dims[axis])
+        __builtin_mul_overflow(size - 1, dilation, &inside) || __builtin_add_overflow(last, inside, &last) ||
+        last >= x->dims[axis])
         return eval_fail(e, node, "a window of %lld elements leaves axis %u of size %lld", (long long)size,
                          axis, (long long)x->dims[axis]);
     strides[axis] = from[axis] * stride;

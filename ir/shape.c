@@ -405,15 +405,17 @@ static const char *shape_update_slice(ShapeQuery *q) {
 /* --- windows */
 typedef struct {
     uint32_t axis;
-    const Dim *size;
-    int64_t stride, dilation;
+    const Dim *size, *stride, *dilation;
 } Windows;
 
-static const char *need_step(ShapeQuery *q, AttrKey key, int64_t *step) {
+/* A dimension that isn't known to be less than 1. */
+static const char *need_step(ShapeQuery *q, AttrKey key, const Dim **step) {
     const Attr *attr;
+    int64_t value;
     TRY(need(q, key, &attr));
-    if (attr->integer < 1) FAIL(q, "attribute `%s` is %lld", attr_name(key), (long long)attr->integer);
-    *step = attr->integer;
+    if (dim_is_const(attr->dim, &value) && value < 1)
+        FAIL(q, "attribute `%s` is %lld", attr_name(key), (long long)value);
+    *step = attr->dim;
     return NULL;
 }
 
@@ -426,11 +428,11 @@ static const char *need_windows(ShapeQuery *q, uint32_t axes, Windows *w) {
     return need_step(q, ATTR_dilation, &w->dilation);
 }
 
-const Dim *window_count(IrContext *ir, const Dim *axis, const Dim *size, int64_t stride, int64_t dilation) {
+const Dim *window_count(IrContext *ir, const Dim *axis, const Dim *size, const Dim *stride,
+                        const Dim *dilation) {
     const Dim *one = dim_const(ir, 1);
-    const Dim *before = dim_mul(ir, dim_sub(ir, size, one), dim_const(ir, dilation));
-    const Dim *room = dim_sub(ir, dim_sub(ir, axis, one), before);
-    return dim_add(ir, dim_floordiv(ir, room, dim_const(ir, stride)), one);
+    const Dim *room = dim_sub(ir, dim_sub(ir, axis, one), dim_mul(ir, dim_sub(ir, size, one), dilation));
+    return dim_add(ir, dim_floordiv(ir, room, stride), one);
 }
 
 static const char *shape_window(ShapeQuery *q) {

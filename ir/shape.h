@@ -24,7 +24,8 @@ const char *shape_infer(ShapeQuery *query);
 
 /* How many windows of `size` elements, `dilation` apart, begin `stride` apart on an axis; NULL on overflow.
  */
-const Dim *window_count(IrContext *ir, const Dim *axis, const Dim *size, int64_t stride, int64_t dilation);
+const Dim *window_count(IrContext *ir, const Dim *axis, const Dim *size, const Dim *stride,
+                        const Dim *dilation);
 
 /* A contraction's labels: `x` and `y` of the operands, `result`; each NUL-terminated. */
 typedef struct {

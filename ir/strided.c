@@ -47,8 +47,8 @@ static bool through_slice(IrContext *ir, const Node *node, const Strided *in, St
 static bool through_window(IrContext *ir, const Node *node, const Strided *in, Strided *out) {
     uint32_t axis = (uint32_t)node_int(node, ATTR_axis), rank = node->operands[0]->type->rank;
     for (uint32_t d = 0; d < rank; d++) out->stride[d < axis ? d : d + 1] = in->stride[d];
-    out->stride[axis] = dim_mul(ir, in->stride[axis], dim_const(ir, node_int(node, ATTR_stride)));
-    out->stride[axis + 1] = dim_mul(ir, in->stride[axis], dim_const(ir, node_int(node, ATTR_dilation)));
+    out->stride[axis] = dim_mul(ir, in->stride[axis], node_dim(node, ATTR_stride));
+    out->stride[axis + 1] = dim_mul(ir, in->stride[axis], node_dim(node, ATTR_dilation));
     return out->stride[axis] && out->stride[axis + 1];
 }
 

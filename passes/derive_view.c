@@ -182,14 +182,14 @@ void derive_window(Derive *d) {
     int64_t axis = node_int(d->node, ATTR_axis);
     derive_give(d, 0,
                 build_window_add(d->b, d->adjoint, axis, derive_operand(d, 0)->type->dims[axis],
-                                 node_int(d->node, ATTR_stride), node_int(d->node, ATTR_dilation)));
+                                 node_dim(d->node, ATTR_stride), node_dim(d->node, ATTR_dilation)));
 }
 
 void derive_window_add(Derive *d) {
     int64_t axis = node_int(d->node, ATTR_axis);
     derive_give(d, 0,
                 build_window(d->b, d->adjoint, axis, derive_operand(d, 0)->type->dims[axis + 1],
-                             node_int(d->node, ATTR_stride), node_int(d->node, ATTR_dilation)));
+                             node_dim(d->node, ATTR_stride), node_dim(d->node, ATTR_dilation)));
 }
 
 /* --- slices at run-time places */

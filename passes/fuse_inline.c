@@ -104,8 +104,10 @@ static uint32_t weight_in(const FuseNode *n, const Group *group) {
 
 /* How many windows of a `window` node an element is in: up to MAX_WEIGHT + 1, which stands for more. */
 static uint32_t windows_over(const Node *window) {
-    int64_t size, stride = node_int(window, ATTR_stride), over = MAX_WEIGHT + 1;
-    if (dim_is_const(node_dim(window, ATTR_size), &size)) over = size / stride + (size % stride != 0);
+    int64_t size, stride, over = MAX_WEIGHT + 1;
+    if (dim_is_const(node_dim(window, ATTR_size), &size) &&
+        dim_is_const(node_dim(window, ATTR_stride), &stride))
+        over = size / stride + (size % stride != 0);
     return over > MAX_WEIGHT ? MAX_WEIGHT + 1 : over > 1 ? (uint32_t)over : 1;
 }
 

@@ -14,7 +14,8 @@ static void replace(Simplify *s, Value *old, Value *by) {
 }
 
 static Value *rewritten(Simplify *s, Node *node) {
-    static Rule *const rules[] = {simplify_fold, simplify_algebra, simplify_view, simplify_reduce};
+    static Rule *const rules[] = {simplify_fold, simplify_algebra, simplify_view, simplify_window,
+                                  simplify_reduce};
     Builder b = {.graph = s->graph, .block = node->block, .before = node, .loc = node->loc};
     for (uint32_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         Value *by = rules[i](s, &b, node);
@@ -103,6 +104,8 @@ void pass_simplify(PassContext *context, Graph *graph) {
         s.changed = false;
         s.budget = 1000 + 16 * graph->next_id;
         simplify_symbols(&s);
+        s.uses = graph_count_uses(graph, s.scratch);
+        s.counted = graph->next_id;
         for (uint32_t i = 0; i < graph->functions.count; i++)
             simplify_block(&s, graph->functions.at[i]->body);
         graph_resolve(graph);

@@ -27,6 +27,8 @@ typedef struct {
     Arena *scratch;
     bool changed;
     uint32_t budget; /* rewrites left in this round: rules that undo each other must not hang the compiler */
+    const uint32_t *uses; /* of values, by id, when the round began … */
+    uint32_t counted;     /* … and there were so many */
     EqualTable equals;
 } Simplify;
 
@@ -36,6 +38,7 @@ typedef Value *Rule(Simplify *s, Builder *b, Node *node);
 Rule simplify_fold;    /* constants, by the interpreter (simplify_fold.c) */
 Rule simplify_algebra; /* elementwise identities (simplify_algebra.c) */
 Rule simplify_view;    /* views of views, of constants, of nothing (simplify_view.c) */
+Rule simplify_window;  /* windows, and slices and padding around them (simplify_window.c) */
 Rule simplify_reduce;  /* reductions and contractions (simplify_reduce.c) */
 
 Rule simplify_product; /* sums of products that are contractions, for simplify_reduce (simplify_product.c) */

@@ -245,6 +245,10 @@ static const NativeCase native_windows[] = {
      "  %20: f32[B + 2, B + 2] = window(%10) axis=0 size=B+2 stride=1 dilation=1\n"
      "  %21: f32[2*B + 3] = window_add(%11) axis=0 size=2*B+3 stride=1 dilation=1\n"
      "  %22: f32[2*B + 122] = window_add(%12) axis=0 size=2*B+122 stride=3 dilation=2\n"},
+    {"of run-time steps", "f32[2*B + 30, 3]", "%20 %21 %22",
+     "  %20: f32[(B + 29)//(B + 1) + 1, B + 1, 3] = window(%10) axis=0 size=B+1 stride=B+1 dilation=1\n"
+     "  %21: f32[2*B + 30, 3] = window_add(%20) axis=0 size=2*B+30 stride=B+1 dilation=1\n"
+     "  %22: f32[B + 28, 2, 3] = window(%10) axis=0 size=2 stride=1 dilation=B+2\n"},
     {"pooling", "f32[B, 3, 9, 8]", "%22 %27 %28",
      "  %20: f32[B, 3, 4, 3, 8] = window(%10) axis=2 size=3 stride=2 dilation=1\n"
      "  %21: f32[B, 3, 4, 3, 4, 2] = window(%20) axis=4 size=2 stride=2 dilation=1\n"

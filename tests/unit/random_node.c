@@ -172,15 +172,15 @@ static void add_windows(Random *r, Builder *b) {
     if ((size - 1) * dilation >= least) dilation = 1;
     const Type *line = type_tensor(r->ir, x->type->dtype, 1, &dim);
     if (size * type_limit(r, x->type) > r->most_elements || !type_limit(r, line)) return;
-    Value *windows = build_window(b, x, axis, number(r, size), stride, dilation);
+    Value *windows = build_window(b, x, axis, number(r, size), number(r, stride), number(r, dilation));
     if (chance(r, 50)) {
         offer(r, windows);
         return;
     }
     for (uint32_t i = 0; i < windows->type->rank; i++) dims[i] = windows->type->dims[i];
     Value *part = value_of(r, b, type_tensor(r->ir, x->type->dtype, windows->type->rank, dims));
-    Attr attrs[] = {attr_int(ATTR_axis, axis), attr_dim(ATTR_size, dim), attr_int(ATTR_stride, stride),
-                    attr_int(ATTR_dilation, dilation)};
+    Attr attrs[] = {attr_int(ATTR_axis, axis), attr_dim(ATTR_size, dim),
+                    attr_dim(ATTR_stride, number(r, stride)), attr_dim(ATTR_dilation, number(r, dilation))};
     try_node(r, b, OP_window_add, 1, &part, 4, attrs);
 }
 

@@ -139,7 +139,7 @@ enum { WINDOWS = sizeof windows / sizeof *windows };
 
 static Value *windows_of(Case *c, Value *x, int64_t axis, uint32_t variant) {
     const int64_t *w = windows[variant];
-    return build_window(&c->b, x, axis, constant(c, w[0]), w[1], w[2]);
+    return build_window(&c->b, x, axis, constant(c, w[0]), constant(c, w[1]), constant(c, w[2]));
 }
 
 static Value *case_window(Case *c, uint32_t variant) {
@@ -158,7 +158,8 @@ static Value *case_window_add(Case *c, uint32_t variant) {
     Value *part = windows_of(c, x, axis, variant / 2);
     Value *scale = float_input(c, -2, 2, 0, NULL);
     part = build_binary(&c->b, OP_mul, part, build_like(&c->b, scale, part->type));
-    Value *sum = build_window_add(&c->b, part, axis, x->type->dims[axis], w[1], w[2]);
+    Value *sum =
+        build_window_add(&c->b, part, axis, x->type->dims[axis], constant(c, w[1]), constant(c, w[2]));
     return build_binary(&c->b, OP_mul, sum, sum);
 }
 

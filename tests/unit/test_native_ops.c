@@ -171,7 +171,8 @@ static void make_windows(Table *t) {
             const Dim *span = number(t, (steps[i][0] - 1) * steps[i][2] + 1);
             dims[axis] = dim_add(t->ir, dims[axis], span);
             Attr attrs[] = {attr_int(ATTR_axis, axis), attr_dim(ATTR_size, size),
-                            attr_int(ATTR_stride, steps[i][1]), attr_int(ATTR_dilation, steps[i][2])};
+                            attr_dim(ATTR_stride, number(t, steps[i][1])),
+                            attr_dim(ATTR_dilation, number(t, steps[i][2]))};
             const Type *whole = type_tensor(t->ir, t->dtype, t->type->rank, dims);
             if (t->op == OP_window) {
                 Value *x = input(t, whole);

@@ -1,0 +1,265 @@
+/* Windows: those of one element are no windows; what overlaps and was a product adds up as a convolution of
+ * the product's factor, whose gradients then need no memory for the windows; and only the part of a product,
+ * of windows or of padding that a slice keeps is made. */
+#include "ir/shape.h"
+#include "passes/simplify.h"
+#include <string.h>
+
+static IrContext *context(const Builder *b) { return b->graph->ir; }
+static const Dim *number(const Builder *b, int64_t value) { return dim_const(context(b), value); }
+
+/* Is `value` read once, by the node that looks at it? What is new in this round counts as read more often. */
+static bool read_once(const Simplify *s, const Value *value) {
+    return value->id < s->counted && s->uses[value->id] == 1;
+}
+
+/* --- slices of parts of axes, the others whole */
+typedef struct {
+    const Dim *start[MAX_RANK], *dims[MAX_RANK];
+    int64_t step[MAX_RANK];
+} Cut;
+
+static Cut cut_nothing(const Builder *b, const Type *x) {
+    Cut cut;
+    for (uint32_t i = 0; i < x->rank; i++) {
+        cut.start[i] = number(b, 0);
+        cut.dims[i] = x->dims[i];
+        cut.step[i] = 1;
+    }
+    return cut;
+}
+
+static Value *cut_out(Builder *b, Value *x, const Cut *cut) {
+    return build_slice(b, x, cut->start, cut->dims, cut->step);
+}
+
+static Cut cut_of(const Node *slice) {
+    Cut cut;
+    for (uint32_t i = 0; i < type_of(slice)->rank; i++) {
+        cut.start[i] = node_attr(slice, ATTR_start)->dims[i];
+        cut.dims[i] = node_attr(slice, ATTR_dims)->dims[i];
+        cut.step[i] = node_attr(slice, ATTR_step)->ints[i];
+    }
+    return cut;
+}
+
+static bool cuts(const Cut *cut, const Type *x, uint32_t axis) {
+    return !dim_is(cut->start[axis], 0) || cut->step[axis] != 1 || cut->dims[axis] != x->dims[axis];
+}
+
+/* --- windows of one element, and one window of all */
+/* Every so manieth element; NULL where there is no need or the step isn't known. */
+static Value *one_element(Builder *b, Node *node) {
+    Value *x = in(node, 0);
+    uint32_t axis = (uint32_t)node_int(node, ATTR_axis);
+    const Dim *stride = node_dim(node, ATTR_stride);
+    Cut cut = cut_nothing(b, x->type);
+    cut.dims[axis] = type_of(node)->dims[axis];
+    if (!dim_is_const(stride, &cut.step[axis])) return NULL;
+    bool all = dim_is(stride, 1);
+    return build_reshape(b, all ? x : cut_out(b, x, &cut), type_of(node)->rank, type_of(node)->dims);
+}
+
+static bool is_whole(const Node *node, const Dim *axis, const Dim *size) {
+    return size == axis && dim_is(node_dim(node, ATTR_dilation), 1);
+}
+
+static Value *rule_window(Simplify *s, Builder *b, Node *node) {
+    (void)s;
+    Value *x = in(node, 0);
+    const Type *type = type_of(node);
+    const Dim *size = node_dim(node, ATTR_size);
+    if (is_const(x)) return const_like(b, x, type);
+    if (is_whole(node, x->type->dims[node_int(node, ATTR_axis)], size))
+        return build_reshape(b, x, type->rank, type->dims);
+    return dim_is(size, 1) ? one_element(b, node) : NULL;
+}
+
+/* --- sums of windows of a product */
+static void remove_letter(char *labels, char letter) {
+    char *at = strchr(labels, letter);
+    if (at) memmove(at, at + 1, strlen(at));
+}
+
+static void insert_after(char *labels, char before, char letter) {
+    char *at = strchr(labels, before) + 1;
+    memmove(at + 1, at, strlen(at) + 1);
+    *at = letter;
+}
+
+/* x with `margin` zeros at both ends of an axis, as windows of the size and steps of `node`, which has
+ * stride 1. */
+static Value *windows_around(Builder *b, Value *x, uint32_t axis, const Node *node, const Dim *size,
+                             const Dim *margin) {
+    const Dim *ends[MAX_RANK];
+    int64_t interior[MAX_RANK] = {0};
+    for (uint32_t i = 0; i < x->type->rank; i++) ends[i] = number(b, 0);
+    ends[axis] = margin;
+    Value *zero = build_const(b, type_scalar(context(b), x->type->dtype), 0);
+    Value *padded = build_pad(b, x, zero, ends, ends, interior);
+    return build_window(b, padded, axis, size, number(b, 1), node_dim(node, ATTR_dilation));
+}
+
+static Value *reversed(Builder *b, Value *x, uint32_t axis) {
+    Cut cut = cut_nothing(b, x->type);
+    cut.start[axis] = dim_sub(context(b), x->type->dims[axis], number(b, 1));
+    cut.step[axis] = -1;
+    return cut_out(b, x, &cut);
+}
+
+/* Element i gathers the products of window i - k, for every k: those are the product of the windows of one
+ * factor, with zeros around, and of the other, backwards. Both factors keep their letters. */
+static Value *sum_of_products(Simplify *s, Builder *b, Node *node) {
+    const Node *product = in(node, 0)->node;
+    uint32_t axis = (uint32_t)node_int(node, ATTR_axis);
+    const Dim *size = in(node, 0)->type->dims[axis + 1];
+    int64_t n;
+    if (!dim_is(node_dim(node, ATTR_stride), 1) || !dim_is_const(size, &n) || n < 1) return NULL;
+    if (!read_once(s, in(node, 0))) return NULL;
+    ContractSpec spec;
+    contract_spec_parse(node_str(product, ATTR_spec), &spec);
+    char window = spec.result[axis], element = spec.result[axis + 1];
+    bool first = strchr(spec.x, window) != NULL;
+    char *labels = first ? spec.x : spec.y, *other = first ? spec.y : spec.x;
+    if (strchr(other, window) || strchr(labels, element) || strlen(labels) == MAX_RANK) return NULL;
+    Value *slid = product->operands[first ? 0 : 1], *turned = product->operands[first ? 1 : 0];
+    const Dim *margin =
+        dim_mul(context(b), dim_sub(context(b), size, number(b, 1)), node_dim(node, ATTR_dilation));
+    if (!margin) return NULL;
+    slid = windows_around(b, slid, (uint32_t)(strchr(labels, window) - labels), node, size, margin);
+    turned = reversed(b, turned, (uint32_t)(strchr(other, element) - other));
+    insert_after(labels, window, element);
+    remove_letter(spec.result, element);
+    return build_contract(b, first ? slid : turned, first ? turned : slid,
+                          arena_printf(s->scratch, "%s,%s->%s", spec.x, spec.y, spec.result));
+}
+
+static Value *rule_window_add(Simplify *s, Builder *b, Node *node) {
+    Value *part = in(node, 0);
+    const Type *type = type_of(node);
+    uint32_t axis = (uint32_t)node_int(node, ATTR_axis);
+    const Dim *size = part->type->dims[axis + 1];
+    bool one = dim_is(size, 1) && dim_is(node_dim(node, ATTR_stride), 1);
+    if (one || is_whole(node, type->dims[axis], size)) return build_reshape(b, part, type->rank, type->dims);
+    if (is_splat(part, 0)) return build_const(b, type, 0);
+    return made_by(part, OP_contract) ? sum_of_products(s, b, node) : NULL;
+}
+
+/* --- slices */
+/* Of a product: of the factors that have the axes. */
+static Value *slice_of_product(Simplify *s, Builder *b, Node *node) {
+    Value *x = in(node, 0);
+    if (!read_once(s, x)) return NULL;
+    ContractSpec spec;
+    contract_spec_parse(node_str(x->node, ATTR_spec), &spec);
+    Cut cut = cut_of(node);
+    Value *factors[2];
+    for (int f = 0; f < 2; f++) {
+        Value *factor = x->node->operands[f];
+        const char *labels = f ? spec.y : spec.x;
+        Cut own = cut_nothing(b, factor->type);
+        bool any = false;
+        for (uint32_t i = 0; i < x->type->rank; i++) {
+            const char *at = strchr(labels, spec.result[i]);
+            if (!at || !cuts(&cut, x->type, i)) continue;
+            own.start[at - labels] = cut.start[i];
+            own.dims[at - labels] = cut.dims[i];
+            own.step[at - labels] = cut.step[i];
+            any = true;
+        }
+        factors[f] = any ? cut_out(b, factor, &own) : factor;
+    }
+    return build_contract(b, factors[0], factors[1], node_str(x->node, ATTR_spec));
+}
+
+/* Of windows that follow each other: of what they are on. */
+static Value *slice_of_windows(Builder *b, Node *node) {
+    const Node *window = in(node, 0)->node;
+    Value *x = source(in(node, 0));
+    IrContext *ir = context(b);
+    uint32_t axis = (uint32_t)node_int(window, ATTR_axis);
+    const Dim *size = node_dim(window, ATTR_size), *stride = node_dim(window, ATTR_stride),
+              *one = number(b, 1);
+    Cut cut = cut_of(node), own = cut_nothing(b, x->type);
+    int64_t count;
+    if (cuts(&cut, in(node, 0)->type, axis + 1) || cut.step[axis] != 1) return NULL;
+    if (dim_is_const(cut.dims[axis], &count) && count < 1) return NULL;
+    if (!dim_is_const(cut.dims[axis], NULL) || !dim_is_const(size, NULL)) return NULL;
+    for (uint32_t i = 0; i < x->type->rank; i++) {
+        uint32_t from = i <= axis ? i : i + 1;
+        own.start[i] = cut.start[from];
+        own.dims[i] = cut.dims[from];
+        own.step[i] = cut.step[from];
+    }
+    const Dim *inside = dim_mul(ir, dim_sub(ir, size, one), node_dim(window, ATTR_dilation));
+    const Dim *between = dim_mul(ir, dim_sub(ir, cut.dims[axis], one), stride);
+    own.start[axis] = dim_mul(ir, cut.start[axis], stride);
+    own.dims[axis] = dim_add(ir, dim_add(ir, inside, between), one);
+    if (!own.start[axis] || !own.dims[axis]) return NULL;
+    return build_window(b, cut_out(b, x, &own), axis, size, stride, node_dim(window, ATTR_dilation));
+}
+
+/* What is left of the padding at both ends; false where the slice may cut into the operand, or leaves out
+ * parts. */
+static bool margins_left(Builder *b, const Cut *cut, const Node *pad, uint32_t i, const Dim **low,
+                         const Dim **high) {
+    IrContext *ir = context(b);
+    const Dim *all = type_of(pad)->dims[i];
+    int64_t before, after;
+    *low = dim_sub(ir, node_attr(pad, ATTR_low)->dims[i], cut->start[i]);
+    const Dim *rest = dim_sub(ir, all, dim_add(ir, cut->start[i], cut->dims[i]));
+    *high = dim_sub(ir, node_attr(pad, ATTR_high)->dims[i], rest);
+    return cut->step[i] == 1 && dim_is_const(*low, &before) && dim_is_const(*high, &after) && before >= 0 &&
+           after >= 0;
+}
+
+static Value *slice_of_padding(Builder *b, Node *node) {
+    const Node *pad = in(node, 0)->node;
+    Value *x = source(in(node, 0));
+    Cut cut = cut_of(node);
+    const Dim *low[MAX_RANK], *high[MAX_RANK];
+    int64_t interior[MAX_RANK];
+    for (uint32_t i = 0; i < x->type->rank; i++) {
+        interior[i] = node_attr(pad, ATTR_interior)->ints[i];
+        low[i] = node_attr(pad, ATTR_low)->dims[i];
+        high[i] = node_attr(pad, ATTR_high)->dims[i];
+        if (cuts(&cut, type_of(pad), i) && !margins_left(b, &cut, pad, i, &low[i], &high[i])) return NULL;
+    }
+    return build_pad(b, x, in(pad, 1), low, high, interior);
+}
+
+static Value *rule_slice(Simplify *s, Builder *b, Node *node) {
+    Value *x = in(node, 0);
+    if (made_by(x, OP_contract)) return slice_of_product(s, b, node);
+    if (made_by(x, OP_window)) return slice_of_windows(b, node);
+    return made_by(x, OP_pad) ? slice_of_padding(b, node) : NULL;
+}
+
+/* --- padding of what is padded with the same */
+static Value *rule_pad(Simplify *s, Builder *b, Node *node) {
+    (void)s;
+    Value *x = in(node, 0);
+    if (!made_by(x, OP_pad) || x->node->operands[1] != in(node, 1)) return NULL;
+    const Dim *low[MAX_RANK], *high[MAX_RANK];
+    int64_t interior[MAX_RANK] = {0};
+    for (uint32_t i = 0; i < x->type->rank; i++) {
+        if (node_attr(node, ATTR_interior)->ints[i] || node_attr(x->node, ATTR_interior)->ints[i])
+            return NULL;
+        low[i] =
+            dim_add(context(b), node_attr(node, ATTR_low)->dims[i], node_attr(x->node, ATTR_low)->dims[i]);
+        high[i] =
+            dim_add(context(b), node_attr(node, ATTR_high)->dims[i], node_attr(x->node, ATTR_high)->dims[i]);
+        if (!low[i] || !high[i]) return NULL;
+    }
+    return build_pad(b, source(x), in(node, 1), low, high, interior);
+}
+
+Value *simplify_window(Simplify *s, Builder *b, Node *node) {
+    static Rule *const rules[OP_COUNT] = {
+        [OP_window] = rule_window,
+        [OP_window_add] = rule_window_add,
+        [OP_slice] = rule_slice,
+        [OP_pad] = rule_pad,
+    };
+    return rules[node->op] ? rules[node->op](s, b, node) : NULL;
+}
