@@ -17,7 +17,7 @@ def read_safetensors(path):
             continue
         first, last = entry["data_offsets"]
         raw = data[8 + length + first:8 + length + last]
-        letter, size = {"F32": ("f", 4), "F64": ("d", 8)}[entry["dtype"]]
+        letter, size = {"F32": ("f", 4), "F64": ("d", 8), "I64": ("q", 8)}[entry["dtype"]]
         tensors[name] = (entry["dtype"], entry["shape"], struct.unpack(f"<{len(raw) // size}{letter}", raw))
     return tensors
 
@@ -98,6 +98,17 @@ def tests(build, tools):
                 count += same(f"{work}/out.safetensors", here / f"transformer-{b}-{t}-{s}.safetensors", tolerance)
         return count
 
+    def convolution(float_type, tolerance):
+        """A number of samples known to the compiler, and known to the run."""
+        count = 0
+        with tempfile.TemporaryDirectory() as work:
+            program = compiled("convolution", float_type, work)
+            for command, b in ("fixed", 3), ("main", 3), ("main", 1):
+                sizes = [f"--b={b}"] if command == "main" else []
+                tools.must([program, command, f"--input={here}/convolution-in.safetensors", f"--out={work}/out.safetensors", *sizes])
+                count += same(f"{work}/out.safetensors", here / f"convolution-{b}.safetensors", tolerance)
+        return count
+
     def optimizers(float_type, tolerance):
         with tempfile.TemporaryDirectory() as work:
             out, _ = tools.must([compiled("optimizers", float_type, work), f"--input={here}/optimizers-in.safetensors"])
@@ -169,6 +180,6 @@ def tests(build, tools):
         yield f"reference/levels {build}", levels
 
     for test, f32, f64 in ((layers, 1e-5, 1e-10), (functions, 1e-5, 1e-10), (recurrent, 1e-5, 1e-10), (transformer, 1e-5, 1e-10), (optimizers, 1e-4, 1e-10), (mlp, 1e-3, 1e-9),
-                           (speller, 1e-3, 1e-9), (attention, 1e-5, 1e-10), (gpt, 1e-3, 1e-9)):
+                           (speller, 1e-3, 1e-9), (attention, 1e-5, 1e-10), (gpt, 1e-3, 1e-9), (convolution, 1e-5, 1e-10)):
         yield f"reference/{test.__name__} f32 {build}", lambda test=test, f32=f32: test("f32", f32)
         yield f"reference/{test.__name__} f64 {build}", lambda test=test, f64=f64: test("f64", f64)

@@ -26,6 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 RECURRENT = [(3, 5), (1, 1), (2, 1), (1, 4)]  # sequences and steps
 TRANSFORMER = [(3, 5, 4), (1, 1, 1), (2, 1, 4), (1, 4, 3)]  # sequences, queries, keys
 
+CONVOLVED = [3, 1]  # samples
 ATTENDED = [(5, 7), (1, 7), (5, 1), (2, 3)]  # queries and keys
 DTYPES = {"f32": torch.float32, "f64": torch.float64}
 
@@ -515,6 +516,79 @@ def gpt():
     (HERE / "gpt.json").write_text(json.dumps(curves, indent=0) + "\n")
 
 
+def convolution():
+    """The cases are those of convolution.nn, in its order."""
+    torch.manual_seed(9)
+    d = torch.float64
+    small = [torch.nn.Conv1d(6, 4, 3), torch.nn.Conv1d(6, 4, 4, 2, 1), torch.nn.Conv1d(6, 4, 3, 1, 2, 2, 2), torch.nn.Conv1d(6, 4, 2, 3, 0, 3),
+             torch.nn.Conv1d(6, 4, 1, 2), torch.nn.Conv1d(6, 4, 11)]
+    large = [torch.nn.Conv2d(6, 4, kernel, stride, padding, dilation, groups, bias=False)
+             for kernel, stride, padding, dilation, groups in ((3, 1, 1, 1, 1), (3, 2, 1, 1, 1), (1, 1, 0, 1, 1), (1, 2, 0, 1, 1), (3, 1, 2, 2, 1), (2, 3, 0, 1, 2),
+                                                               ((3, 2), (2, 1), (1, 3), (2, 1), 2), ((9, 8), 1, 0, 1, 1), (5, 1, 4, 1, 1))]
+    small_transposed = [torch.nn.ConvTranspose1d(6, 4, 3), torch.nn.ConvTranspose1d(6, 4, 4, 2, 1, 1), torch.nn.ConvTranspose1d(6, 4, 3, 3, 2, 0, 2, dilation=2),
+                        torch.nn.ConvTranspose1d(6, 4, 2, 1, 0, 1, dilation=3)]
+    large_transposed = [torch.nn.ConvTranspose2d(6, 4, 3, 1, 1, bias=False), torch.nn.ConvTranspose2d(6, 4, 3, 2, 1, 1, 2, bias=False),
+                        torch.nn.ConvTranspose2d(6, 4, (2, 4), (3, 2), bias=False)]
+    layers = {f"{name}.{i}": layer for name, group in (("conv1", small), ("conv2", large), ("transpose1", small_transposed), ("transpose2", large_transposed))
+              for i, layer in enumerate(group)}
+    pools = {"max1": lambda x: F.max_pool2d(F.relu(x), 2), "max2": lambda x: F.max_pool2d(x, (3, 2), 2, 1),
+             "max3": lambda x: F.max_pool2d(F.relu(x), (2, 3), 1, (0, 1), (2, 1)), "max4": lambda x: F.max_pool2d(x, 2, ceil_mode=True),
+             "avg1": lambda x: F.avg_pool2d(x, 2), "avg2": lambda x: F.avg_pool2d(x, 3, 2, 1), "avg3": lambda x: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False),
+             "avg4": lambda x: F.avg_pool2d(x, 2, ceil_mode=True), "avg5": lambda x: F.avg_pool2d(x, 2, (1, 2), divisor_override=3),
+             "adaptive_avg": lambda x: F.adaptive_avg_pool2d(x, (4, 3)), "adaptive_max": lambda x: F.adaptive_max_pool2d(F.relu(x), (4, 3)),
+             "adaptive_large": lambda x: F.adaptive_avg_pool2d(x, (11, 8))}
+    norms = {"one": torch.nn.BatchNorm1d(6), "two": torch.nn.BatchNorm2d(6)}
+    for layer in (*layers.values(), *norms.values()):
+        layer.double()
+        for p in layer.parameters():
+            p.data = torch.randn(p.shape).double()
+    x1, x = torch.randn(3, 6, 11).double(), torch.randn(3, 6, 9, 8).double()
+
+    def case(b):
+        out = {"x1": x1, "x": x}
+
+        def full(v, count=3):
+            whole = torch.zeros(count, *v.shape[1:], dtype=d)
+            whole[:len(v)] = v
+            return whole.detach()
+
+        def record(name, y, given):
+            out[f"{name}.y"] = full(y)
+            out[f"{name}.dx"] = full(torch.autograd.grad((y * y).sum() / 2, given, retain_graph=True)[0])
+
+        for name, layer in layers.items():
+            given = (x1 if "1." in name else x)[:b].clone().requires_grad_()
+            y = layer(given)
+            record(name, y, given)
+            for key, p in layer.named_parameters():
+                out[f"{name}.layer.{key}"] = p.data
+                out[f"{name}.d{key}"] = torch.autograd.grad((y * y).sum() / 2, p, retain_graph=True)[0]
+        given = x[:b].clone().requires_grad_()
+        for name, pool in pools.items():
+            record(name, pool(given), given)
+        one, two = copy.deepcopy(norms["one"]), copy.deepcopy(norms["two"])
+        out["norm.y1"] = full(one(x1[:b]))
+        y = two(given)
+        out["norm.y2"] = full(y)
+        out["norm.dx"], out["norm.dweight"], out["norm.dbias"] = torch.autograd.grad((y * y * y).sum(), (given, two.weight, two.bias))
+        out["norm.dx"] = full(out["norm.dx"])
+        out["norm.later"] = full(two.eval()(x[:b]))
+        for name, layer in ("one", one), ("two", two):
+            for key, v in layer.state_dict().items():
+                out[f"norm.{name}.{key}"] = v
+        return {name: v.detach().contiguous() for name, v in out.items()}
+
+    start = {name: torch.zeros_like(v) for name, v in case(3).items()}
+    start.update({"x1": x1, "x": x})
+    for name, layer in layers.items():
+        start.update({f"{name}.layer.{key}": p.data for key, p in layer.named_parameters()})
+    for name, layer in norms.items():
+        start.update({f"norm.{name}.{key}": v for key, v in layer.state_dict().items()})
+    save_file(start, HERE / "convolution-in.safetensors")
+    for b in CONVOLVED:
+        save_file(case(b), HERE / f"convolution-{b}.safetensors")
+
+
 def main():
     if sys.argv[1:2] == ["speller"]:
         text, path = sys.argv[2:]
@@ -530,7 +604,7 @@ def main():
         for dtype in (torch.float32, torch.float64):
             print(json.dumps(train(net, read_idx(images), read_idx(labels), dtype, 1, 64, 3200)))
         return
-    fixtures = {f.__name__: f for f in (layers, functions, recurrent, optimizers, mlp, speller, attention, gpt, transformer)}
+    fixtures = {f.__name__: f for f in (layers, functions, recurrent, optimizers, mlp, speller, attention, gpt, transformer, convolution)}
     for name in sys.argv[1:] or fixtures:
         fixtures[name]()
 
