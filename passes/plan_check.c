@@ -15,6 +15,7 @@ typedef struct {
     uint32_t sample;   /* which values symbols have */
     Map *frames;       /* frame number + 1 → int64_t *: its bytes */
     Values present;    /* tensors whose bytes are where they were put */
+    bool impossible;   /* with these values of symbols */
     const char *wrong; /* the first mistake */
 } Check;
 
@@ -31,7 +32,7 @@ static void complain(Check *c, const char *what, const Value *value) {
 }
 
 /* --- places as numbers */
-enum { SAMPLES = 4 };
+enum { SAMPLES = 4, TRIES = 24 };
 
 static bool sample_symbol(void *user, const Dim *symbol, int64_t *out) {
     const Check *c = user;
@@ -248,10 +249,25 @@ static void check_block(Check *c, const Block *block) {
     }
 }
 
+/* Sizes that are negative stop the program before there is such a tensor: such values of symbols say nothing.
+ */
+static void look_for_negative(void *user, Node *node) {
+    Check *c = user;
+    for (uint32_t i = 0; i < node->result_count; i++)
+        for (uint32_t d = 0; d < node->results[i]->type->rank; d++) {
+            int64_t value;
+            if (dim_eval(node->results[i]->type->dims[d], sample_symbol, c, &value) && value < 0)
+                c->impossible = true;
+        }
+}
+
 const char *plan_check(Graph *graph, Arena *arena) {
     for (uint32_t i = 0; i < graph->functions.count; i++)
-        for (uint32_t sample = 0; sample < SAMPLES; sample++) {
+        for (uint32_t sample = 0, done = 0; sample < TRIES && done < SAMPLES; sample++) {
             Check c = {.graph = graph, .arena = arena, .sample = sample, .frames = map_new(arena)};
+            block_walk(graph->functions.at[i]->body, look_for_negative, &c);
+            if (c.impossible) continue;
+            done++;
             check_block(&c, graph->functions.at[i]->body);
             if (c.wrong) return arena_printf(arena, "in `%s`: %s", graph->functions.at[i]->name, c.wrong);
         }
