@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 static const char *const format = "nnc checkpoint 1";
+enum { MOST_LOOPS = 1000000 }; /* one in another: more is a mistake in the file */
 
 /* --- arguments */
 static void argument_text(rt_text *text, const nn_param *param, const nn_arg *arg) {
@@ -233,7 +234,7 @@ static void restore_loops(nn_rt *rt, const rt_archive *archive) {
     const char *at = note->value, *end = note->value + note->value_length;
     int64_t depth = next_number(&at, end);
     double now = rt_now();
-    rt->progress.depth = depth < 0 || depth > INT32_MAX ? 0 : (int32_t)depth;
+    rt->progress.depth = depth < 0 || depth > MOST_LOOPS ? 0 : (int32_t)depth;
     for (int32_t i = 0; i < rt->progress.depth && i < RT_PROGRESS_DEPTH; i++) {
         int64_t done = next_number(&at, end), total = next_number(&at, end);
         rt->progress.loop[i] =

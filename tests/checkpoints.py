@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 # What each needs to go on: name → (program, arguments). Each saves at each of its checkpoints and keeps all files.
 PROGRAMS = {
@@ -383,6 +384,55 @@ def foreign(small):
     return 12
 
 
+def signed(data, change):
+    """The file with another header, and the checksum that says that it is intact."""
+    length = struct.unpack("<Q", data[:8])[0]
+    header = change(data[8:8 + length])
+    header += b" " * (-len(header) % 8)
+    unsigned = header[:25] + b"00000000" + header[33:]
+    return struct.pack("<Q", len(header)) + unsigned[:25] + b"%08x" % zlib.crc32(unsigned) + header[33:] + data[8 + length:]
+
+
+def forged(small):
+    """Checksums say that a file is intact, not that it makes sense: nothing in it may crash the program."""
+    data = (small.folder / "c").read_bytes()
+    changes = [(b'"site":"0"', b'"site":"1"'), (b'"site":"0"', b'"site":"-1"'), (b'"site":"0"', b'"site":"x"'),
+               (b'"site":"0"', b'"tise":"0"'), (b'"loops":"0"', b'"loops":"99999999999999999999"'),
+               (b'"loops":"0"', b'"loops":"7 -3/9 x/"'), (b'"passes":"6"', b'"passes":""'),
+               (b'"passes":"6"', b'"passes":"99999999999999999999 1 1 1"'), (b'"checksums":"', b'"checksums":"" ,"x":"'),
+               (b'"w":', b'"v":'), (b'"dtype":"F32","shape":[40]', b'"dtype":"F32","shape":[20,2]'),
+               (b'"dtype":"F32","shape":[40]', b'"dtype":"I32","shape":[40]'), (b'"seconds":"', b'"seconds":"nan'),
+               (b'"argument.steps"', b'"argument.stops"'), (b'"__metadata__":{', b'"__metadata__":{"crc32":"1",')]
+    for old, new in changes:
+        small.require(old in data, f"{old} isn't in the file")
+        (small.folder / "c").write_bytes(signed(data, lambda header: header.replace(old, new, 1)))
+        status, out, err = small.tools.run([small.program, "train", "--resume"], cwd=small.work)
+        small.require(status in (0, 1) and err.count("\n") <= 3, f"{new}: exit status {status}\n{out}{err}")
+        small.require(status == 1 or out == small.whole, f"{new}: it prints\n{out}")
+    # Texts, datasets and indices of another run's file, cut and changed.
+    write_program(small.work, "data")
+    small.compile(PROGRAMS["data"], "data")
+    data_program = str(small.work / "data")
+    small.tools.must([data_program], cwd=small.work)
+    data = (small.work / "c").read_bytes()
+    for old, new in [(b"open 5:bytes", b"open 9:bytes"), (b"open 5:bytes", b"open 5:bites"), (b"windows 4", b"windows 0"),
+                     (b"windows 4", b"windows 9"), (b"take 0 11", b"take 9 99"), (b"4:text", b"4:next"), (b" 24\n", b" 25\n")]:
+        small.require(old in data, f"{old} isn't in the file")
+        changed = data.replace(old, new)
+        length = struct.unpack("<Q", data[:8])[0]
+        header = json.loads(data[8:8 + length])
+        names = sorted((name for name in header if name != "__metadata__"), key=lambda name: name.encode())
+        sums = []
+        for name in names:
+            first, last = header[name]["data_offsets"]
+            sums.append(b"%08x" % zlib.crc32(changed[8 + length + first:8 + length + last]))
+        before = header["__metadata__"]["checksums"].encode()
+        (small.work / "c").write_bytes(signed(changed, lambda header: header.replace(before, b" ".join(sums))))
+        status, out, err = small.tools.run([data_program, "--resume"], cwd=small.work)
+        small.require(status in (0, 1) and err.count("\n") <= 3, f"{new}: exit status {status}\n{out}{err}")
+    return len(changes) + 7
+
+
 def keeping(small):
     """How many files there are, that nothing else is left behind, and where none is."""
     small.require(small.files() == ["c", "c.1", "c.2"], f"{small.files()}")
@@ -530,7 +580,7 @@ def killed_program(small):
 
 
 def file_tests(build, tools):
-    for body in (damage, foreign, keeping, full_disk, signals, killed_program):
+    for body in (damage, foreign, forged, keeping, full_disk, signals, killed_program):
         def test(body=body):
             with tempfile.TemporaryDirectory() as work:
                 return body(Small(build, tools, pathlib.Path(work)))
