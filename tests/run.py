@@ -17,6 +17,7 @@ Suites, a folder each:
   checkpoints     checkpoints.py: runs that go on; kill.py does it at random moments, by hand
   examples        the examples on small settings
   docs            the programs of the documentation
+  library         docs/stdlib.md is what the comments in stdlib/ say
 
 A line `# args: …` at the head of a program gives its arguments, `# exit: N` its exit status, `# options: …` those of nnc;
 `# interpret: no` leaves the interpreter out. The unit tests read native/; fuzz/ holds programs that are run by hand.
@@ -173,7 +174,7 @@ def module_tests(build):
     """Suites written in Python: a module's `tests(build, tools)` yields like the others."""
     import types
     tools = types.SimpleNamespace(run=run, must=must, nnc=nnc, Failure=Failure, compare=compare, ROOT=ROOT, TESTS=TESTS)
-    for name in ("cli", "harm", "checkpoints", "data", "reference.check", "examples", "docs"):
+    for name in ("cli", "harm", "checkpoints", "data", "reference.check", "examples", "docs", "library"):
         if (TESTS / (name.replace(".", "/") + ".py")).exists():
             module = __import__(name, fromlist=["tests"])
             yield from module.tests(build, tools)
