@@ -303,6 +303,7 @@ struct Elab {
     const Block *unrolled; /* where the innermost loop over a list is expanded, or NULL */
     Equation *equation;    /* the index notation being elaborated, or NULL */
     bool checking;
+    Span calling;          /* the call whose result's type is being worked out, or none */
     Span site;             /* the call in the user's own file that led into the library */
     const Val *last_broke; /* bool: did the loop that ended last end by a break? */
     uint32_t depth;        /* nesting of calls and expressions */

@@ -372,7 +372,10 @@ static void copy_out(Elab *e, const Call *call, const Val *f) {
 /* The declared type of the result, NULL where there is none. */
 static const Ty *result_type(Elab *e, const Call *call) {
     if (!call->decl->fn.result) return NULL;
+    Span outside = e->calling;
+    e->calling = call->span;
     const Ty *ty = ty_resolve(e, call->decl->fn.result, call->root, true);
+    e->calling = outside;
     if (ty) return ty;
     Span result = call->decl->fn.result->span;
     Diagnostic *d = diag_report(e->diags, D_RESULT_SHAPE, call->span, call->decl->name.text);

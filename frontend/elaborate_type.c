@@ -283,6 +283,17 @@ static const Ty *unknown_type(Elab *e, const AstType *type, Scope *scope) {
     return ty_new(e, (Ty){.kind = TY_POISON});
 }
 
+/* In the type of a call's result it is the arguments that are wrong. */
+static void negative_size(Elab *e, Span size, const Dim *dim) {
+    if (!e->calling.source) {
+        diag_report(e->diags, D_NEGATIVE_SIZE, size, el_dim(e, dim));
+        return;
+    }
+    Diagnostic *d = diag_report(e->diags, D_NEGATIVE_SIZE, e->calling, el_dim(e, dim));
+    diag_here(d, "with these arguments, the result has that size");
+    diag_label(d, size, "here");
+}
+
 static const Ty *resolve_tensor(Elab *e, Resolving *r, const AstType *type) {
     DType dtype;
     if (!dtype_of_name(e, type->name.text, &dtype)) {
@@ -304,7 +315,7 @@ static const Ty *resolve_tensor(Elab *e, Resolving *r, const AstType *type) {
         const Dim *dim = size_unknown(e, d, r->scope) ? NULL : dim_of_expr(e, d->value, r->scope);
         int64_t constant;
         if (dim && dim_is_const(dim, &constant) && constant < 0) {
-            diag_report(e->diags, D_NEGATIVE_SIZE, d->span, el_dim(e, dim));
+            negative_size(e, d->span, dim);
             dim = NULL;
         }
         if (!dim) {
