@@ -11,11 +11,25 @@ typedef struct {
     Node *guard;
     Map *slice;         /* Node → itself: computed again */
     Map *inputs;        /* Value → itself: read by the slice from outside */
+    Map *leaving;       /* Node → itself: another line reads its results */
     Map *infinite;      /* Value → itself: may hold infinities that are meant */
     VEC(Value *) order; /* the inputs */
     Builder b;          /* in the block that looks for the reason */
     const char *loss;   /* for messages */
 } Guard;
+
+/* --- lines */
+static bool same_line(Loc a, Loc b) { return a.line == b.line && a.file == b.file; }
+
+/* Notes whose results the node reads from another line: only what a line leaves is checked. */
+static void note_reads(void *user, Node *node) {
+    Guard *g = user;
+    for (uint32_t k = 0; k < node->operand_count; k++) {
+        Node *maker = node->operands[k]->node;
+        if (maker && (node->op == OP_yield || node->op == OP_guard || !same_line(node->loc, maker->loc)))
+            map_put(g->leaving, maker, maker);
+    }
+}
 
 /* --- what the loss is computed from */
 static void see_lasting(void *user, Node *node) {
@@ -53,11 +67,15 @@ static void see_operands(void *user, Node *node) {
 /* Backwards, so that whoever reads a node has been seen before. */
 static void find_slice(Guard *g) {
     see_read(g, g->guard->operands[0], NULL);
+    note_reads(g, g->guard);
     for (Node *node = g->guard->prev; node; node = node->prev) {
         if (!map_get(g->slice, node)) continue;
         see_operands(&(Reads){g, NULL}, node);
-        for (uint32_t k = 0; k < node->block_count; k++)
+        note_reads(g, node);
+        for (uint32_t k = 0; k < node->block_count; k++) {
             block_walk(node->blocks[k], see_operands, &(Reads){g, node->blocks[k]});
+            block_walk(node->blocks[k], note_reads, g);
+        }
     }
 }
 
@@ -139,32 +157,6 @@ static bool may_be_infinite(Guard *g, const Node *node) {
 }
 
 /* --- one line after the other */
-static bool same_line(Loc a, Loc b) { return a.line == b.line && a.file == b.file; }
-
-typedef struct {
-    const Node *maker;
-    bool found;
-} OtherLine;
-
-static void see_other_line(void *user, Node *node) {
-    OtherLine *o = user;
-    for (uint32_t k = 0; k < node->operand_count && !o->found; k++)
-        o->found = node->operands[k]->node == o->maker &&
-                   (node->op == OP_yield || node->op == OP_guard || !same_line(node->loc, o->maker->loc));
-}
-
-/* Is a result of the node read by another line? Only what a line leaves is checked. */
-static bool leaves_line(Guard *g, const Node *node, bool sliced) {
-    OtherLine o = {node, false};
-    for (Node *user = node->next; user && !o.found; user = user->next) {
-        if (sliced && user != g->guard && !map_get(g->slice, user)) continue;
-        see_other_line(&o, user);
-        for (uint32_t k = 0; k < user->block_count; k++) block_walk(user->blocks[k], see_other_line, &o);
-        if (user == g->guard) break;
-    }
-    return o.found;
-}
-
 static bool computes(const Node *node) {
     return node->operand_count + node->block_count > 0 && !op_has(node->op, TRAIT_VIEW) &&
            node->op != OP_stop_gradient && node->op != OP_copy;
@@ -173,10 +165,10 @@ static bool computes(const Node *node) {
 static void check_block(Guard *g, Block *block);
 
 /* `copy` stands for `node`, whose readers are known. */
-static void check_node(Guard *g, const Node *node, Node *copy, bool sliced) {
+static void check_node(Guard *g, const Node *node, Node *copy) {
     for (uint32_t k = 0; k < copy->block_count; k++) check_block(g, copy->blocks[k]);
     bool infinities = may_be_infinite(g, copy);
-    if (!computes(node) || !leaves_line(g, node, sliced)) return;
+    if (!computes(node) || !map_get(g->leaving, node)) return;
     Builder b = {.graph = g->graph, .block = copy->block, .before = copy->next, .loc = copy->loc};
     for (uint32_t k = 0; k < copy->result_count; k++)
         if (dtype_is_float(copy->results[k]->type->dtype))
@@ -190,7 +182,7 @@ static void check_block(Guard *g, Block *block) {
         if (effect || node_attr(node, ATTR_cold))
             node_remove(node);
         else if (node->op != OP_yield)
-            check_node(g, node, node, false);
+            check_node(g, node, node);
     }
 }
 
@@ -201,7 +193,8 @@ static void look_for_reason(Guard *g) {
         if (!map_get(g->slice, node)) continue;
         Node *copy = node_clone(g->graph, node, map);
         node_append(g->b.block, copy);
-        check_node(g, node, copy, true);
+        for (uint32_t k = 0; k < copy->block_count; k++) block_walk(copy->blocks[k], note_reads, g);
+        check_node(g, node, copy);
     }
     g->b.loc = g->guard->loc;
     Value *never = build_const(&g->b, type_scalar(g->graph->ir, DTYPE_bool), 0);
@@ -217,6 +210,7 @@ static void expand(Graph *graph, Arena *arena, Node *guard) {
     Guard g = {.graph = graph, .arena = arena, .guard = guard};
     g.slice = map_new(arena);
     g.inputs = map_new(arena);
+    g.leaving = map_new(arena);
     g.infinite = map_new(arena);
     const char *name = called(&g, y);
     g.loss = name ? name : "the loss";

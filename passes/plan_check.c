@@ -10,19 +10,28 @@
 typedef VEC(Value *) Values;
 
 typedef struct {
+    int32_t frame;
+    int64_t start, end;
+} Extent;
+
+/* What is known of a value in one run, by its `scratch`. */
+typedef struct {
+    Extent extent;
+    bool present;
+    uint32_t mark;
+} Known;
+
+typedef struct {
     Graph *graph;
     Arena *arena;
-    uint32_t sample;   /* which values symbols have */
+    uint32_t sample; /* which values symbols have */
+    bool sampled;    /* some symbol was asked for its value */
+    uint32_t marks;
     Map *frames;       /* frame number + 1 → int64_t *: its bytes */
     Values present;    /* tensors whose bytes are where they were put */
     bool impossible;   /* with these values of symbols */
     const char *wrong; /* the first mistake */
 } Check;
-
-typedef struct {
-    int32_t frame;
-    int64_t start, end;
-} Extent;
 
 static const void *frame_key(int64_t frame) { return (const void *)(intptr_t)(frame + 1); }
 
@@ -35,7 +44,8 @@ static void complain(Check *c, const char *what, const Value *value) {
 enum { SAMPLES = 4, TRIES = 24 };
 
 static bool sample_symbol(void *user, const Dim *symbol, int64_t *out) {
-    const Check *c = user;
+    Check *c = user;
+    c->sampled = true;
     uint32_t hash = 2166136261u + c->sample;
     for (const char *at = dim_symbol_name(symbol); *at; at++) hash = (hash ^ (uint8_t)*at) * 16777619u;
     *out = c->sample == 0 ? 1 : c->sample == 1 ? 0 : 1 + (hash >> 8) % 97;
@@ -48,11 +58,16 @@ static int64_t number(Check *c, const Dim *dim) {
     return dim && dim_eval(dim, sample_symbol, c, &value) && value > 0 ? value : 0;
 }
 
-static Extent extent_of(Check *c, const Value *value) {
+static Known *known(Check *c, Value *value) {
+    if (value->scratch) return value->scratch;
+    Known *k = value->scratch = ARENA_NEW(c->arena, Known);
     int64_t start = number(c, value->place.offset), bytes = dtype_bytes(value->type->dtype);
     for (uint32_t i = 0; i < value->type->rank; i++) bytes *= number(c, value->type->dims[i]);
-    return (Extent){value->place.frame, start, start + bytes};
+    k->extent = (Extent){value->place.frame, start, start + bytes};
+    return k;
 }
+
+static Extent extent_of(Check *c, Value *value) { return known(c, value)->extent; }
 
 static bool overlap(Extent a, Extent b) { return a.frame == b.frame && a.start < b.end && b.start < a.end; }
 
@@ -65,38 +80,52 @@ static bool is_given(const Value *value) {
     return value->type->rank == 0 || (!value->node && !value->block->owner);
 }
 
-static bool is_present(const Values *values, const Value *value) {
-    for (uint32_t i = 0; i < values->count; i++)
-        if (values->at[i] == value) return true;
-    return false;
+static bool is_present(Check *c, Value *value) { return known(c, value)->present; }
+
+static void remove_at(Check *c, uint32_t index) {
+    Values *values = &c->present;
+    known(c, values->at[index])->present = false;
+    values->at[index] = values->at[--values->count];
 }
 
-static void remove_at(Values *values, uint32_t index) { values->at[index] = values->at[--values->count]; }
-
-static Values snapshot(Check *c, const Values *values) {
+static Values snapshot(Check *c) {
     Values copy = {0};
-    for (uint32_t i = 0; i < values->count; i++) vec_push(c->arena, &copy, values->at[i]);
+    for (uint32_t i = 0; i < c->present.count; i++) vec_push(c->arena, &copy, c->present.at[i]);
     return copy;
 }
 
+/* From now on these are present and no others. */
+static void set_present(Check *c, const Values *values) {
+    for (uint32_t i = 0; i < c->present.count; i++) known(c, c->present.at[i])->present = false;
+    c->present.count = 0;
+    for (uint32_t i = 0; i < values->count; i++) {
+        known(c, values->at[i])->present = true;
+        vec_push(c->arena, &c->present, values->at[i]);
+    }
+}
+
 /* Keeps what is in both. */
-static void meet(Values *values, const Values *others) {
-    for (uint32_t i = values->count; i-- > 0;)
-        if (!is_present(others, values->at[i])) remove_at(values, i);
+static void meet(Check *c, const Values *others) {
+    uint32_t mark = ++c->marks;
+    for (uint32_t i = 0; i < others->count; i++) known(c, others->at[i])->mark = mark;
+    for (uint32_t i = c->present.count; i-- > 0;)
+        if (known(c, c->present.at[i])->mark != mark) remove_at(c, i);
 }
 
-static void forget_inside(Values *values, const Block *block) {
-    for (uint32_t i = values->count; i-- > 0;)
-        if (block_inside(values->at[i]->block, block)) remove_at(values, i);
+static void forget_inside(Check *c, const Block *block) {
+    for (uint32_t i = c->present.count; i-- > 0;)
+        if (block_inside(c->present.at[i]->block, block)) remove_at(c, i);
 }
 
-static void read_value(Check *c, const Value *value) {
-    if (!is_given(value) && !is_present(&c->present, value))
-        complain(c, "is read after it was overwritten", value);
+static void read_value(Check *c, Value *value) {
+    if (!is_given(value) && !is_present(c, value)) complain(c, "is read after it was overwritten", value);
 }
 
 static void appear(Check *c, Value *value) {
-    if (!is_given(value) && !is_present(&c->present, value)) vec_push(c->arena, &c->present, value);
+    if (!is_given(value) && !is_present(c, value)) {
+        known(c, value)->present = true;
+        vec_push(c->arena, &c->present, value);
+    }
 }
 
 static void write_value(Check *c, Value *value) {
@@ -109,8 +138,7 @@ static void write_value(Check *c, Value *value) {
     }
     if (extent.end > *capacity && extent.end > extent.start) complain(c, "lies outside its arena", value);
     for (uint32_t i = c->present.count; i-- > 0;)
-        if (c->present.at[i] == value || overlap(extent_of(c, c->present.at[i]), extent))
-            remove_at(&c->present, i);
+        if (c->present.at[i] == value || overlap(extent_of(c, c->present.at[i]), extent)) remove_at(c, i);
     appear(c, value);
 }
 
@@ -145,18 +173,18 @@ static void check_kernel_reads(Check *c, const Node *kernel, const Block *block)
 }
 
 static void check_if(Check *c, const Node *node) {
-    Values before = snapshot(c, &c->present), after = {0};
+    Values before = snapshot(c), after = {0};
     for (uint32_t i = 0; i < 2; i++) {
-        c->present = snapshot(c, &before);
+        set_present(c, &before);
         check_block(c, node->blocks[i]);
         for (uint32_t k = 0; k < node->result_count; k++)
             rename_value(c, node->results[k], block_yield(node->blocks[i])->operands[k]);
-        forget_inside(&c->present, node->blocks[i]);
+        forget_inside(c, node->blocks[i]);
         if (i == 1 && node_attr(node, ATTR_cold))
-            c->present = after; /* it doesn't return */
+            set_present(c, &after); /* it does not return */
         else if (i == 1)
-            meet(&c->present, &after);
-        after = snapshot(c, &c->present);
+            meet(c, &after);
+        after = snapshot(c);
     }
 }
 
@@ -167,7 +195,7 @@ static void rename_all(Check *c, uint32_t count, Value *const *to, Value *const 
 static void check_for(Check *c, const Node *node) {
     const Block *body = node->blocks[0];
     Value *const *params = body->params.at + 1;
-    Values before = snapshot(c, &c->present);
+    Values before = snapshot(c);
     rename_all(c, node->result_count, params, node->operands + 2);
     for (uint32_t round = 0; round < 2; round++) {
         check_block(c, body);
@@ -176,14 +204,14 @@ static void check_for(Check *c, const Node *node) {
             rename_value(c, params[k], block_yield(body)->operands[k]);
             vec_push(c->arena, &carried, params[k]);
         }
-        forget_inside(&c->present, body);
+        forget_inside(c, body);
         for (uint32_t k = 0; k < carried.count; k++) appear(c, carried.at[k]);
     }
     rename_all(c, node->result_count, node->results, params);
-    forget_inside(&c->present, body);
+    forget_inside(c, body);
     /* What was there before and has survived a round; the results are new. */
     for (uint32_t k = 0; k < node->result_count; k++) vec_push(c->arena, &before, node->results[k]);
-    meet(&c->present, &before);
+    meet(c, &before);
 }
 
 static void check_while(Check *c, const Node *node) {
@@ -193,14 +221,14 @@ static void check_while(Check *c, const Node *node) {
     for (uint32_t round = 0; round < 2; round++) {
         check_block(c, test);
         rename_all(c, count, body->params.at, test->params.at);
-        forget_inside(&c->present, test);
+        forget_inside(c, test);
         check_block(c, body);
         rename_all(c, count, test->params.at, block_yield(body)->operands);
-        forget_inside(&c->present, body);
+        forget_inside(c, body);
     }
     check_block(c, test);
     rename_all(c, count, node->results, test->params.at);
-    forget_inside(&c->present, test);
+    forget_inside(c, test);
 }
 
 static void check_frame(Check *c, const Node *node) {
@@ -208,7 +236,7 @@ static void check_frame(Check *c, const Node *node) {
     *bytes = number(c, node_dim(node, ATTR_dim));
     map_put(c->frames, frame_key(frame), bytes);
     for (uint32_t i = c->present.count; i-- > 0;)
-        if (c->present.at[i]->place.frame == frame) remove_at(&c->present, i);
+        if (c->present.at[i]->place.frame == frame) remove_at(c, i);
 }
 
 static void check_plain(Check *c, const Node *node) {
@@ -228,7 +256,7 @@ static void check_plain(Check *c, const Node *node) {
 /* A run may go on behind it with nothing but its operands. */
 static void check_checkpoint(Check *c, const Node *node) {
     check_plain(c, node);
-    c->present.count = 0;
+    set_present(c, &(Values){0});
     for (uint32_t i = 0; i < node->operand_count; i++) appear(c, node->operands[i]);
 }
 
@@ -249,6 +277,7 @@ static void check_block(Check *c, const Block *block) {
     }
 }
 
+/* --- runs */
 /* Sizes that are negative stop the program before there is such a tensor: such values of symbols say nothing.
  */
 static void look_for_negative(void *user, Node *node) {
@@ -261,15 +290,39 @@ static void look_for_negative(void *user, Node *node) {
         }
 }
 
-const char *plan_check(Graph *graph, Arena *arena) {
-    for (uint32_t i = 0; i < graph->functions.count; i++)
-        for (uint32_t sample = 0, done = 0; sample < TRIES && done < SAMPLES; sample++) {
-            Check c = {.graph = graph, .arena = arena, .sample = sample, .frames = map_new(arena)};
-            block_walk(graph->functions.at[i]->body, look_for_negative, &c);
-            if (c.impossible) continue;
-            done++;
-            check_block(&c, graph->functions.at[i]->body);
-            if (c.wrong) return arena_printf(arena, "in `%s`: %s", graph->functions.at[i]->name, c.wrong);
-        }
+static void forget_results(void *user, Node *node) {
+    (void)user;
+    for (uint32_t i = 0; i < node->result_count; i++) node->results[i]->scratch = NULL;
+    for (uint32_t k = 0; k < node->block_count; k++)
+        for (uint32_t i = 0; i < node->blocks[k]->params.count; i++)
+            node->blocks[k]->params.at[i]->scratch = NULL;
+}
+
+static void forget_all(const Function *function) {
+    for (uint32_t i = 0; i < function->body->params.count; i++) function->body->params.at[i]->scratch = NULL;
+    block_walk(function->body, forget_results, NULL);
+}
+
+static const char *check_function(Graph *graph, Arena *arena, const Function *function) {
+    bool sampled = true; /* other values of symbols would make a difference */
+    for (uint32_t sample = 0, done = 0; sampled && sample < TRIES && done < SAMPLES; sample++) {
+        Check c = {.graph = graph, .arena = arena, .sample = sample, .frames = map_new(arena)};
+        forget_all(function);
+        block_walk(function->body, look_for_negative, &c);
+        sampled = c.sampled;
+        if (c.impossible) continue;
+        done++;
+        check_block(&c, function->body);
+        if (c.wrong) return arena_printf(arena, "in `%s`: %s", function->name, c.wrong);
+        sampled = c.sampled;
+    }
+    forget_all(function);
     return NULL;
+}
+
+const char *plan_check(Graph *graph, Arena *arena) {
+    const char *wrong = NULL;
+    for (uint32_t i = 0; i < graph->functions.count && !wrong; i++)
+        wrong = check_function(graph, arena, graph->functions.at[i]);
+    return wrong;
 }

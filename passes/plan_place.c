@@ -60,42 +60,43 @@ static int by_size(const void *a, const void *b) {
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static int by_start(const void *a, const void *b) {
-    const Packed *const *x = a, *const *y = b;
-    if ((*x)->start != (*y)->start) return (*x)->start < (*y)->start ? -1 : 1;
-    return (*x)->end<(*y)->end ? -1 : (*x)->end>(*y)->end;
-}
-
-/* The start of the smallest gap of at least `size` between the busy ones, or after them all. */
-static int64_t best_gap(Packed **busy, uint32_t count, int64_t size) {
-    qsort(busy, count, sizeof(Packed *), by_start);
+/* The start of the smallest gap of at least `size` between those that are alive with the item, or after them
+ * all. `placed` is in the order of starts. */
+static int64_t best_gap(Packed *const *placed, uint32_t count, const Packed *item, int64_t size) {
     int64_t best = -1, width = INT64_MAX, free_from = 0;
     for (uint32_t i = 0; i < count; i++) {
-        int64_t gap = busy[i]->start - free_from;
+        if (placed[i]->end <= free_from || !ranges_overlap(&placed[i]->tenants->alive, &item->tenants->alive))
+            continue;
+        int64_t gap = placed[i]->start - free_from;
         if (gap >= size && gap < width) best = free_from, width = gap;
-        if (busy[i]->end > free_from) free_from = busy[i]->end;
+        free_from = placed[i]->end;
     }
     return best >= 0 ? best : free_from;
 }
 
+static void insert_by_start(Packed **placed, uint32_t count, Packed *item) {
+    for (; count && placed[count - 1]->start > item->start; count--) placed[count] = placed[count - 1];
+    placed[count] = item;
+}
+
 /* Returns where the place ends. */
-static int64_t place_one(Plan *plan, Packed *items, uint32_t index, Packed **busy) {
-    int64_t size = items[index].end;
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < index; i++)
-        if (ranges_overlap(&items[i].tenants->alive, &items[index].tenants->alive)) busy[count++] = &items[i];
-    items[index].start = best_gap(busy, count, size);
-    if (items[index].start > INT64_MAX - size) {
-        plan_too_large(plan, items[index].tenants->members.at[0]->value);
+static int64_t place_one(Plan *plan, Packed *items, uint32_t index, Packed **placed) {
+    Packed *item = &items[index];
+    int64_t size = item->end;
+    item->start = best_gap(placed, index, item, size);
+    if (item->start > INT64_MAX - size) {
+        plan_too_large(plan, item->tenants->members.at[0]->value);
         size = 0;
     }
-    return items[index].end = items[index].start + size;
+    item->end = item->start + size;
+    insert_by_start(placed, index, item);
+    return item->end;
 }
 
 /* Places of constant size; returns the bytes that they take together. */
 static const Dim *pack_constant(Plan *plan, const TenantsList *list) {
     Packed *items = ARENA_ARRAY(plan->arena, Packed, list->count);
-    Packed **busy = ARENA_ARRAY(plan->arena, Packed *, list->count);
+    Packed **placed = ARENA_ARRAY(plan->arena, Packed *, list->count);
     int64_t total = 0;
     for (uint32_t i = 0; i < list->count; i++) {
         int64_t size = 0;
@@ -106,7 +107,7 @@ static const Dim *pack_constant(Plan *plan, const TenantsList *list) {
     }
     if (list->count) qsort(items, list->count, sizeof *items, by_size);
     for (uint32_t i = 0; i < list->count; i++) {
-        int64_t end = place_one(plan, items, i, busy);
+        int64_t end = place_one(plan, items, i, placed);
         if (end > total) total = end;
         items[i].tenants->offset = dim_const(plan->ir, items[i].start);
     }
