@@ -3,6 +3,7 @@
  * says is a view; everything else is gathered. In a branch only the positions that it wants must be inside
  * the axis; the others are, where they are outside, that of a zero put behind it. */
 #include "frontend/elaborate_equation.h"
+#include "ir/shape.h"
 #include <string.h>
 
 typedef struct {
@@ -385,10 +386,52 @@ static bool gather_at(Reading *r, uint32_t at, uint32_t group, const Val *ids) {
     return true;
 }
 
+/* Do two indices walk along the axis in steps of at least 1, inside it? Then `cut` elements of it are read,
+ * in windows that one index counts and whose elements the other counts. */
+static bool walks_windows(Elab *e, const Position *p, const Dim **cut, uint32_t *outer, uint32_t *inner) {
+    const Equation *q = e->equation;
+    const Dim *least, *greatest;
+    if (!p->affine || p->rest || !p->inside || (!p->proved && !equation_nonempty(q))) return false;
+    uint32_t others = p->uses & (p->uses - 1);
+    if (!others || others & (others - 1) || !ends_of(e, p, &least, &greatest)) return false;
+    *outer = (uint32_t)__builtin_ctz(p->uses);
+    *inner = (uint32_t)__builtin_ctz(others);
+    *cut = dim_sub(e->ir, dim_add(e->ir, greatest, dim_const(e->ir, 1)), p->base);
+    return *cut && dim_at_least(*cut, 0) && dim_at_least(p->factor[*outer], 1) &&
+           dim_at_least(p->factor[*inner], 1);
+}
+
+/* Reads x[… stride * i + dilation * k + base …] as a view; false where that isn't what the position is. */
+static bool read_windows(Reading *r, const Position *p, int label) {
+    Elab *e = r->e;
+    const Dim *start[MAX_RANK], *dims[MAX_RANK], *cut;
+    int64_t step[MAX_RANK];
+    uint32_t outer, inner, at = axis_at(r, label);
+    if (r->rank == MAX_RANK || !walks_windows(e, p, &cut, &outer, &inner)) return false;
+    for (uint32_t i = 0; i < r->rank; i++) {
+        start[i] = i == at ? p->base : dim_const(e->ir, 0);
+        dims[i] = i == at ? cut : r->x->type->dims[i];
+        step[i] = 1;
+    }
+    const Dim *size = e->equation->indices[inner].extent;
+    if (window_count(e->ir, cut, size, p->factor[outer], p->factor[inner]) !=
+        e->equation->indices[outer].extent)
+        return false;
+    Builder b = el_builder(e, r->span);
+    if (cut != r->x->type->dims[at]) r->x = build_slice(&b, r->x, start, dims, step);
+    r->x = build_window(&b, r->x, at, size, p->factor[outer], p->factor[inner]);
+    memmove(&r->index[at + 2], &r->index[at + 1], sizeof r->index[0] * (r->rank - at - 1));
+    r->index[at] = (int)outer;
+    r->index[at + 1] = (int)inner;
+    r->rank++;
+    return true;
+}
+
 /* Tensor axes that are read together, because an index occurs in the position on each. */
 static bool read_group(Reading *r, Position *p, uint32_t count, const int *labels, const Type *type) {
     Elab *e = r->e;
     const Val *joint = NULL;
+    if (count == 1 && read_windows(r, &p[~labels[0]], labels[0])) return true;
     for (uint32_t k = 0; k < count; k++) {
         Position *at = &p[~labels[k]];
         const Dim *size = type->dims[~labels[k]];
