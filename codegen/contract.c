@@ -13,26 +13,13 @@
  * With k in one block the buffer is one tile on the stack; in several it is the rows and columns of the
  * chunk, in scratch memory. */
 #include "codegen/contract_dot.h"
+#include "codegen/contract_epilogue.h"
 #include "codegen/contract_pack.h"
 #include "codegen/contract_product.h"
+#include "codegen/contract_variant.h"
 #include "codegen/transpose.h"
 #include "codegen/vector.h"
-#include <assert.h>
 #include <string.h>
-
-/* Which tile computes what is left over: the first whose bound is not below what is left. */
-typedef struct {
-    uint32_t tile; /* rows, or vectors */
-    int64_t bound; /* rows, or columns */
-    bool exact;    /* never used for less than its bound; so nothing has to be masked or repeated */
-} Variant;
-
-enum { MAX_VARIANTS = 6 };
-
-typedef struct {
-    Variant at[MAX_VARIANTS]; /* by rising bound */
-    uint32_t count;
-} Variants;
 
 /* What is known at a place inside the loops. */
 typedef struct {
@@ -59,90 +46,6 @@ static LLVMValueRef minimum(Emit *e, LLVMValueRef a, LLVMValueRef b) {
 }
 
 static uint32_t panel_width(const Product *p) { return p->plan.vectors * p->plan.lanes; }
-
-/* --- the epilogue: line by line of the buffer. A line is a row and its lanes lie along columns; the other
- * way round where the buffer is transposed. */
-typedef struct {
-    Where *place;
-    LLVMValueRef row, column, sums; /* the first of each */
-    Size lines, lanes;              /* how many there are along either axis */
-    Size stride;                    /* of a line in the buffer */
-    bool transposed;
-} Epilogue;
-
-typedef struct {
-    const Epilogue *epilogue;
-    LLVMValueRef sums; /* first of the line */
-    uint32_t lanes;
-} Line;
-
-static void store_lanes(Emit *e, LLVMValueRef offset, void *user) {
-    const Line *line = user;
-    const Epilogue *epilogue = line->epilogue;
-    const Product *p = epilogue->place->p;
-    LLVMValueRef index[PRODUCT_MAX_AXES];
-    uint32_t axis = product_lane_axis(p);
-    memcpy(index, epilogue->place->index, sizeof index);
-    LLVMValueRef value =
-        vector_load(e, p->element, vector_at(e, p->element, line->sums, offset), line->lanes);
-    if (epilogue->transposed) {
-        product_index(e, p, &p->rows, offset_add(e, epilogue->row, offset), index);
-        axis = product_row_axis(p);
-    } else {
-        product_column_index(e, p, offset_add(e, epilogue->column, offset), index);
-    }
-    p->contract->store(e, p->contract, index, value, line->lanes, axis, p->contract->user);
-}
-
-/* Calls `body` where `condition` holds. */
-static void emit_if(Emit *e, LLVMValueRef condition, LoopBody *body, LLVMValueRef argument, void *user) {
-    LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->builder));
-    LLVMBasicBlockRef then = LLVMAppendBasicBlockInContext(e->llvm, function, "then");
-    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->llvm, function, "after");
-    LLVMBuildCondBr(e->builder, condition, then, after);
-    LLVMPositionBuilderAtEnd(e->builder, then);
-    body(e, argument, user);
-    LLVMBuildBr(e->builder, after);
-    LLVMMoveBasicBlockAfter(after, LLVMGetInsertBlock(e->builder));
-    LLVMPositionBuilderAtEnd(e->builder, after);
-}
-
-/* The last lanes, fewer than a vector: by vectors of 8, 4, 2, 1. Bits that
- * `size` lacks are never left over. */
-static void store_rest(Emit *e, Line *line, LLVMValueRef from, LLVMValueRef count, Size size) {
-    for (uint32_t lanes = line->epilogue->place->p->plan.lanes / 2; lanes > 0; lanes /= 2) {
-        if (size.known && !(size.constant & lanes)) continue;
-        LLVMValueRef bit = LLVMBuildAnd(e->builder, count, emit_i64(e, lanes), "");
-        LLVMValueRef there = LLVMBuildICmp(e->builder, LLVMIntNE, bit, emit_i64(e, 0), "");
-        line->lanes = lanes;
-        emit_if(e, there, store_lanes, from, line);
-        from = offset_add(e, from, bit);
-    }
-}
-
-static void epilogue_line(Emit *e, LLVMValueRef i, void *user) {
-    const Epilogue *epilogue = user;
-    const Product *p = epilogue->place->p;
-    LLVMValueRef *index = epilogue->place->index;
-    uint32_t lanes = p->plan.lanes;
-    if (epilogue->transposed)
-        product_column_index(e, p, offset_add(e, epilogue->column, i), index);
-    else
-        product_index(e, p, &p->rows, offset_add(e, epilogue->row, i), index);
-    Line line = {.epilogue = epilogue,
-                 .sums =
-                     vector_at(e, p->element, epilogue->sums, offset_multiply(e, i, epilogue->stride.value)),
-                 .lanes = lanes};
-    /* Chunks and panels are whole vectors of columns, so what is left over is left over of all of them. */
-    Size count = epilogue->lanes, size = epilogue->transposed ? count : p->column.extent;
-    Size whole = size_mul(e, size_div(e, count, lanes), size_known(e, lanes));
-    emit_loop(e, emit_i64(e, 0), whole.value, lanes, "store", store_lanes, &line);
-    if (!size.known || size.constant % lanes) store_rest(e, &line, whole.value, count.value, size);
-}
-
-static void emit_epilogue(Emit *e, Epilogue *epilogue) {
-    emit_loop(e, emit_i64(e, 0), epilogue->lines.value, 1, "line", epilogue_line, epilogue);
-}
 
 /* --- one tile */
 static LLVMTypeRef a_type(const Where *at) { return at->packed_a ? at->p->element : at->p->memory; }
@@ -344,43 +247,6 @@ static void each_variant(Emit *e, const Variants *variants, LLVMValueRef count, 
     LLVMPositionBuilderAtEnd(e->builder, join);
 }
 
-static void add_variant(Variants *variants, uint32_t tile, int64_t bound, bool exact) {
-    uint32_t at = variants->count;
-    for (uint32_t i = 0; i < variants->count; i++)
-        if (variants->at[i].bound == bound && variants->at[i].exact) return;
-    for (; at > 0 && variants->at[at - 1].bound > bound; at--) variants->at[at] = variants->at[at - 1];
-    assert(variants->count < MAX_VARIANTS);
-    variants->at[at] = (Variant){tile, bound, exact};
-    variants->count++;
-}
-
-/* What tiles of `tile` units leave over of `size` units: exactly that where it is known. `unit` is rows (1)
- * or lanes. */
-static void add_exact(Variants *variants, int64_t size, uint32_t tile, uint32_t unit) {
-    int64_t width = (int64_t)tile * unit;
-    if (size >= width) add_variant(variants, tile, width, true);
-    if (size % width) add_variant(variants, (uint32_t)((size % width + unit - 1) / unit), size % width, true);
-}
-
-/* Of a size that is known: the tile and what can be left over of the last chunk and of the others. Of a
- * run-time size: the tile, half of it, one unit; with `masked`, what is left over needs code of its own even
- * where it takes a whole tile. */
-static Variants variants_of(Size size, int64_t chunk, uint32_t tile, uint32_t unit, bool masked) {
-    Variants variants = {.count = 0};
-    int64_t width = (int64_t)tile * unit;
-    if (size.known) {
-        if (chunk && size.constant >= chunk) add_exact(&variants, chunk, tile, unit);
-        add_exact(&variants, chunk ? size.constant % chunk : size.constant, tile, unit);
-        return variants;
-    }
-    if (masked) add_variant(&variants, tile, width, true);
-    if (masked && width > 1) add_variant(&variants, tile, width - 1, false);
-    if (!masked) add_variant(&variants, tile, width, false);
-    if (tile > 1) add_variant(&variants, 1, unit, false);
-    if (tile > 3) add_variant(&variants, tile / 2, (int64_t)(tile / 2) * unit, false);
-    return variants;
-}
-
 static Variants row_variants(Emit *e, const Product *p) {
     const ContractSchedule *plan = &p->plan;
     if (plan->row_run) return variants_of(size_known(e, plan->row_run), 0, plan->rows, 1, false);
@@ -443,7 +309,8 @@ static void panel_body(Emit *e, LLVMValueRef column, void *user) {
     Size row_count = rows->exact ? size_known(e, rows->bound) : size_run_time(at->row_count);
     Size column_count = size_run_time(at->column_count);
     bool transposed = p->plan.transposed;
-    Epilogue epilogue = {.place = at,
+    Epilogue epilogue = {.p = at->p,
+                         .index = at->index,
                          .row = at->row,
                          .column = column,
                          .lines = transposed ? column_count : row_count,
@@ -582,7 +449,8 @@ static void blocks_of_depth(Emit *e, Where *at) {
 
 /* All sums of the chunk's rows and columns are in the buffer. */
 static void epilogue_of_chunk(Emit *e, Where *at) {
-    Epilogue epilogue = {.place = at,
+    Epilogue epilogue = {.p = at->p,
+                         .index = at->index,
                          .row = at->row_from.value,
                          .column = at->column_from.value,
                          .lines = size_sub(e, at->row_to, at->row_from),

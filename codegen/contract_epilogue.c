@@ -1,0 +1,78 @@
+/* Sums of products from their buffer to the contract's store, by vectors and what these leave over. */
+#include "codegen/contract_epilogue.h"
+#include "codegen/vector.h"
+#include <string.h>
+
+typedef struct {
+    const Epilogue *epilogue;
+    LLVMValueRef sums; /* first of the line */
+    uint32_t lanes;
+} Line;
+
+static void store_lanes(Emit *e, LLVMValueRef offset, void *user) {
+    const Line *line = user;
+    const Epilogue *epilogue = line->epilogue;
+    const Product *p = epilogue->p;
+    LLVMValueRef index[PRODUCT_MAX_AXES];
+    uint32_t axis = product_lane_axis(p);
+    memcpy(index, epilogue->index, sizeof index);
+    LLVMValueRef value =
+        vector_load(e, p->element, vector_at(e, p->element, line->sums, offset), line->lanes);
+    if (epilogue->transposed) {
+        product_index(e, p, &p->rows, offset_add(e, epilogue->row, offset), index);
+        axis = product_row_axis(p);
+    } else {
+        product_column_index(e, p, offset_add(e, epilogue->column, offset), index);
+    }
+    p->contract->store(e, p->contract, index, value, line->lanes, axis, p->contract->user);
+}
+
+/* Calls `body` where `condition` holds. */
+static void emit_if(Emit *e, LLVMValueRef condition, LoopBody *body, LLVMValueRef argument, void *user) {
+    LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->builder));
+    LLVMBasicBlockRef then = LLVMAppendBasicBlockInContext(e->llvm, function, "then");
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->llvm, function, "after");
+    LLVMBuildCondBr(e->builder, condition, then, after);
+    LLVMPositionBuilderAtEnd(e->builder, then);
+    body(e, argument, user);
+    LLVMBuildBr(e->builder, after);
+    LLVMMoveBasicBlockAfter(after, LLVMGetInsertBlock(e->builder));
+    LLVMPositionBuilderAtEnd(e->builder, after);
+}
+
+/* The last lanes, fewer than a vector: by vectors of 8, 4, 2, 1. Bits that `size` lacks are never left
+ * over. */
+static void store_rest(Emit *e, Line *line, LLVMValueRef from, LLVMValueRef count, Size size) {
+    for (uint32_t lanes = line->epilogue->p->plan.lanes / 2; lanes > 0; lanes /= 2) {
+        if (size.known && !(size.constant & lanes)) continue;
+        LLVMValueRef bit = LLVMBuildAnd(e->builder, count, emit_i64(e, lanes), "");
+        LLVMValueRef there = LLVMBuildICmp(e->builder, LLVMIntNE, bit, emit_i64(e, 0), "");
+        line->lanes = lanes;
+        emit_if(e, there, store_lanes, from, line);
+        from = offset_add(e, from, bit);
+    }
+}
+
+static void epilogue_line(Emit *e, LLVMValueRef i, void *user) {
+    const Epilogue *epilogue = user;
+    const Product *p = epilogue->p;
+    LLVMValueRef *index = epilogue->index;
+    uint32_t lanes = p->plan.lanes;
+    if (epilogue->transposed)
+        product_column_index(e, p, offset_add(e, epilogue->column, i), index);
+    else
+        product_index(e, p, &p->rows, offset_add(e, epilogue->row, i), index);
+    Line line = {.epilogue = epilogue,
+                 .sums =
+                     vector_at(e, p->element, epilogue->sums, offset_multiply(e, i, epilogue->stride.value)),
+                 .lanes = lanes};
+    /* Chunks and panels are whole vectors of columns, so what is left over is left over of all of them. */
+    Size count = epilogue->lanes, size = epilogue->transposed ? count : p->column.extent;
+    Size whole = size_mul(e, size_div(e, count, lanes), size_known(e, lanes));
+    emit_loop(e, emit_i64(e, 0), whole.value, lanes, "store", store_lanes, &line);
+    if (!size.known || size.constant % lanes) store_rest(e, &line, whole.value, count.value, size);
+}
+
+void emit_epilogue(Emit *e, Epilogue *epilogue) {
+    emit_loop(e, emit_i64(e, 0), epilogue->lines.value, 1, "line", epilogue_line, epilogue);
+}
