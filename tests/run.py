@@ -11,6 +11,7 @@ Suites, a folder each:
   ir              NAME.nnir, first line `# passes: a,b`, and NAME.expected: the graph after these passes
   programs        NAME.nn, and NAME.out: what it prints. Compiled at -O0 and -O3, run on 1, 2 and 3 threads, and interpreted
   cli             cli.py: command lines and their exit status
+  memory          memory.py: the bytes that gradients keep
   harm            harm.py: programs that mean harm
   data            data.py: datasets and weights from files
   reference       fixtures made with PyTorch (tests/reference/README.md)
@@ -174,7 +175,7 @@ def module_tests(build):
     """Suites written in Python: a module's `tests(build, tools)` yields like the others."""
     import types
     tools = types.SimpleNamespace(run=run, must=must, nnc=nnc, Failure=Failure, compare=compare, ROOT=ROOT, TESTS=TESTS)
-    for name in ("cli", "harm", "checkpoints", "data", "reference.check", "examples", "docs", "library"):
+    for name in ("cli", "harm", "checkpoints", "data", "reference.check", "examples", "docs", "library", "memory"):
         if (TESTS / (name.replace(".", "/") + ".py")).exists():
             module = __import__(name, fromlist=["tests"])
             yield from module.tests(build, tools)

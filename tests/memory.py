@@ -1,0 +1,83 @@
+"""Arena bytes that `plan` gives a command: what a gradient keeps, and what `remat` saves of it."""
+import os
+import re
+import tempfile
+
+# Two tensors a step are kept: its input, and the state on tape. Nothing is taped twice, nor what stays the same.
+RECURRENT = """
+import random
+const T = 16
+fn cell(h: float[16, 32], x: float[16, 32], w: float[64, 32]) -> float[16, 32] = tanh(concat([h, x], axis=1) @ w)
+command main {
+    var w = random.normal(64, 32) / 8
+    let x = random.normal(T, 16, 32)
+    for i in 0..3 {
+        var h = zeros(16, 32)
+        for t in 0..T { h = cell(h, x[t], w) }
+        let loss = mean(h ** 2)
+        w -= grad(loss, w)
+        print("{loss}")
+    }
+}
+"""
+
+DEEP = """
+import nn
+import optim
+import random
+const again = false
+model Block {
+    up = nn.Linear(16, 64)
+    down = nn.Linear(64, 16)
+    fn forward(x: float[B, 16]) -> float[B, 16] = x + down(nn.gelu(up(x)))
+}
+model Net {
+    blocks = [Block() for i in 0..8]
+    fn forward(x: float[B, 16]) -> float[B, 16] {
+        var h = x
+        for b in blocks { if again { h = remat(b)(h) } else { h = b(h) } }
+        return h
+    }
+}
+command main {
+    var net = Net()
+    var opt = optim.SGD(net, lr=0.1)
+    let x = random.normal(512, 16)
+    for i in 0..3 {
+        let loss = mean(net(x) ** 2)
+        opt.step(net, grad(loss, net))
+        print("{loss:.9f}")
+    }
+}
+"""
+
+
+def tests(build, tools):
+    def measure(text, *defines):
+        """The bytes of all arenas, and what the program prints."""
+        with tempfile.TemporaryDirectory() as work:
+            path = os.path.join(work, "memory.nn")
+            with open(path, "w") as file:
+                file.write(text)
+            options = [word for define in defines for word in ("-D", define)]
+            got, out, err = tools.run([tools.nnc(build), "run", "--print-after=plan", *options, path])
+            if got != 0:
+                raise tools.Failure(f"exit status {got}:\n{out}{err[-2000:]}")
+            sizes = re.findall(r" frame frame=\d+ dim=(\d+)\n", err)
+            return sum(int(size) for size in sizes), out
+
+    def loops():
+        sizes = [measure(RECURRENT, f"T={steps}")[0] for steps in (16, 32, 64)]
+        step = 2 * 16 * 32 * 4
+        if [sizes[1] - sizes[0], sizes[2] - sizes[1]] != [16 * step, 32 * step]:
+            raise tools.Failure(f"not {step} bytes a step: {sizes} for 16, 32 and 64 steps")
+    yield f"memory/loops {build}", loops
+
+    def remat():
+        kept, expected = measure(DEEP)
+        made, printed = measure(DEEP, "again=true")
+        if printed != expected:
+            raise tools.Failure(f"remat changes what is computed:\n{expected}{printed}")
+        if made * 2 > kept:
+            raise tools.Failure(f"{made} bytes with remat, {kept} without")
+    yield f"memory/remat {build}", remat
