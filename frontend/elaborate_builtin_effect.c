@@ -141,6 +141,14 @@ static Value *count_argument(Elab *e, BuiltinCall *c, uint32_t slot, int64_t fal
     Builder b = el_builder(e, c->span);
     const Val *v = c->slot[slot];
     if (!v) return build_int(&b, fallback);
+    int64_t known = 1;
+    if (v->kind == VAL_NUMBER && !v->number.is_float) known = v->number.integer;
+    if (v->kind == VAL_TENSOR && v->tensor.dim) dim_is_const(v->tensor.dim, &known);
+    if (known < 1) {
+        diag_report(e->diags, D_CHECKPOINT_COUNT, c->span_of[slot], slot == 1 ? "every" : "keep",
+                    arena_printf(e->arena, "%lld", (long long)known));
+        return NULL;
+    }
     if ((v->kind == VAL_NUMBER && !v->number.is_float) || val_is_scalar(v, DTYPE_i64))
         return val_value(e, v, c->span_of[slot]);
     refuse_argument(e, c, slot, "int");
