@@ -445,8 +445,8 @@ void bind_computed(Elab *e, const AstType *type, Scope *scope);
 const Dim *dim_of(Elab *e, const Val *v,
                   Span span); /* gives it a symbol where it is known at run time only; NULL after reporting */
 const Dim *dim_of_expr(Elab *e, const AstExpr *expr, Scope *scope); /* as a size */
-/* Sizes that may turn out to be negative are checked when it runs. */
-void dims_require(Elab *e, uint32_t rank, const Dim *const *dims, Span span);
+/* Sizes that may turn out to be negative are checked when it runs; false after reporting one that is. */
+bool dims_require(Elab *e, uint32_t rank, const Dim *const *dims, Span span);
 bool dim_at_least(const Dim *d, int64_t bound); /* provably, symbols being ≥ 0? */
 
 /* --- elaborate_operator.c */

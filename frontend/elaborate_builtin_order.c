@@ -71,7 +71,7 @@ const Val *builtin_topk(Elab *e, BuiltinCall *c) {
     Value *x = numbers_along(e, c, 2, -1, &axis);
     const Dim *k = x ? dim_of(e, c->slot[1], c->span_of[1]) : NULL;
     if (!k || !flag_argument(e, c, 3, true, &largest)) return e->poison;
-    dims_require(e, 1, &k, c->span_of[1]);
+    if (!dims_require(e, 1, &k, c->span_of[1])) return e->poison;
     if (!dims_in_order(e, k, x->type->dims[axis], c->span_of[1], "topk takes {} elements of an axis of {}"))
         return e->poison;
     Builder b = el_builder(e, c->span);

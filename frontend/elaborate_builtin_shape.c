@@ -70,7 +70,7 @@ const Val *builtin_reshape(Elab *e, BuiltinCall *c) {
     if (!x || !sizes_argument(e, c, &rank, dims) || !infer_size(e, c, x->type, rank, dims, &made))
         return e->poison;
     Builder b = el_builder(e, c->span);
-    dims_require(e, rank, dims, c->span);
+    if (!dims_require(e, rank, dims, c->span)) return e->poison;
     if (made != type_elements(e->ir, x->type)) x = require_elements(e, x, made, c->span);
     return val_of(e, build_reshape(&b, x, rank, dims));
 }
@@ -178,7 +178,7 @@ const Val *builtin_broadcast(Elab *e, BuiltinCall *c) {
         const Dim *own = x->type->dims[i];
         ok = own == dims[rank - x->type->rank + i] || dim_is(own, 1);
     }
-    dims_require(e, rank, dims, c->span);
+    if (!dims_require(e, rank, dims, c->span)) return e->poison;
     if (ok) return op_broadcast(e, val_of(e, x), rank, dims, c->span);
     diag_report(e->diags, D_RESHAPE, c->span, type_text_nn(e, x->type), shape_text(e, rank, dims));
     return e->poison;
@@ -319,7 +319,7 @@ const Val *builtin_tile(Elab *e, BuiltinCall *c) {
     const Dim *counts[MAX_RANK], *dims[MAX_RANK];
     uint32_t rank;
     if (!x || !sizes_argument(e, c, &rank, counts)) return e->poison;
-    dims_require(e, rank, counts, c->span);
+    if (!dims_require(e, rank, counts, c->span)) return e->poison;
     uint32_t all = rank > x->type->rank ? rank : x->type->rank, front = all - x->type->rank;
     for (uint32_t i = 0; i < all; i++) dims[i] = i < front ? dim_const(e->ir, 1) : x->type->dims[i - front];
     Builder b = el_builder(e, c->span);
@@ -334,7 +334,7 @@ const Val *builtin_repeat(Elab *e, BuiltinCall *c) {
     const Dim *count = x ? dim_of(e, c->slot[1], c->span_of[1]) : NULL;
     int64_t axis;
     if (!count || !axis_argument(e, c, 2, x->type->rank, 0, &axis)) return e->poison;
-    dims_require(e, 1, &count, c->span_of[1]);
+    if (!dims_require(e, 1, &count, c->span_of[1])) return e->poison;
     return repeated(e, val_of(e, x), (uint32_t)axis, count, true, c->span);
 }
 
@@ -407,7 +407,7 @@ const Val *builtin_split(Elab *e, BuiltinCall *c) {
     for (uint32_t i = 0; i < sizes->list.count; i++) {
         const Dim *part = dim_of(e, sizes->list.items[i], c->span_of[1]);
         if (!part) return e->poison;
-        dims_require(e, 1, &part, c->span_of[1]);
+        if (!dims_require(e, 1, &part, c->span_of[1])) return e->poison;
         if (!dims_in_order(e, dim_add(e->ir, first, part), whole, c->span_of[1],
                            "the parts end at {}, and the axis at {}"))
             return e->poison;
@@ -521,7 +521,7 @@ const Val *builtin_one_hot(Elab *e, BuiltinCall *c) {
         axes[i] = i;
     }
     dims[rank] = classes;
-    dims_require(e, 1, &classes, c->span_of[1]);
+    if (!dims_require(e, 1, &classes, c->span_of[1])) return e->poison;
     Builder b = el_builder(e, c->span);
     Value *wide = build_cast(&b, ids, DTYPE_i64);
     Value *spread = build_broadcast(&b, wide, rank + 1, dims, axes);

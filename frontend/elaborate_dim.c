@@ -127,14 +127,20 @@ const Dim *dim_of_expr(Elab *e, const AstExpr *expr, Scope *scope) {
     return dim_of(e, v, expr->span);
 }
 
-void dims_require(Elab *e, uint32_t rank, const Dim *const *dims, Span span) {
+bool dims_require(Elab *e, uint32_t rank, const Dim *const *dims, Span span) {
     Builder b = el_builder(e, span);
     for (uint32_t i = 0; i < rank; i++) {
+        int64_t constant;
+        if (dim_is_const(dims[i], &constant) && constant < 0) {
+            diag_report(e->diags, D_NEGATIVE_SIZE, span, el_dim(e, dims[i]));
+            return false;
+        }
         if (dim_is_const(dims[i], NULL) || !dim_may_be_negative(dims[i])) continue;
         Value *size = build_size(&b, dims[i]);
         runtime_check(e, build_binary(&b, OP_le, build_int(&b, 0), size), "a size is negative: {}", 1, &size,
                       span);
     }
+    return true;
 }
 
 bool dim_at_least(const Dim *d, int64_t bound) {
