@@ -107,17 +107,34 @@ static Value *reversed(Builder *b, Value *x, uint32_t axis) {
     return cut_out(b, x, &cut);
 }
 
+/* The product that is read in some order of its axes, here alone, and its labels in that order; NULL where it
+ * is none. */
+static const Node *product_read(const Simplify *s, const Value *part, ContractSpec *spec) {
+    const Node *product = part->node, *order = NULL;
+    if (!read_once(s, part)) return NULL;
+    if (product && product->op == OP_permute) {
+        order = product;
+        product = in(order, 0)->node;
+        if (!read_once(s, in(order, 0))) return NULL;
+    }
+    if (!product || product->op != OP_contract) return NULL;
+    contract_spec_parse(node_str(product, ATTR_spec), spec);
+    ContractSpec own = *spec;
+    for (uint32_t i = 0; order && i < type_of(order)->rank; i++)
+        spec->result[i] = own.result[node_attr(order, ATTR_perm)->ints[i]];
+    return product;
+}
+
 /* Element i gathers the products of window i - k, for every k: those are the product of the windows of one
  * factor, with zeros around, and of the other, backwards. Both factors keep their letters. */
 static Value *sum_of_products(Simplify *s, Builder *b, Node *node) {
-    const Node *product = in(node, 0)->node;
     uint32_t axis = (uint32_t)node_int(node, ATTR_axis);
     const Dim *size = in(node, 0)->type->dims[axis + 1];
     int64_t n;
     if (!dim_is(node_dim(node, ATTR_stride), 1) || !dim_is_const(size, &n) || n < 1) return NULL;
-    if (!read_once(s, in(node, 0))) return NULL;
     ContractSpec spec;
-    contract_spec_parse(node_str(product, ATTR_spec), &spec);
+    const Node *product = product_read(s, in(node, 0), &spec);
+    if (!product) return NULL;
     char window = spec.result[axis], element = spec.result[axis + 1];
     bool first = strchr(spec.x, window) != NULL;
     char *labels = first ? spec.x : spec.y, *other = first ? spec.y : spec.x;
@@ -142,7 +159,7 @@ static Value *rule_window_add(Simplify *s, Builder *b, Node *node) {
     bool one = dim_is(size, 1) && dim_is(node_dim(node, ATTR_stride), 1);
     if (one || is_whole(node, type->dims[axis], size)) return build_reshape(b, part, type->rank, type->dims);
     if (is_splat(part, 0)) return build_const(b, type, 0);
-    return made_by(part, OP_contract) ? sum_of_products(s, b, node) : NULL;
+    return sum_of_products(s, b, node);
 }
 
 /* --- slices */
