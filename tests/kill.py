@@ -88,7 +88,7 @@ def main():
                 ended = kill_once([program, *arguments, "--resume"], part, None)
                 break
             ended = kill_once([program, *arguments, "--resume", f"--threads={generator.choice(threads)}"], part,
-                              generator.uniform(0, life * 1.3 ** vain))
+                              generator.uniform(0, life * 1.2 ** vain))
             if ended is None:
                 kills += 1
                 now = checkpoints(part)
