@@ -3,6 +3,7 @@
 #include "driver/compile.h"
 #include "codegen/codegen.h"
 #include "driver/interpret.h"
+#include "driver/report.h"
 #include "ir/text.h"
 #include "passes/passes.h"
 #include "support/clock.h"
@@ -308,6 +309,7 @@ int compile(const Options *options, Arena *arena) {
     }
     int status = show_diagnostics(&s);
     if (!graph || status != 0) return EXIT_USER_ERROR;
+    if (options->value[OPTION_report]) report_memory(stdout, graph, arena);
     switch (options->command) {
     case COMMAND_CHECK: return 0;
     case COMMAND_RUN: return interpret ? run_interpreted(&s, graph) : run_executable(&s, graph);

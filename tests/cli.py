@@ -11,6 +11,11 @@ command greet(name: string = "world", times: int = 1, loud: bool = false) {
 command add(a: float, b: float = 0.5) { print("{a + b}") }
 ## Add n times n ones up.
 command square(n: int) { print("{sum(ones(n, n))}") }
+## Print a table.
+command table(n: int) {
+    let steps = exp(float(range(n)))
+    print(steps)
+}
 """
 
 # (arguments after nnc, exit status, words that the output must hold)
@@ -38,6 +43,7 @@ NNC = [
     (["build", "hello.nn", "--emit=llvm", "-o", "-"], 0, ["define"]),
     (["build", "hello.nn", "--target=aarch64-linux-gnu", "-o", "arm.o"], 0, []),
     (["build", "hello.nn", "-g", "-o", "debuggable"], 0, []),
+    (["build", "hello.nn", "--report", "-o", "reported"], 0, ["greet: 0 bytes", "table: 64*", "steps  hello.nn:12"]),
 ]
 
 PROGRAM = [
