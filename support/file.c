@@ -93,7 +93,28 @@ static bool replace(int file, const char *temporary, const char *path, const voi
     return false;
 }
 
+/* A device or pipe is written to: renaming something to its name would replace it for everybody. */
+static bool is_special(const char *path) {
+    struct stat status;
+    return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
+}
+
+static bool write_special(const char *path, const void *data, size_t length) {
+    int file = open(path, O_WRONLY);
+    if (file < 0) return false;
+    bool written = write_all(file, data, length);
+    int number = errno;
+    if (close(file) != 0 && written) return false;
+    errno = number;
+    return written;
+}
+
 bool file_write(const char *path, const void *data, size_t length, const char **error) {
+    if (is_special(path)) {
+        bool put = write_special(path, data, length);
+        if (!put) *error = error_text(errno);
+        return put;
+    }
     const char suffix[] = ".XXXXXX";
     size_t size = strlen(path);
     char *temporary = malloc(size + sizeof suffix);

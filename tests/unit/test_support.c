@@ -6,6 +6,7 @@
 #include "support/utf8.h"
 #include "support/vec.h"
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,17 @@ Test(support, files) {
     cr_assert_null(file_read(arena, folder, &length, &error));
     cr_assert_str_eq(error, "is a directory");
     cr_assert_not(file_write(arena_printf(arena, "%s/no/file", folder), "", 0, &error));
+    /* What is no file is written to, not replaced. */
+    const char *pipe = arena_printf(arena, "%s/pipe", folder);
+    struct stat status;
+    cr_assert_eq(mkfifo(pipe, 0600), 0);
+    int reader = open(pipe, O_RDONLY | O_NONBLOCK);
+    char got[4] = "";
+    cr_assert(file_write(pipe, "abc", 3, &error));
+    cr_expect_eq(read(reader, got, sizeof got), 3);
+    cr_expect(stat(pipe, &status) == 0 && S_ISFIFO(status.st_mode));
+    close(reader);
+    unlink(pipe);
     cr_assert_str_eq(error, "no such directory");
     const char *fifo = arena_printf(arena, "%s/fifo", folder);
     cr_assert_eq(mkfifo(fifo, 0600), 0);
