@@ -252,10 +252,32 @@ static Value *rule_slice(Simplify *s, Builder *b, Node *node) {
     return made_by(x, OP_pad) ? slice_of_padding(b, node) : NULL;
 }
 
-/* --- padding of what is padded with the same */
+/* --- padding of what is padded with the same, and of windows along other axes: before they are windows */
+static Value *pad_of_windows(Builder *b, Node *node) {
+    const Node *window = in(node, 0)->node;
+    Value *x = source(in(node, 0));
+    uint32_t axis = (uint32_t)node_int(window, ATTR_axis);
+    const Attr *before = node_attr(node, ATTR_low), *after = node_attr(node, ATTR_high);
+    const Attr *between = node_attr(node, ATTR_interior);
+    const Dim *low[MAX_RANK], *high[MAX_RANK];
+    int64_t interior[MAX_RANK];
+    for (uint32_t i = axis; i < axis + 2; i++)
+        if (!dim_is(before->dims[i], 0) || !dim_is(after->dims[i], 0) || between->ints[i]) return NULL;
+    for (uint32_t i = 0; i < x->type->rank; i++) {
+        uint32_t from = i <= axis ? i : i + 1;
+        low[i] = before->dims[from];
+        high[i] = after->dims[from];
+        interior[i] = between->ints[from];
+    }
+    return build_window(b, build_pad(b, x, in(node, 1), low, high, interior), axis,
+                        node_dim(window, ATTR_size), node_dim(window, ATTR_stride),
+                        node_dim(window, ATTR_dilation));
+}
+
 static Value *rule_pad(Simplify *s, Builder *b, Node *node) {
     (void)s;
     Value *x = in(node, 0);
+    if (made_by(x, OP_window)) return pad_of_windows(b, node);
     if (!made_by(x, OP_pad) || x->node->operands[1] != in(node, 1)) return NULL;
     const Dim *low[MAX_RANK], *high[MAX_RANK];
     int64_t interior[MAX_RANK] = {0};
