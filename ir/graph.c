@@ -125,6 +125,15 @@ void node_set_attr(Node *node, Attr attr) {
     node->attrs = attrs;
 }
 
+void node_drop_attr(Node *node, AttrKey key) {
+    uint32_t kept = 0;
+    Attr *attrs = ARENA_ARRAY(ir_arena(node->graph->ir), Attr, node->attr_count + 1);
+    for (uint32_t i = 0; i < node->attr_count; i++)
+        if (node->attrs[i].key != key) attrs[kept++] = node->attrs[i];
+    node->attrs = attrs;
+    node->attr_count = kept;
+}
+
 /* --- nodes */
 Node *node_new(Graph *graph, Op op, uint32_t operands, Value *const *operand, uint32_t attrs,
                const Attr *attr, uint32_t results, const Type *const *result, Loc loc) {

@@ -148,6 +148,7 @@ void node_add_block(Node *node, Block *block); /* nothing where it is there alre
 void node_add_operand(Node *node, Value *value);
 Value *node_add_result(Node *node, const Type *type);
 void node_set_attr(Node *node, Attr attr);
+void node_drop_attr(Node *node, AttrKey key);
 const Attr *node_attr(const Node *node, AttrKey key); /* NULL if absent */
 int64_t node_int(const Node *node, AttrKey key);      /* must be present; likewise below */
 const char *node_str(const Node *node, AttrKey key);

@@ -2,6 +2,7 @@
  * by single results: a carried value that only feeds itself, and a branch's result that nobody reads, go too.
  */
 #include "passes/simplify.h"
+#include <string.h>
 
 typedef struct {
     Simplify *s;
@@ -60,6 +61,39 @@ static void spread(Liveness *l) {
         }
         need_node(l, value->node);
         if (op_has(value->node->op, TRAIT_REGION)) need_region_result(l, value->node, value->index);
+    }
+}
+
+/* --- kernels whose reductions nobody reads any more */
+static bool still_reduces(const Node *kernel) {
+    for (const Node *node = kernel->blocks[0]->first; node; node = node->next)
+        if (node->scratch && op_has(node->op, TRAIT_REDUCES)) return true;
+    return false;
+}
+
+/* One index space for all results that are read? */
+static bool is_one_space(const Liveness *l, const Node *kernel) {
+    const Dim *elements = NULL;
+    for (uint32_t i = 0; i < kernel->result_count; i++) {
+        const Value *result = kernel->results[i];
+        if (!l->live[result->id]) continue;
+        const Dim *own = type_elements(l->s->graph->ir, result->type);
+        if (!own || (elements && own != elements)) return false;
+        elements = own;
+    }
+    return true;
+}
+
+/* Rows without reductions are a loop, or else must keep them. */
+static void settle_rows(void *user, Node *node) {
+    Liveness *l = user;
+    if (node->op != OP_kernel || !node->scratch || strcmp(node_str(node, ATTR_kind), "rows") != 0) return;
+    if (still_reduces(node)) return;
+    if (is_one_space(l, node)) {
+        node_set_attr(node, attr_str(ATTR_kind, intern(ir_strings(l->s->graph->ir), "loop")));
+        node_drop_attr(node, ATTR_rows);
+    } else {
+        for (uint32_t i = 0; i < node->result_count; i++) need_value(l, node->results[i]);
     }
 }
 
@@ -132,6 +166,8 @@ void simplify_dead(Simplify *s) {
         Node *yield = block_yield(s->graph->functions.at[i]->body);
         need_operands(&l, yield, yield->operand_count);
     }
+    spread(&l);
+    graph_walk(s->graph, settle_rows, &l);
     spread(&l);
     graph_walk(s->graph, sweep, &l);
 }

@@ -1,14 +1,15 @@
-/* Programs at random, compiled and interpreted: a fixed few of those that tests/fuzz/fuzz_native.c runs for
+/* Programs at random, compiled and interpreted: a fixed 300 of those that tests/fuzz/fuzz_native.c runs for
  * as long as one likes; and those of tests/native, which once were compiled wrong. */
 #include "tests/unit/random_check.h"
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <string.h>
 
-Test(native, random_programs, .timeout = 240) {
-    enum { PROGRAMS = 70 };
+enum { PROGRAMS = 75 };
+
+static void check_seeds(uint32_t first) {
     int64_t elements = 0, unbounded = 0;
-    for (uint32_t seed = 0; seed < PROGRAMS; seed++) {
+    for (uint32_t seed = first; seed < first + PROGRAMS; seed++) {
         Arena *arena = arena_new();
         RandomProgram program = random_program(arena, seed);
         uint32_t variants = 3u | 4u << seed % (VARIANTS - 2);
@@ -24,6 +25,11 @@ Test(native, random_programs, .timeout = 240) {
     cr_expect(elements > 1000000 && unbounded < elements / 5, "%ld elements, %ld of them without a bound",
               (long)elements, (long)unbounded);
 }
+
+Test(native, random_programs_0, .timeout = 240) { check_seeds(0); }
+Test(native, random_programs_1, .timeout = 240) { check_seeds(1 * PROGRAMS); }
+Test(native, random_programs_2, .timeout = 240) { check_seeds(2 * PROGRAMS); }
+Test(native, random_programs_3, .timeout = 240) { check_seeds(3 * PROGRAMS); }
 
 static void check_kept(Arena *arena, const char *name) {
     const char *path = arena_printf(arena, SOURCE_DIR "/tests/native/%s", name);
