@@ -496,13 +496,17 @@ command train(steps: int = 400) {
 
 
 def stop(small, signals, program, arguments=()):
-    """Starts a run and sends it these signals, once it prints; (exit status, output, errors)."""
-    process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=small.work)
-    process.stdout.readline()
-    for which in signals:
-        process.send_signal(which)
-        time.sleep(0.001)
-    out, err = process.communicate(timeout=120)
+    """Starts a run and sends it these signals, once it prints; (exit status, output, errors). A run that has ended before they
+    came, since the machine is busy with other things, tells nothing, and is done again; not for ever."""
+    for _ in range(20):
+        process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=small.work)
+        process.stdout.readline()
+        for which in signals:
+            process.send_signal(which)
+            time.sleep(0.001)
+        out, err = process.communicate(timeout=120)
+        if process.returncode != 0:
+            break
     return process.returncode, out.decode(), err.decode()
 
 
