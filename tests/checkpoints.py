@@ -496,17 +496,15 @@ command train(steps: int = 400) {
 
 
 def stop(small, signals, program, arguments=()):
-    """Starts a run and sends it these signals, once it prints; (exit status, output, errors). A run that has ended before they
-    came, since the machine is busy with other things, tells nothing, and is done again; not for ever."""
-    for _ in range(20):
-        process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=small.work)
-        process.stdout.readline()
-        for which in signals:
-            process.send_signal(which)
-            time.sleep(0.001)
-        out, err = process.communicate(timeout=120)
-        if process.returncode != 0:
-            break
+    """Starts a run and sends it these signals, once it prints; (exit status, output, errors). Where these tests run in the
+    background of a shell, SIGINT is ignored, and would be by the run."""
+    process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=small.work,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    process.stdout.readline()
+    for which in signals:
+        process.send_signal(which)
+        time.sleep(0.001)
+    out, err = process.communicate(timeout=120)
     return process.returncode, out.decode(), err.decode()
 
 
