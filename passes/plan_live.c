@@ -119,11 +119,18 @@ static bool is_cold(const Block *block) {
     return owner && node_attr(owner, ATTR_cold) && owner->blocks[1] == block;
 }
 
+static bool in_cold(const Block *block) {
+    while (block && !is_cold(block)) block = block->owner ? block->owner->block : NULL;
+    return block != NULL;
+}
+
 /* The tensor is read at `time` by something in `block`. */
 static void use_at(Plan *plan, Buffer *buffer, const Block *block, uint32_t time) {
     for (; block != buffer->value->block; block = block->owner->block) {
         const PlanNode *owner = plan_node(block->owner);
-        if (is_cold(block)) ranges_add(plan->arena, &buffer->in_cold, (Range){block_start(block), time});
+        /* Of a loop the whole is alive; of a branch, and of the block itself, what comes before the read. */
+        if (in_cold(block) && !plan_is_loop(block->owner))
+            ranges_add(plan->arena, &buffer->in_cold, (Range){block_start(block), time});
         if (plan_is_loop(block->owner)) {
             time = 2 * owner->end + 1;
         } else {
