@@ -140,24 +140,39 @@ static uint32_t element_bytes(Emit *e, const Pack *pack) {
     return (uint32_t)LLVMABISizeOfType(e->layout, pack->element);
 }
 
-/* One square; `rest` is how many steps of k there are where that is fewer than lanes, else 0. */
-static void transpose_square(Emit *e, const Group *g, LLVMValueRef i, uint32_t rest) {
-    const Pack *pack = g->pack;
-    LLVMValueRef row[MAX_LANES];
-    LLVMValueRef offset = offset_add(e, g->offset, i);
-    LLVMValueRef mask = rest ? vector_first_lanes(e, emit_i64(e, rest), pack->lanes) : NULL;
-    for (uint32_t lane = 0; lane < pack->lanes; lane++) {
-        LLVMValueRef from = vector_at(e, pack->memory, g->source, offset_add(e, g->column[lane], offset));
-        row[lane] = mask ? tile_convert(e, pack->element, vector_load_masked(e, pack->memory, from, mask))
-                         : tile_load(e, pack->memory, pack->element, from, pack->lanes);
-    }
-    transpose_lanes(e, row, pack->lanes);
-    LLVMValueRef to = target_at(e, g, offset_add(e, g->flat, i));
-    for (uint32_t lane = 0; lane < (rest ? rest : pack->lanes); lane++)
-        vector_store(e, row[lane], vector_at(e, pack->element, to, emit_i64(e, (int64_t)lane * pack->width)));
+/* A square of rows, the group's columns, by steps of k. */
+typedef struct {
+    const Group *group;
+    LLVMValueRef offset;
+} Square;
+
+static LLVMValueRef square_load(Emit *e, uint32_t row, uint32_t column, uint32_t count, uint32_t lanes,
+                                void *user) {
+    const Square *s = user;
+    const Pack *pack = s->group->pack;
+    LLVMValueRef offset = offset_add(e, s->group->column[row], offset_add(e, s->offset, emit_i64(e, column)));
+    LLVMValueRef from = vector_at(e, pack->memory, s->group->source, offset);
+    if (count == lanes) return tile_load(e, pack->memory, pack->element, from, lanes);
+    LLVMValueRef mask = vector_first_lanes(e, emit_i64(e, count), lanes);
+    return tile_convert(e, pack->element, vector_load_masked(e, pack->memory, from, mask));
 }
 
-static void transpose_step(Emit *e, LLVMValueRef i, void *user) { transpose_square(e, user, i, 0); }
+/* `steps` of k, as many as lanes or fewer. */
+static void transpose_square(Emit *e, const Group *g, LLVMValueRef i, uint32_t steps) {
+    const Pack *pack = g->pack;
+    LLVMValueRef column[MAX_LANES];
+    Square square = {g, offset_add(e, g->offset, i)};
+    transpose_rows(e, square_load, &square, column, pack->lanes, steps, element_bytes(e, pack));
+    LLVMValueRef to = target_at(e, g, offset_add(e, g->flat, i));
+    for (uint32_t step = 0; step < steps; step++)
+        vector_store(e, column[step],
+                     vector_at(e, pack->element, to, emit_i64(e, (int64_t)step * pack->width)));
+}
+
+static void transpose_step(Emit *e, LLVMValueRef i, void *user) {
+    const Group *g = user;
+    transpose_square(e, g, i, g->pack->lanes);
+}
 
 static void strided_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset) {
     Group g = *(const Group *)walk->user;

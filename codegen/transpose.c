@@ -32,11 +32,11 @@ static LLVMValueRef interleave(Emit *e, LLVMValueRef a, LLVMValueRef b, uint32_t
     return shuffle(e, a, b, from, lanes);
 }
 
-/* Transposes every block × block square along the diagonal of blocks, among each run of `block` rows:
- * afterwards row i of a run holds element i of each of the run's rows, block by block. */
-static void transpose_blocks(Emit *e, LLVMValueRef *row, uint32_t lanes, uint32_t block) {
+/* Transposes the block × block squares of blocks that lie above each other, among each run of `block` of
+ * `count` rows: afterwards row i of a run holds element i of each of the run's rows, block by block. */
+static void transpose_blocks(Emit *e, LLVMValueRef *row, uint32_t count, uint32_t lanes, uint32_t block) {
     for (uint32_t unit = 1; unit < block; unit *= 2)
-        for (uint32_t base = 0; base < lanes; base += 2 * unit) {
+        for (uint32_t base = 0; base < count; base += 2 * unit) {
             LLVMValueRef old[MAX_LANES];
             for (uint32_t i = 0; i < 2 * unit; i++) old[i] = row[base + i];
             for (uint32_t i = 0; i < unit; i++) {
@@ -72,10 +72,48 @@ void transpose_lanes(Emit *e, LLVMValueRef *row, uint32_t lanes) {
     uint32_t block = block_lanes(e, row[0], lanes);
     LLVMValueRef old[MAX_LANES];
     assert(lanes <= MAX_LANES);
-    transpose_blocks(e, row, lanes, block);
+    transpose_blocks(e, row, lanes, lanes, block);
     for (uint32_t i = 0; i < lanes; i++) old[i] = row[i];
     for (uint32_t i = 0; i < lanes; i++)
         row[i] = collect(e, old + i % block, block, lanes / block, lanes, block, i / block);
+}
+
+/* Two vectors, one behind the other. */
+static LLVMValueRef join(Emit *e, LLVMValueRef low, LLVMValueRef high, uint32_t lanes) {
+    uint32_t from[MAX_LANES];
+    for (uint32_t i = 0; i < lanes; i++) from[i] = i;
+    return shuffle(e, low, high, from, lanes);
+}
+
+/* Columns `from` … of all rows, as many as half a vector holds. Row r and the row a block below it share a
+ * vector: blocks are then in the order in which collect takes them. */
+static void transpose_half(Emit *e, TransposeLoad *load, void *user, LLVMValueRef *column, uint32_t from,
+                           uint32_t count, uint32_t lanes, uint32_t block) {
+    LLVMValueRef row[MAX_LANES];
+    uint32_t half = lanes / 2;
+    for (uint32_t i = 0; i < half; i++) {
+        uint32_t r = i / block * 2 * block + i % block;
+        LLVMValueRef low = load(e, r, from, count, half, user);
+        row[i] = join(e, low, load(e, r + block, from, count, half, user), lanes);
+    }
+    transpose_blocks(e, row, half, lanes, block);
+    for (uint32_t i = 0; i < count; i++)
+        column[i] = collect(e, row + i % block, block, half / block, lanes, block, i / block);
+}
+
+void transpose_rows(Emit *e, TransposeLoad *load, void *user, LLVMValueRef *column, uint32_t lanes,
+                    uint32_t columns, uint32_t bytes) {
+    uint32_t block = 16 / bytes, half = lanes / 2;
+    assert(columns >= 1 && columns <= lanes && lanes <= MAX_LANES && lanes <= 4 * block);
+    if (lanes <= block) {
+        for (uint32_t i = 0; i < lanes; i++) column[i] = load(e, i, 0, columns, lanes, user);
+        transpose_lanes(e, column, lanes);
+        return;
+    }
+    uint32_t first = columns < half ? columns : half, second = columns - first;
+    transpose_half(e, load, user, column, 0, first, lanes, block);
+    /* The second half may overlap the first: so nothing needs a mask. */
+    if (second) transpose_half(e, load, user, column + columns - half, columns - half, half, lanes, block);
 }
 
 /* Each lane of the result is a sum of two lanes of a, or of b: a first. */
