@@ -1,7 +1,8 @@
 /* Measures emitted products on one thread against OpenBLAS and the machine's own peak, interleaved; prints
  * medians.
  *
- *     contract-bench [ROUNDS] [NAME-PART]
+ *     contract-bench [ROUNDS] [NAME-PART]     of the shapes below
+ *     contract-bench ROUNDS -s SHAPE…         others, written as these: "24 256x64x256 NN"
  *
  * With SCHEDULE in the environment it prints how each product is computed; ASSEMBLY names a file for the code
  * of the last; CPU is the processor to compile for; NOBLAS leaves OpenBLAS out. Times are of the thread's own
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 extern void openblas_set_num_threads(int threads);
@@ -207,8 +209,18 @@ typedef struct {
     } scratch;
 } Run;
 
+/* As the runtime places tensors: on huge pages where they are large. */
+static void *place(size_t bytes) {
+    enum { HUGE_PAGE = 1 << 21 };
+    size_t alignment = bytes >= 2 * HUGE_PAGE ? HUGE_PAGE : 64,
+           rounded = (bytes + alignment) / alignment * alignment;
+    void *data = aligned_alloc(alignment, rounded);
+    if (data && alignment == HUGE_PAGE) madvise(data, rounded, MADV_HUGEPAGE);
+    return data;
+}
+
 static float *numbers(int64_t count) {
-    float *x = aligned_alloc(64, (size_t)(count * 4 + 63) / 64 * 64);
+    float *x = place((size_t)count * 4);
     for (int64_t i = 0; i < count; i++) x[i] = (float)(i % 17) - 8;
     return x;
 }
@@ -296,6 +308,23 @@ static void measure(Run run, int rounds) {
     jit_close(&run.jit);
 }
 
+static void measure_shape(const Shape *s, int rounds) {
+    ProductCase c = product_case(DTYPE_f32, s->batch, s->m, s->n, s->k, s->a_transposed, s->b_transposed);
+    measure((Run){.name = s->name, .product = c, .shape = s}, rounds);
+}
+
+static bool parse_shape(const char *text, Shape *s) {
+    char a = 0, b = 0;
+    *s = (Shape){.name = text, .batch = 1};
+    int found = sscanf(text, "%" SCNd64 "x%" SCNd64 "x%" SCNd64 " %c%c", &s->m, &s->n, &s->k, &a, &b);
+    if (found != 5)
+        found = sscanf(text, "%" SCNd64 " %" SCNd64 "x%" SCNd64 "x%" SCNd64 " %c%c", &s->batch, &s->m, &s->n,
+                       &s->k, &a, &b) -
+                1;
+    s->a_transposed = a == 'T', s->b_transposed = b == 'T';
+    return found == 5 && s->batch > 0 && s->m > 0 && s->n > 0 && s->k > 0;
+}
+
 int main(int argc, char **argv) {
     int rounds = argc > 1 ? atoi(argv[1]) : 15;
     const char *part = argc > 2 ? argv[2] : "";
@@ -304,11 +333,19 @@ int main(int argc, char **argv) {
     printf("| M x N x K            | chunks | GFLOP/s | of peak | best of best | OpenBLAS | of peak | peak "
            "|\n| --- | --- | --- "
            "| --- | --- | --- | --- | --- |\n");
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        const Shape *s = &shapes[i];
-        ProductCase c = product_case(DTYPE_f32, s->batch, s->m, s->n, s->k, s->a_transposed, s->b_transposed);
-        if (strstr(s->name, part)) measure((Run){.name = s->name, .product = c, .shape = s}, rounds);
+    if (strcmp(part, "-s") == 0) {
+        for (int i = 3; i < argc; i++) {
+            Shape s;
+            if (!parse_shape(argv[i], &s)) {
+                fprintf(stderr, "contract-bench: '%s' is no shape such as \"24 256x64x256 NT\"\n", argv[i]);
+                return 2;
+            }
+            measure_shape(&s, rounds);
+        }
+        return 0;
     }
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        if (strstr(shapes[i].name, part)) measure_shape(&shapes[i], rounds);
     for (size_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++) {
         const Convolution *s = &convolutions[i];
         if (strstr(s->name, part)) measure((Run){.name = s->name, .product = convolution_case(s)}, rounds);
