@@ -136,9 +136,11 @@ static void multiply_tile(Emit *e, void *user) {
                  .a_memory = a_type(at),
                  .b_memory = b_type(at),
                  .b = tile_b(e, at),
+                 .ahead_b = p->plan.ahead_b,
                  .k_count = p->k.count};
     memcpy(tile.k, at->k, sizeof tile.k);
     memcpy(tile.a, at->tile_a, sizeof tile.a);
+    if (p->plan.ahead_a) tile.ahead_a = true, tile.a_stride = p->rows.at[0].a.value;
     packed_strides(e, at, &tile);
     set_masks(e, at, &tile);
     for (uint32_t i = 0; i < tile.rows * tile.vectors; i++)

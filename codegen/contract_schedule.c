@@ -18,6 +18,7 @@ enum {
     DOT_TILE = 12,           /* half cycles to start a tile of dot products */
     DOT_TILE_OF_TWO = 42,    /* the same where its sums are more than one vector's */
     DOT_ROW = 3,             /* to store one row of its sums */
+    STEPS_AHEAD = 8,         /* of k that B is prefetched */
     POINTERS = 11,           /* to rows that registers hold */
     FEW_NEIGHBOURS = 4,      /* rows next to each other in the result that transposing doesn't pay for */
     SQUARE = 60,             /* to transpose a square of a vector's lanes */
@@ -303,6 +304,19 @@ static void choose_blocks(const Target *target, const ContractShape *shape, Cont
         plan->column_block = max64(min64(COPIED_COLUMNS, room) / panel, 1) * panel;
 }
 
+/* What comes from beyond the second level is asked for before it is needed: rows of A begin too often for the
+ * processor to see their pattern, and each row of a B that few rows pass is used just now for the first time.
+ */
+static void choose_prefetch(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    double a = distinct((double)assumed(shape->rows) * (double)assumed(shape->depth), shape->a_span);
+    double b = b_elements(shape);
+    if (plan->dot_lanes || !shape->single_depth) return;
+    plan->ahead_a = !plan->pack_a && shape->a_depth == 1 && shape->a_row >= 0 &&
+                    is_far(target, a * (double)assumed(shape->outer), shape->memory_bytes);
+    if (!plan->pack_b && shape->rows >= 0 && shape->rows <= FEW && is_far(target, b, shape->memory_bytes))
+        plan->ahead_b = STEPS_AHEAD;
+}
+
 /* --- chunks */
 static ContractShape part_of(const ContractShape *shape, int64_t row_pieces, int64_t column_pieces,
                              uint32_t lanes) {
@@ -368,6 +382,7 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
         cut(target, shape, shape->columns < 0 ? 1 : max64(pieces, 1), &plan);
     if (shape->outer >= 0 && plan.chunk_outer >= shape->outer) plan.chunk_outer = 0;
     choose_blocks(target, shape, &plan);
+    choose_prefetch(target, shape, &plan);
     /* Sums that wait in memory are not transposed. */
     if (plan.depth_block) plan.transposed = false, plan.row_run = 0;
     return plan;
@@ -376,10 +391,10 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
 void contract_schedule_print(FILE *out, const ContractSchedule *plan) {
     if (plan->dot_lanes)
         fprintf(out, "dot products by %u of %ux%u, ", plan->dot_lanes, plan->rows, plan->dot_columns);
-    fprintf(out, "tile %ux%ux%u%s%s%s, depth block %" PRId64 ", column block %" PRId64, plan->rows,
+    fprintf(out, "tile %ux%ux%u%s%s%s%s%s, depth block %" PRId64 ", column block %" PRId64, plan->rows,
             plan->vectors, plan->lanes, plan->transposed ? ", transposed" : "",
-            plan->pack_a ? ", pack A" : "", plan->pack_b ? ", pack B" : "", plan->depth_block,
-            plan->column_block);
+            plan->pack_a ? ", pack A" : "", plan->pack_b ? ", pack B" : "", plan->ahead_a ? ", A ahead" : "",
+            plan->ahead_b ? ", B ahead" : "", plan->depth_block, plan->column_block);
     fprintf(out, ", chunks of %" PRId64 " products, %" PRId64 " rows, %" PRId64 " columns\n",
             plan->chunk_outer, plan->chunk_rows, plan->chunk_columns);
 }

@@ -41,6 +41,8 @@ typedef struct {
         depth_block; /* steps of the outermost k axis between visits of the accumulators in memory; 0 = all */
     int64_t
         column_block; /* columns whose panels of B are in use together, a multiple of the tile's; 0 = all */
+    bool ahead_a;     /* the next tile's rows of A are brought near while this one is multiplied */
+    uint32_t ahead_b; /* and so is B, so many steps of k ahead; 0 = not */
     int64_t chunk_outer, chunk_rows, chunk_columns; /* what one chunk covers; 0 = all */
 } ContractSchedule;
 

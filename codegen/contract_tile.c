@@ -5,7 +5,7 @@
 #include <assert.h>
 
 /* Up to this many multiply-adds a k axis of known extent is written out instead of looped over. */
-enum { UNROLL_WORK = 128 };
+enum { UNROLL_WORK = 128, CACHE_LINE = 64 };
 
 static LLVMTypeKind kind_of_elements(LLVMValueRef value) {
     LLVMTypeRef type = LLVMTypeOf(value);
@@ -30,12 +30,31 @@ static LLVMValueRef load_b(Emit *e, const Tile *t, LLVMValueRef pointer, uint32_
     return tile_load(e, t->b_memory, t->element, at, t->lanes);
 }
 
+/* One line a step: that which has the step's place in the first row behind the tile, at the next step in the
+ * row behind that. Lines have more elements than tiles have rows. */
+static void prefetch_a(Emit *e, const Tile *t, LLVMValueRef k) {
+    int64_t line = CACHE_LINE / (int64_t)LLVMABISizeOfType(e->layout, t->a_memory);
+    LLVMValueRef within = LLVMBuildAnd(e->builder, k, emit_i64(e, line - 1), "");
+    LLVMValueRef last = emit_i64(e, t->rows - 1), begin = offset_sub(e, k, within);
+    LLVMValueRef row = size_min(e, size_run_time(within), size_run_time(last)).value;
+    row = offset_add(e, row, emit_i64(e, t->rows));
+    vector_prefetch(e, t->a_memory, t->a[0], offset_add(e, begin, offset_multiply(e, row, t->a_stride)));
+}
+
+static void prefetch_b(Emit *e, const Tile *t, LLVMValueRef row) {
+    Size ahead = size_mul(e, size_known(e, t->ahead_b), t->k[t->k_count - 1].b);
+    for (uint32_t v = 0; v < t->vectors; v++)
+        vector_prefetch(e, t->b_memory, row, offset_add(e, ahead.value, emit_i64(e, (int64_t)v * t->lanes)));
+}
+
 /* One step of k: a column of A times a row of B. */
 static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *user) {
     Tile *t = user;
     LLVMValueRef b[CONTRACT_MAX_VECTORS];
     LLVMValueRef b_row = vector_at(e, t->b_memory, t->b, b_offset);
     for (uint32_t v = 0; v < t->vectors; v++) b[v] = load_b(e, t, b_row, v);
+    if (t->ahead_b && t->k_count) prefetch_b(e, t, b_row);
+    if (t->ahead_a && t->k_count) prefetch_a(e, t, a_offset);
     for (uint32_t r = 0; r < t->rows; r++) {
         LLVMValueRef at = vector_at(e, t->a_memory, t->a[r], a_offset);
         LLVMValueRef a = vector_splat(e, tile_load(e, t->a_memory, t->element, at, 1), t->lanes);

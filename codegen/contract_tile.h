@@ -13,6 +13,9 @@ typedef struct {
     LLVMValueRef a[CONTRACT_MAX_ROWS];       /* each row's first element */
     LLVMValueRef b;                          /* first element of the first vector */
     LLVMValueRef mask[CONTRACT_MAX_VECTORS]; /* lanes of B that exist; NULL = all */
+    bool ahead_a; /* rows of A that follow the tile's are brought near; k is then one axis, of stride 1, */
+    LLVMValueRef a_stride; /* and there are so many elements from row to row */
+    uint32_t ahead_b;      /* steps of k that B is brought near ahead of its use; 0 = not */
     uint32_t k_count;
     TileAxis k[MAX_RANK];                /* outer to inner */
     LLVMValueRef sum[CONTRACT_MAX_TILE]; /* [rows][vectors], in and out */

@@ -63,6 +63,15 @@ LLVMValueRef vector_load_masked(Emit *e, LLVMTypeRef element, LLVMValueRef point
     return call(e, "llvm.masked.load", types, 2, 4, arguments);
 }
 
+void vector_prefetch(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, LLVMValueRef index) {
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm), type = LLVMTypeOf(pointer);
+    pointer = LLVMBuildGEP2(e->builder, element, pointer, &index, 1, ""); /* perhaps out of bounds */
+    LLVMValueRef read = LLVMConstNull(i32), level = LLVMConstInt(i32, 2, false),
+                 data = LLVMConstInt(i32, 1, false);
+    LLVMValueRef arguments[] = {pointer, read, level, data};
+    call(e, "llvm.prefetch", &type, 1, 4, arguments);
+}
+
 void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer) {
     LLVMValueRef store = LLVMBuildStore(e->builder, value, pointer);
     LLVMSetAlignment(store, alignment(e, vector_element(LLVMTypeOf(value))));

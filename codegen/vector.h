@@ -23,6 +23,9 @@ LLVMValueRef vector_add(Emit *e, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef vector_load(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, uint32_t lanes);
 /* Lanes whose mask bit is clear are not read; they are 0. */
 LLVMValueRef vector_load_masked(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, LLVMValueRef mask);
+/* Asks for the line at pointer + index elements, which need not exist, to come to the second level of the
+ * cache. */
+void vector_prefetch(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, LLVMValueRef index);
 void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer);
 /* No value stays in a vector register across this place. LLVM hoists the constants of one loop over the whole
  * of another that needs every register for its sums, and then spills these. */
