@@ -297,6 +297,7 @@ static Elab *elab_new(const FrontendOptions *options) {
     e->diags = options->diags;
     e->modules = modules_new(options);
     e->queued = map_new(arena);
+    e->joined = map_new(arena);
     e->symbols = map_new(arena);
     e->poison = val_copy(e, (Val){.kind = VAL_POISON});
     e->unit = val_copy(e, (Val){.kind = VAL_UNIT});

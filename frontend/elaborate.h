@@ -289,6 +289,7 @@ struct Elab {
     const char *model_name; /* of the model being checked: its sizes are called `Name.size` */
     Caller *callers;        /* who calls whom, seen while checking */
     uint32_t searches;      /* for ways among them so far */
+    Map *joined;            /* AstExpr, a condition → Val: what both sides were when that was checked */
     Map *symbols;           /* Value → SymbolUse list: the symbols made for it so far */
     const Val *poison, *unit;
     const ModelType *any_model; /* stands for the model of a `gradient` while a function of one is checked */
@@ -586,6 +587,8 @@ void bind_pattern(Elab *e, const AstPattern *pattern, const Val *v, bool is_muta
 typedef VEC(Binding *) Bindings;
 void variables_in_reach(Elab *e, Bindings *out);
 typedef struct Branch Branch;
+/* v, whose literals take the types of what stands in their places in `like`. */
+const Val *branch_literals(Elab *e, const Val *v, const Val *like, Span span);
 /* Builds an `if`: branch_new; branch_enter(false) … branch_enter(true) … ; branch_join. */
 Branch *branch_new(Elab *e, Value *condition, Span span);
 void branch_enter(Elab *e, Branch *branch, int which);

@@ -109,11 +109,26 @@ static const Val *typed_literal(Elab *e, const Val *v, Span span) {
     return op_literal_as(e, v, v->number.is_float ? e->options->float_type : DTYPE_i64, span);
 }
 
+const Val *branch_literals(Elab *e, const Val *v, const Val *like, Span span) {
+    if (v->kind == VAL_NUMBER && like->kind == VAL_TENSOR)
+        return op_literal_as(e, v, like->tensor.type->dtype, span);
+    if (v->kind == VAL_NUMBER && like->kind == VAL_NUMBER && like->number.is_float)
+        return op_literal_as(e, v, e->options->float_type, span);
+    if (v->kind != like->kind || (v->kind != VAL_TUPLE && v->kind != VAL_LIST) ||
+        v->list.count != like->list.count)
+        return v;
+    const Val **items = ARENA_ARRAY(e->arena, const Val *, v->list.count);
+    for (uint32_t i = 0; i < v->list.count; i++)
+        items[i] = branch_literals(e, v->list.items[i], like->list.items[i], span);
+    return val_tuple(e, v->kind, v->list.count, items);
+}
+
 static const Val *merge(Elab *e, Branch *branch, const Val *a, const Val *b) {
     if (a == b) return a;
     if (val_poisoned(a) || val_poisoned(b)) return e->poison;
-    a = typed_literal(e, a, branch->span);
-    b = typed_literal(e, b, branch->span);
+    const Val *literal = a;
+    a = typed_literal(e, branch_literals(e, a, b, branch->span), branch->span);
+    b = typed_literal(e, branch_literals(e, b, literal, branch->span), branch->span);
     if (a->kind != b->kind) return NULL;
     Val copy = *a;
     switch (a->kind) {

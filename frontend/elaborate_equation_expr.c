@@ -115,7 +115,11 @@ static const Val *choose(Elab *e, const AstExpr *condition_expr, const AstStmt *
     const Val *c;
     bool known;
     if (!condition(e, condition_expr, &c)) return e->poison;
-    if (val_static_bool(c, &known)) return block(e, known ? then : otherwise, rest, span);
+    if (val_static_bool(c, &known)) {
+        const Val *one = block(e, known ? then : otherwise, rest, span),
+                  *both = map_get(e->joined, condition_expr);
+        return both ? branch_literals(e, one, both, span) : one;
+    }
     const Val *outside = guard_push(e, c, condition_expr->span);
     const Val *a = block(e, then, rest, span);
     e->equation->guard = outside;

@@ -185,7 +185,13 @@ const Val *el_if_value(Elab *e, const AstExpr *condition, const AstStmt *then, c
                        const Ty *expected, Span span) {
     const Val *v = condition_value(e, condition);
     bool known;
-    if (val_static_bool(v, &known)) return el_block_value(e, known ? then : otherwise, expected, span);
+    if (val_static_bool(v, &known)) {
+        /* Checked with an unknown condition, the literals of this side had the types of the other's values.
+         */
+        const Val *one = el_block_value(e, known ? then : otherwise, expected, span);
+        const Val *both = map_get(e->joined, condition);
+        return both ? branch_literals(e, one, both, span) : one;
+    }
     Branch *branch =
         branch_new(e, val_value(e, val_poisoned(v) ? val_bool(e, true) : v, condition->span), span);
     branch_enter(e, branch, 0);
@@ -193,14 +199,10 @@ const Val *el_if_value(Elab *e, const AstExpr *condition, const AstStmt *then, c
     branch_enter(e, branch, 1);
     const Val *b =
         el_block_value(e, otherwise, a->kind == VAL_TENSOR && !expected ? ty_of(e, a) : expected, span);
-    if (a->kind == VAL_NUMBER && b->kind == VAL_TENSOR) a = op_literal_as(e, a, b->tensor.type->dtype, span);
-    if (b->kind == VAL_NUMBER && a->kind == VAL_TENSOR) b = op_literal_as(e, b, a->tensor.type->dtype, span);
-    if (a->kind == VAL_NUMBER && b->kind == VAL_NUMBER && a->number.is_float != b->number.is_float) {
-        a = op_literal_as(e, a, e->options->float_type, span);
-        b = op_literal_as(e, b, e->options->float_type, span);
-    }
     Span a_span = then ? then->span : span, b_span = otherwise ? otherwise->span : span;
-    return branch_join(e, branch, a, b, a_span, b_span);
+    const Val *both = branch_join(e, branch, a, b, a_span, b_span);
+    if (e->checking) map_put(e->joined, condition, (void *)both);
+    return both;
 }
 
 const Val *el_block_value(Elab *e, const AstStmt *stmts, const Ty *expected, Span span) {
