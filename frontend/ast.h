@@ -253,6 +253,7 @@ struct AstParam { /* of a fn, model, optimizer or command */
     AstParam *next;
     Span span;
     bool inout;
+    bool broadcast; /* the argument stretches to the declared shape */
     AstName name;
     AstType *type;     /* NULL only in an optimizer's `update` */
     AstExpr *fallback; /* default, or NULL */

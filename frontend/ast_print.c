@@ -357,7 +357,11 @@ static void print_block(Printer *p, const char *name, const AstStmt *block) {
 static void print_params(Printer *p, const AstParam *params) {
     for (; params; params = params->next) {
         line(p);
-        fprintf(p->out, "(param %s%s", params->inout ? "inout " : "", params->name.text);
+        fprintf(p->out, "(param %s%s",
+                params->inout       ? "inout "
+                : params->broadcast ? "broadcast "
+                                    : "",
+                params->name.text);
         print_type_of(p, params->type);
         if (params->fallback) fputs(" = ", p->out), print_expr(p, params->fallback);
         fputc(')', p->out);

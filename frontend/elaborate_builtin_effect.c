@@ -33,6 +33,37 @@ static const Val *given(Elab *e, const Arg *arg) {
     return arg->val ? arg->val : el_value(e, arg->expr, NULL);
 }
 
+/* Is it a loop that is known to turn no time? */
+static bool stands_still(Elab *e, const Node *loop) {
+    int64_t bounds[2];
+    bool open;
+    for (int i = 0; i < 2 && loop->op == OP_for; i++) {
+        const Val *v = val_folded(e, val_of(e, loop->operands[i]), &open);
+        if (!v || !v->tensor.dim || !dim_is_const(v->tensor.dim, &bounds[i])) return false;
+    }
+    return loop->op == OP_for && bounds[0] >= bounds[1];
+}
+
+/* Is the place that is being elaborated reached in every run that comes to the function, as far as loops turn
+ * at all? */
+static bool surely_reached(Elab *e) {
+    if (el_checks_function(e) || e->equation) return false;
+    for (const Block *b = e->block; b->owner; b = b->owner->block)
+        if (b->owner->op == OP_if || b->owner->op == OP_while || stands_still(e, b->owner)) return false;
+    return true;
+}
+
+/* A check that is known to fail is no matter of running the program. */
+static const Val *check_fails(Elab *e, const BuiltinCall *c, const Args *said) {
+    ValList values = {0};
+    const char *text = template_of_values(e, said, &values);
+    if (!text) return e->poison;
+    Span message = {c->span.source, said->at[0].span.start, said->at[said->count - 1].span.end};
+    bool plain = c->args->count == 1; /* the text of `said` says that it failed */
+    diag_report(e->diags, D_CHECK_FAILS, c->span, values.count || plain ? el_source(e, message) : text);
+    return e->unit;
+}
+
 const Val *builtin_check(Elab *e, BuiltinCall *c) {
     if (!no_names(e, c)) return e->poison;
     if (c->args->count == 0) {
@@ -53,6 +84,8 @@ const Val *builtin_check(Elab *e, BuiltinCall *c) {
         Arg said = {NULL, first->span, {0}, NULL, val_text(e, text), false};
         vec_push(e->arena, &rest, said);
     }
+    bool known;
+    if (val_static_bool(condition, &known) && !known && surely_reached(e)) return check_fails(e, c, &rest);
     return emit_text(e, c, OP_check, &rest, val_value(e, condition, first->span));
 }
 

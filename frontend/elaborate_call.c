@@ -154,10 +154,11 @@ static bool fits_quietly(Elab *e, const Call *call, const AstParam *p, const Val
 static bool swapped(Elab *e, const Call *call, const AstParam *p, uint32_t i, const Val *v) {
     const Arg *arg = call->slots[i], *other;
     uint32_t k = i + 1;
-    if (!e->checking || !arg || arg->name || val_poisoned(v) || fits_quietly(e, call, p, v)) return false;
+    if (!e->checking || !arg || arg->name || p->broadcast || val_poisoned(v) || fits_quietly(e, call, p, v))
+        return false;
     for (const AstParam *q = p->next; q && !is_shape(q); q = q->next, k++) {
         other = call->slots[k];
-        if (!other || other->name || other->val || q->inout) continue;
+        if (!other || other->name || other->val || q->inout || q->broadcast) continue;
         const Val *w = el_value(e, other->expr, NULL);
         if (val_poisoned(w) || !fits_quietly(e, call, p, w) || !fits_quietly(e, call, q, v)) continue;
         const char *what = arena_printf(e->arena, "argument `%s` of %s", p->name.text, call->what);
@@ -194,6 +195,27 @@ static bool bind_spread(Elab *e, Call *call, const AstParam *p, uint32_t i, cons
     return !val_poisoned(v);
 }
 
+/* The argument of a `broadcast` parameter at the declared shape, where it fits. */
+static const Val *stretched(Elab *e, const AstParam *p, const Ty *want, const Val *v, Fit fit) {
+    if (!want || want->kind != TY_TENSOR) return v;
+    const Type *to = want->tensor;
+    if (v->kind == VAL_NUMBER) v = op_literal_as(e, v, to->dtype, fit.value);
+    if (v->kind != VAL_TENSOR || v->tensor.type->dtype != to->dtype) return v;
+    const Type *from = v->tensor.type;
+    for (uint32_t k = 1; k <= from->rank; k++) {
+        if (k <= to->rank &&
+            (from->dims[from->rank - k] == to->dims[to->rank - k] || dim_is(from->dims[from->rank - k], 1)))
+            continue;
+        Diagnostic *d = diag_report(e->diags, D_TYPE_MISMATCH, fit.value, fit.what, ty_text(e, want),
+                                    val_type_text(e, v));
+        diag_here(d, "this is %s", val_type_text(e, v));
+        diag_label(d, p->type->span, "declared here");
+        diag_note(d, "`%s` broadcasts: axes may be missing in front, and have 1 element", p->name.text);
+        return e->poison;
+    }
+    return op_broadcast(e, v, to->rank, to->dims, fit.value);
+}
+
 static bool bind_param(Elab *e, Call *call, const AstParam *p, uint32_t i) {
     const Arg *arg = call->slots[i];
     if (is_shape(p)) {
@@ -221,6 +243,7 @@ static bool bind_param(Elab *e, Call *call, const AstParam *p, uint32_t i) {
     }
     const char *what = arena_printf(e->arena, "argument `%s` of %s", p->name.text, call->what);
     if (arg && arg->spread) return bind_spread(e, call, p, i, what);
+    if (p->broadcast) v = stretched(e, p, expected, v, (Fit){what, span, p->type->span, false});
     v = unify(e, p->type, v, call->root, (Fit){what, span, p->type->span, false});
     call->values[i] = v;
     Binding *b = scope_bind(e, call->root, p->name.text, p->name.span, v, p->inout);
@@ -324,9 +347,12 @@ static const Val *body_value(Elab *e, Frame *frame, Span span) {
     return e->poison;
 }
 
+static bool of_library(const void *modules, uint32_t source) { return module_is_library(modules, source); }
+
 const Val *call_body(Elab *e, Frame *frame, Span span) {
     Scope *outside = e->scope;
     Span site = e->site;
+    uint32_t reported = diagnostics_count(e->diags);
     frame->call = span;
     if (!e->site.source || !module_is_library(e->modules, span.source)) e->site = span;
     frame_push(e, frame);
@@ -334,6 +360,8 @@ const Val *call_body(Elab *e, Frame *frame, Span span) {
     frame_pop(e);
     e->scope = outside;
     e->site = site;
+    if (!e->checking && span.source && !module_is_library(e->modules, span.source))
+        diagnostics_called(e->diags, reported, span, of_library, e->modules);
     return v;
 }
 
@@ -623,6 +651,11 @@ const Val *el_pipe(Elab *e, const AstExpr *expr, const Ty *expected) {
 }
 
 /* --- checking a declaration against its signature */
+static void shape_comes_later(Elab *e, const AstParam *p) {
+    Diagnostic *d = diag_report(e->diags, D_BROADCAST_PARAM, p->type->span, p->name.text);
+    diag_help(d, "all names in its shape are those of parameters before it");
+}
+
 static void bind_signature(Elab *e, const AstDecl *decl, Scope *root) {
     const char *gradient = el_name(e, " gradient");
     for (const AstParam *p = decl->fn.params; p; p = p->next) {
@@ -632,6 +665,7 @@ static void bind_signature(Elab *e, const AstDecl *decl, Scope *root) {
                 val_dim(e, dim_symbol(e->ir, el_name(e, arena_printf(e->arena, "%s.2", p->name.text))))};
             scope_bind(e, root, p->name.text, p->name.span, val_tuple(e, VAL_TUPLE, 2, items), false);
         } else {
+            if (p->broadcast && !ty_resolve(e, p->type, root, true)) shape_comes_later(e, p);
             bind_symbols(e, p->type, root);
         }
     }

@@ -86,7 +86,7 @@ static const DeclList no_decls;
 %token STRING_BEGIN "a string" STRING_END "the end of the string"
 %token <text> TEXT "text" FORMAT "a format"
 %token INTERPOLATION "{ in a string" INTERPOLATION_END "} in a string"
-%token <word> AND "and" AS "as" BREAK "break" COMMAND "command" CONST "const" CONTINUE "continue" ELSE "else"
+%token <word> AND "and" AS "as" BREAK "break" BROADCAST "broadcast" COMMAND "command" CONST "const" CONTINUE "continue" ELSE "else"
 %token <word> EXPORT "export" FALSE "false" FN "fn" FOR "for" FROM "from" IF "if" IMPORT "import" IN "in" INOUT "inout"
 %token <word> LET "let" MODEL "model" NOT "not" OPTIMIZER "optimizer" OR "or" PARAM "param" RETURN "return"
 %token <word> STATE "state" TRUE "true" VAR "var" WHILE "while"
@@ -172,6 +172,10 @@ param_list: param                   { $$ = no_params; list_append($$, $param); }
 
 param: name maybe_type maybe_initial         { $$ = syntax_param(parser, @$, false, $name, $maybe_type, $maybe_initial); }
      | "inout" name maybe_type maybe_initial { $$ = syntax_param(parser, @$, true, $name, $maybe_type, $maybe_initial); }
+     | "broadcast" name maybe_type maybe_initial {
+           $$ = syntax_param(parser, @$, false, $name, $maybe_type, $maybe_initial);
+           $$->broadcast = true;
+       }
 
 initial: "=" expr { $$ = $expr; }
 maybe_initial: %empty { $$ = NULL; } | initial
@@ -405,7 +409,7 @@ maybe_comma: %empty | ","
 
 /* Words that mean something at the start of a declaration only are names elsewhere. */
 name: word                          { $$ = (AstName){$word, @$}; }
-word: NAME | "as" | "command" | "export" | "from" | "inout" | "model" | "optimizer" | "param" | "state"
+word: NAME | "as" | "broadcast" | "command" | "export" | "from" | "inout" | "model" | "optimizer" | "param" | "state"
 
 %%
 

@@ -129,6 +129,7 @@ static bool is_word(int kind) {
     switch (kind) {
     case T_NAME:
     case T_AS:
+    case T_BROADCAST:
     case T_COMMAND:
     case T_EXPORT:
     case T_FROM:

@@ -47,6 +47,23 @@ Diagnostic *diag_report(Diagnostics *diags, DiagnosticId id, Span span, ...) {
     return d;
 }
 
+uint32_t diagnostics_count(const Diagnostics *diags) { return diags->all.count; }
+
+void diagnostics_called(Diagnostics *diags, uint32_t since, Span call,
+                        bool (*hidden)(const void *user, uint32_t source), const void *user) {
+    for (uint32_t i = since; i < diags->all.count; i++) {
+        Diagnostic *d = diags->all.at[i];
+        Label inside = d->primary;
+        bool moves = !inside.span.source || hidden(user, inside.span.source);
+        if (moves) d->primary = (Label){call, NULL};
+        if (inside.span.source)
+            diag_label(d, moves ? inside.span : call, "%s",
+                       !moves        ? "called here"
+                       : inside.text ? inside.text
+                                     : "here");
+    }
+}
+
 #define FORMATTED(d, format, text)                              \
     va_list args;                                               \
     va_start(args, format);                                     \

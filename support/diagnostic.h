@@ -37,6 +37,12 @@ void diag_label(Diagnostic *d, Span span, const char *format, ...) __attribute__
 void diag_note(Diagnostic *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void diag_help(Diagnostic *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Everything reported after the first `since` happened in what `call` called: that is where the user looks.
+ * Where `hidden` says of a source that it isn't the user's, the call becomes the place. */
+void diagnostics_called(Diagnostics *diags, uint32_t since, Span call,
+                        bool (*hidden)(const void *user, uint32_t source), const void *user);
+uint32_t diagnostics_count(const Diagnostics *diags); /* number of all so far */
+
 /* The place as a span of the sources given to diagnostics_new. */
 Span diagnostics_span(const Diagnostics *diags, Loc loc);
 
