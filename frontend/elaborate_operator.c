@@ -201,9 +201,10 @@ static const Val *fold_dims(Elab *e, AstOperator op, const Val *a, const Val *b,
         bool constants = exact_integers(a, b, &i, &j);
         if (constants) return val_bool(e, fold_compare(op, i < j ? -1 : i > j, 0));
         if (x == y) return val_bool(e, op == AST_EQ || op == AST_LE || op == AST_GE);
-        /* A model is checked with sizes that differ; one that is made with equal ones is checked as it is. */
-        bool differ = (op == AST_EQ || op == AST_NE) && e->checking && e->model_name && is_hyper(e, x) &&
-                      is_hyper(e, y);
+        /* A model is checked with sizes that differ, from each other and from numbers; one that is made with
+         * equal ones is checked as it is. */
+        bool differ = (op == AST_EQ || op == AST_NE) && e->checking && e->model_name &&
+                      (is_hyper(e, x) || dim_is_const(x, NULL)) && (is_hyper(e, y) || dim_is_const(y, NULL));
         return differ ? val_bool(e, op == AST_NE) : NULL;
     }
     if ((op == AST_FLOORDIV || op == AST_MOD) && dim_is(y, 0)) {

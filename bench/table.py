@@ -1,0 +1,95 @@
+"""The results as markdown: what each workload takes, and how the peers compare."""
+import math
+
+PEERS = {"eager": "PyTorch", "compiled": "torch.compile", "jax": "JAX", "onnxruntime": "ONNX Runtime", "openvino": "OpenVINO", "iree": "IREE"}
+
+
+def duration(seconds):
+    for unit, scale in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= scale:
+            value = seconds / scale
+            return f"{value:.3g} {unit}" if value < 100 else f"{value:.0f} {unit}"
+    return f"{seconds * 1e9:.0f} ns"
+
+
+def megabytes(count):
+    return f"{count / 1e6:.0f}" if count else ""
+
+
+def ratio(theirs, ours):
+    return f"{theirs / ours:.2f}" if theirs else "–"
+
+
+def row(cells):
+    return "| " + " | ".join(cells) + " |\n"
+
+
+def head(cells):
+    return row(cells) + row(["---"] * len(cells))
+
+
+def peers_of(measured):
+    return {name: side["seconds"] for name, side in measured["sides"].items() if name in PEERS}
+
+
+def share(measured):
+    """Of what the machine does at most."""
+    limit = measured["sides"].get("peak")
+    if not limit or not measured["work"]:
+        return "–"
+    return f"{100 * measured['work'] * limit['seconds'] / measured['sides']['nnc']['seconds']:.0f}%"
+
+
+def times(results):
+    names = [name for name in PEERS if any(name in m["sides"] for m in results)]
+    text = head(["workload", "threads", "nnc", "of peak", *(PEERS[name] for name in names)])
+    for measured in results:
+        ours, peers = measured["sides"]["nnc"]["seconds"], peers_of(measured)
+        best = min(peers.values(), default=0)
+        cells = []
+        for name in names:
+            cell = ratio(peers.get(name), ours)
+            cells.append(f"**{cell}**" if peers.get(name) == best else cell)
+        text += row([measured["title"], str(measured["threads"]), duration(ours), share(measured), *cells])
+    return text
+
+
+def geometric_mean(values):
+    values = list(values)
+    return math.exp(sum(map(math.log, values)) / len(values)) if values else 0
+
+
+def means(results):
+    """Lines with the mean of the ratios over each kind of workload."""
+    text = ""
+    groups = {"training": {"the better of PyTorch's two": ("eager", "compiled"), "JAX": ("jax",)}, "generation": {"the fastest peer": tuple(PEERS)},
+              "inference": {"the fastest peer": tuple(PEERS)}}
+    for kind, rivals in groups.items():
+        for rival, names in rivals.items():
+            for threads in sorted({m["threads"] for m in results}):
+                ratios = []
+                for measured in results:
+                    peers = [seconds for name, seconds in peers_of(measured).items() if name in names]
+                    if measured["kind"] == kind and measured["threads"] == threads and peers:
+                        ratios.append(min(peers) / measured["sides"]["nnc"]["seconds"])
+                if ratios:
+                    text += row([kind, rival, str(threads), f"{geometric_mean(ratios):.2f}", f"{min(ratios):.2f}"])
+    return head(["kind", "compared to", "threads", "geometric mean", "least"]) + text
+
+
+def costs(results):
+    """Memory, and what comes before the first step, on one thread."""
+    names = [name for name in PEERS if any(name in m["sides"] for m in results)]
+    text = head(["workload", "compile, s", "executable, KB", "start, ms", "MB: nnc", *(PEERS[name] for name in names), "first step, s: nnc", *(PEERS[name] for name in names)])
+    for measured in results:
+        if measured["threads"] != min(m["threads"] for m in results):
+            continue
+        sides = measured["sides"]
+        text += row([measured["title"], f"{measured['compile']:.2f}", f"{measured['size'] / 1e3:.0f}", f"{1e3 * measured['start']:.1f}",
+                     *(megabytes(sides[name]["memory"]) if name in sides else "–" for name in ("nnc", *names)),
+                     *(f"{sides[name]['first']:.2f}" if name in sides else "–" for name in ("nnc", *names))])
+    return text
+
+
+def markdown(results, about):
+    return f"{about}\n\nTimes of the peers are multiples of nnc's, the fastest in bold.\n\n{times(results)}\n{means(results)}\n{costs(results)}"

@@ -1,0 +1,117 @@
+"""PyTorch, eager and compiled. A workload's `torch` gives one of the descriptions below; a peer makes a function of it that does one step and returns a number."""
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator
+
+import torch
+
+
+@dataclasses.dataclass
+class Training:
+    net: torch.nn.Module
+    loss: Callable  # (net, *batch) -> loss
+    batches: Iterator  # of tuples of numpy arrays
+    optimizer: dict = dataclasses.field(default_factory=dict)  # of AdamW
+    clip: float = 0
+
+
+@dataclasses.dataclass
+class Inference:
+    net: torch.nn.Module
+    inputs: list  # numpy arrays; with `feedback` only the first is used, then what the network gave
+    feedback: bool = False
+
+
+@dataclasses.dataclass
+class Recurrence:
+    """A token after the other; places go round."""
+    eager: Callable  # (token, place as a number) -> token
+    compiled: Callable  # (token, place as a tensor) -> token: shapes don't change
+    token: torch.Tensor
+    places: int
+
+
+def convolutional(net):
+    return any(isinstance(module, torch.nn.Conv2d) for module in net.modules())
+
+
+def train(work, compile):
+    net = work.net.train()
+    if convolutional(net):
+        net = net.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(net.parameters(), fused=True, **work.optimizer)
+    loss_of = compile(lambda *batch: work.loss(net, *batch))
+
+    def step():
+        batch = map(torch.from_numpy, next(work.batches))
+        optimizer.zero_grad()
+        loss = loss_of(*batch)
+        loss.backward()
+        if work.clip:
+            torch.nn.utils.clip_grad_norm_(net.parameters(), work.clip)
+        optimizer.step()
+        return loss.detach()
+    return step
+
+
+def infer(work, compile):
+    net = work.net.eval()
+    inputs = [torch.from_numpy(x) for x in work.inputs]
+    if convolutional(net):
+        net = net.to(memory_format=torch.channels_last)
+        inputs = [x.to(memory_format=torch.channels_last) for x in inputs]
+    forward = compile(net)
+    if not work.feedback:
+        rounds = itertools.cycle(inputs)
+        return lambda: forward(next(rounds)).flatten()[0]
+    last = inputs[0]
+
+    def step():
+        nonlocal last
+        last = forward(last)
+        return last[0, 0]
+    return step
+
+
+def generate(work, advance, compiled):
+    token = work.token
+    places = itertools.cycle([torch.tensor([t]) for t in range(work.places)] if compiled else range(work.places))
+
+    def step():
+        nonlocal token
+        token = advance(token, next(places))
+        return token
+    return step
+
+
+def make(work, compiled):
+    if isinstance(work, Training):
+        return train(work, torch.compile if compiled else lambda f: f)
+    # Weights that don't change are laid out once by `freezing`.
+    torch.inference_mode(not compiled).__enter__()
+    torch.set_grad_enabled(False)
+    torch._inductor.config.freezing = True
+    if isinstance(work, Inference):
+        return infer(work, torch.compile if compiled else lambda f: f)
+    return generate(work, torch.compile(work.compiled) if compiled else work.eager, compiled)
+
+
+def eager(workload, threads):
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    return make(workload.torch(**workload.constants), False)
+
+
+def compiled(workload, threads):
+    import torch._inductor.config
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    return make(workload.torch(**workload.constants), True)
+
+
+def count_flops(step):
+    """Floating-point operations of the products and convolutions in a step."""
+    from torch.utils.flop_counter import FlopCounterMode
+    with FlopCounterMode(display=False) as counter:
+        step()
+    return counter.get_total_flops()
