@@ -120,6 +120,16 @@ def show(measured):
                   f"  ({table.duration(side['least'])} to {table.duration(side['most'])})", flush=True)
 
 
+def recorded():
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+
+
+def remember(measured):
+    """In the place of what was measured of the same before."""
+    key = lambda other: (other["name"], other["threads"])
+    RESULTS.write_text(json.dumps([other for other in recorded() if key(other) != key(measured)] + [measured], indent=1))
+
+
 def about():
     with open("/proc/cpuinfo") as file:
         cpu = next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
@@ -165,13 +175,11 @@ def main():
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(2))
     prepare()
     names = options.names or [*workloads, PRODUCTS]
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     for name in names:
         for measured in run(workloads[name], options) if name in workloads else ():
             show(measured)
-            key = lambda other: (other["name"], other["threads"])
-            results = [other for other in results if key(other) != key(measured)] + [measured]
-            RESULTS.write_text(json.dumps(results, indent=1))
+            remember(measured)
+    results = recorded()
     order = list(workloads)
     results = sorted((m for m in results if m["name"] in order), key=lambda m: (order.index(m["name"]), m["threads"]))
     text = table.markdown(results, about())
