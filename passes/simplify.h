@@ -41,6 +41,7 @@ Rule simplify_view;    /* views of views, of constants, of nothing (simplify_vie
 Rule simplify_window;  /* windows, and slices and padding around them (simplify_window.c) */
 Rule simplify_reduce;  /* reductions and contractions (simplify_reduce.c) */
 
+Rule simplify_extreme; /* maxima written as sums, for simplify_reduce (simplify_extreme.c) */
 Rule simplify_product; /* sums of products that are contractions, for simplify_reduce (simplify_product.c) */
 
 /* --- the other parts */

@@ -102,7 +102,8 @@ static Value *rule_reduce(Simplify *s, Builder *b, Node *node) {
     if (by) return by;
     if (made_by(in(node, 0), OP_permute)) return of_permuted(b, node);
     if (made_by(in(node, 0), OP_broadcast)) return of_broadcast(b, node);
-    return simplify_product(s, b, node);
+    by = simplify_extreme(s, b, node);
+    return by ? by : simplify_product(s, b, node);
 }
 
 /* --- contractions */
