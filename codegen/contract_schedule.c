@@ -357,6 +357,15 @@ static void cut(const Target *target, const ContractShape *shape, int64_t pieces
     plan->chunk_outer = 1;
 }
 
+/* Threads that share out columns each read all of A, those that share out rows all of B. What another core
+ * wrote is slow to come: B moves less often if it outweighs what moves in its stead, A and the result, whose
+ * other readers go by rows. So a layer's weights stay with the thread that updates them. */
+static bool shares_columns(const ContractShape *shape) {
+    double rows = (double)assumed(shape->rows), columns = (double)assumed(shape->columns);
+    double a = distinct(rows * (double)assumed(shape->depth), shape->a_span);
+    return b_elements(shape) > a + rows * columns;
+}
+
 /* Of rows whose number is known at run time only: as many as make a chunk's work. */
 static void cut_unknown(const ContractShape *shape, ContractSchedule *plan) {
     double row = (double)max64(assumed(shape->columns), 1) * (double)max64(assumed(shape->depth), 1);
@@ -383,6 +392,7 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
     if (shape->outer >= 0 && plan.chunk_outer >= shape->outer) plan.chunk_outer = 0;
     choose_blocks(target, shape, &plan);
     choose_prefetch(target, shape, &plan);
+    plan.columns_first = shares_columns(shape);
     /* Sums that wait in memory are not transposed. */
     if (plan.depth_block) plan.transposed = false, plan.row_run = 0;
     return plan;

@@ -44,6 +44,7 @@ typedef struct {
     bool ahead_a;     /* the next tile's rows of A are brought near while this one is multiplied */
     uint32_t ahead_b; /* and so is B, so many steps of k ahead; 0 = not */
     int64_t chunk_outer, chunk_rows, chunk_columns; /* what one chunk covers; 0 = all */
+    bool columns_first; /* neighbouring chunks, which one thread takes, share columns rather than rows */
 } ContractSchedule;
 
 ContractSchedule contract_schedule(const Target *target, const ContractShape *shape);
