@@ -44,6 +44,7 @@ typedef struct Emit {
     Map *kernels; /* by structure: emitted kernels, see kernel.c */
     Map *frames;  /* host: number of an arena + 1 → LLVMValueRef, memory of the pointer to its storage */
     LLVMValueRef resume; /* host: the switch that begins a command with checkpoints */
+    bool in_chain;       /* in a chunk of a kernel: what is called is done by this thread */
     struct Debug *debug; /* debug.c; NULL without line tables */
     uint32_t next_kernel;
 } Emit;

@@ -30,11 +30,9 @@ static const void *frame_key(int64_t frame) { return (const void *)(intptr_t)(fr
 
 LLVMValueRef emit_pointer(Emit *e, Value *value) {
     if (value->type->rank == 0) return slot_of(e, value);
-    if (value->place.frame < 0) {
-        LLVMValueRef given = map_get(e->values, value);
-        assert(given && "plan has placed the tensor");
-        return given;
-    }
+    LLVMValueRef given = map_get(e->values, value);
+    if (given) return given;
+    assert(value->place.frame >= 0 && "plan has placed the tensor");
     LLVMValueRef opened = map_get(e->frames, frame_key(value->place.frame));
     assert(opened && "the arena is open");
     LLVMValueRef base = LLVMBuildLoad2(e->builder, host_pointer_type(e), opened, "");

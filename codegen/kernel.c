@@ -21,14 +21,22 @@ const Dim *kernel_product(Kernel *k, uint32_t count, const Dim *const *dims) {
 
 /* --- what a kernel reads */
 static void capture(Kernel *k, Value *value) {
-    if (value->block == k->body || map_get(k->numbers, value)) return;
+    if (block_inside(value->block, k->body) || map_get(k->numbers, value)) return;
     vec_push(k->arena, &k->captured, value);
     map_put(k->numbers, value, (void *)(uintptr_t)k->captured.count);
 }
 
+/* Those of a chain have a value in each of its chunks. */
+static bool is_own_symbol(const Kernel *k, const Dim *symbol) {
+    const Attr *index = node_attr(k->node, ATTR_index);
+    for (uint32_t i = 0; index && i < index->count; i++)
+        if (index->dims[i] == symbol) return true;
+    return false;
+}
+
 static void capture_symbol(void *user, const Dim *symbol) {
     Kernel *k = user;
-    if (map_get(k->numbers, symbol)) return;
+    if (map_get(k->numbers, symbol) || is_own_symbol(k, symbol)) return;
     vec_push(k->arena, &k->symbols, symbol);
     map_put(k->numbers, symbol, (void *)(uintptr_t)k->symbols.count);
 }
@@ -49,12 +57,14 @@ static void capture_node(Kernel *k, const Node *node) {
         if (attr_kind(attr->key) == ATTR_KIND_DIMS) capture_dims(k, attr->count, attr->dims);
         if (attr_kind(attr->key) == ATTR_KIND_DIM) capture_dims(k, 1, &attr->dim);
     }
+    for (uint32_t i = 0; i < node->block_count; i++)
+        for (const Node *inner = node->blocks[i]->first; inner; inner = inner->next) capture_node(k, inner);
 }
 
 /* May the value lie where a result is written? Plan puts results into the places of operands that die, never
  * into parts of them. */
 static bool is_shared(const Kernel *k, const Value *value) {
-    if (value->type->rank == 0) return false;
+    if (value->type->rank == 0 || k->e->in_chain) return false; /* a chain keeps everything apart */
     for (uint32_t i = 0; i < k->node->result_count; i++) {
         const Value *result = k->node->results[i];
         bool apart =
@@ -239,22 +249,30 @@ static LLVMValueRef emit_stage(Kernel *k, const Stage *stage) {
 /* --- calls */
 static const KernelKind *kind_of(const Node *node) {
     const KernelKind *kinds[] = {&kernel_loop,    &kernel_rows, &kernel_reduce, &kernel_contract,
-                                 &kernel_scatter, &kernel_scan, &kernel_sort};
+                                 &kernel_scatter, &kernel_scan, &kernel_sort,   &kernel_chain};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i]->name, node_str(node, ATTR_kind)) == 0) return kinds[i];
     assert(false && "a kind of kernel");
     return NULL;
 }
 
+typedef struct {
+    LLVMValueRef function, arguments;
+} Call;
+
+static void call_chunk(Emit *e, LLVMValueRef chunk, void *user) {
+    const Call *call = user;
+    LLVMValueRef values[] = {e->rt, call->arguments, chunk};
+    LLVMBuildCall2(e->builder, LLVMGlobalGetValueType(call->function), call->function, values, 3, "");
+}
+
 static void call_stage(Kernel *k, LLVMValueRef function, LLVMValueRef arguments, LLVMValueRef count) {
     Emit *e = k->e;
-    if (LLVMIsAConstantInt(count) && LLVMConstIntGetSExtValue(count) <= 0) return;
-    if (LLVMIsAConstantInt(count) && LLVMConstIntGetSExtValue(count) == 1) {
-        LLVMValueRef values[] = {e->rt, arguments, emit_i64(e, 0)};
-        LLVMBuildCall2(e->builder, LLVMGlobalGetValueType(function), function, values, 3, "");
-        return;
-    }
-    emit_runtime_call(e, "nn_parallel", 4, (LLVMValueRef[]){e->rt, function, arguments, count});
+    bool known = LLVMIsAConstantInt(count);
+    if (e->in_chain || (known && LLVMConstIntGetSExtValue(count) <= 1))
+        emit_loop(e, emit_i64(e, 0), count, 1, "chunk", call_chunk, &(Call){function, arguments});
+    else
+        emit_runtime_call(e, "nn_parallel", 4, (LLVMValueRef[]){e->rt, function, arguments, count});
 }
 
 void emit_kernel_call(Emit *e, Node *node) {

@@ -9,7 +9,7 @@
  *   kernel_space.c     which loops run over an index space, and the loops themselves
  *   kernel_fold.c      accumulators of reductions
  *   kernel_loop.c, kernel_rows.c, kernel_total.c, kernel_contract.c, kernel_scatter.c, kernel_scan.c,
- *   kernel_sort.c      the kinds
+ *   kernel_sort.c, kernel_chain.c      the kinds
  *
  * A *stage* is one function of a kernel, called for chunks 0 … n - 1; the stages of a kernel run one after
  * the other. */
@@ -95,7 +95,7 @@ struct Kernel {
 
 /* --- kernel.c */
 extern const KernelKind kernel_loop, kernel_rows, kernel_reduce, kernel_contract, kernel_scatter, kernel_scan,
-    kernel_sort;
+    kernel_sort, kernel_chain;
 /* Rough cost of an element of the node's result, in additions. */
 enum { KERNEL_DEAR = 12 };
 uint32_t kernel_cost(const Node *node);

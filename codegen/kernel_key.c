@@ -20,8 +20,9 @@ static void key_dim(Key *key, const Dim *dim) {
         for (uint32_t a = 0; a < terms[i].count; a++) {
             const DimAtom *atom = &terms[i].atoms[a];
             if (atom->symbol) {
-                fprintf(key->out, "s%" PRIuPTR "^%u", (uintptr_t)map_get(key->k->numbers, atom->symbol),
-                        atom->power);
+                uintptr_t own = (uintptr_t)map_get(key->local, atom->symbol);
+                uintptr_t number = own ? own : (uintptr_t)map_get(key->k->numbers, atom->symbol);
+                fprintf(key->out, "%s%" PRIuPTR "^%u", own ? "i" : "s", number, atom->power);
                 continue;
             }
             fputc('(', key->out);
@@ -93,18 +94,28 @@ static void key_node(Key *key, const Node *node) {
     fputc('\n', key->out);
 }
 
+static void key_block(Key *key, const Block *block) {
+    for (const Node *node = block->first; node; node = node->next) {
+        for (uint32_t i = 0; i < node->block_count; i++) key_block(key, node->blocks[i]);
+        key_node(key, node);
+    }
+}
+
 const char *kernel_key(Kernel *k) {
     char *text = NULL;
     size_t length = 0;
     Key key = {.k = k, .out = open_memstream(&text, &length), .local = map_new(k->arena)};
     if (!key.out) abort();
     fprintf(key.out, "%u", k->variant);
+    const Attr *index = node_attr(k->node, ATTR_index);
+    for (uint32_t i = 0; index && i < index->count; i++)
+        map_put(key.local, index->dims[i], (void *)++key.count);
     for (uint32_t i = 0; i < k->node->attr_count; i++) key_attr(&key, &k->node->attrs[i]);
     for (uint32_t i = 0; i < k->captured.count; i++) {
         key_type(&key, k->captured.at[i]->type);
         fputs(k->shared.at[i] ? "! " : " ", key.out);
     }
-    for (const Node *node = k->body->first; node; node = node->next) key_node(&key, node);
+    key_block(&key, k->body);
     fclose(key.out);
     const char *interned = intern_n(ir_strings(k->e->ir), text, length);
     free(text);

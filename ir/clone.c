@@ -62,14 +62,20 @@ static void clone_value(Graph *graph, Map *map, Value *value, Value *copy) {
     map_put(map, value, copy);
 }
 
-static void rename_symbol(Graph *graph, const Node *node, Map *map) {
-    const Dim *symbol = node_dim(node, ATTR_dim);
+static void rename_symbol(Graph *graph, const Dim *symbol, Map *map) {
     const Dim *fresh = dim_fresh(graph->ir, dim_symbol_name(symbol));
     map_put(map, symbol, (void *)(uintptr_t)fresh);
 }
 
+/* The symbols that the node defines get new names. */
+static void rename_symbols(Graph *graph, const Node *node, Map *map) {
+    if (node->op == OP_symbol) rename_symbol(graph, node_dim(node, ATTR_dim), map);
+    const Attr *index = node_attr(node, ATTR_index);
+    for (uint32_t i = 0; index && i < index->count; i++) rename_symbol(graph, index->dims[i], map);
+}
+
 Node *node_clone(Graph *graph, const Node *node, Map *map) {
-    if (node->op == OP_symbol) rename_symbol(graph, node, map);
+    rename_symbols(graph, node, map);
     Arena *arena = ir_arena(graph->ir);
     Value **operands = ARENA_ARRAY(arena, Value *, node->operand_count);
     for (uint32_t i = 0; i < node->operand_count; i++) operands[i] = value_mapped(map, node->operands[i]);

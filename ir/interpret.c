@@ -77,8 +77,57 @@ static void distrust_all(Eval *e, Tensor *tensors, uint32_t count) {
     for (uint32_t k = 0; k < count; k++) tensor_distrust(e, &tensors[k]);
 }
 
+/* --- a chain: its block once for each combination of the indices */
+typedef struct {
+    const Attr *index, *axes;
+    int64_t dims[MAX_RANK], at[MAX_RANK];
+    Tensor *parts;
+} Parts;
+
+static void put_part(const Parts *p, uint32_t result, Tensor *whole) {
+    int64_t strides[MAX_RANK], place[MAX_RANK] = {0}, from = 0;
+    const Tensor *part = &p->parts[result];
+    tensor_strides(whole, strides);
+    for (uint32_t j = 0; j < p->index->count; j++)
+        from += p->at[j] * strides[p->axes->ints[result * p->index->count + j]];
+    for (int64_t k = 0; k < part->count; k++) {
+        int64_t target = from;
+        for (uint32_t d = 0; d < whole->rank; d++) target += place[d] * strides[d];
+        tensor_copy_element(part, k, whole, target);
+        index_next(part->rank, part->dims, place);
+    }
+}
+
+static bool run_part(Eval *e, const Node *node, const Parts *p, Tensor *out) {
+    Arena *outer = e->arena;
+    e->arena = arena_new();
+    for (uint32_t j = 0; j < p->index->count; j++) eval_bind(e, p->index->dims[j], p->at[j]);
+    bool ok = run_block(e, node->blocks[0], p->parts);
+    for (uint32_t k = 0; ok && k < node->result_count; k++) put_part(p, k, &out[k]);
+    arena_free(e->arena);
+    e->arena = outer;
+    return ok;
+}
+
+static bool run_chain(Eval *e, const Node *node, Tensor *out) {
+    const Attr *dims = node_attr(node, ATTR_dims);
+    Parts p = {.index = node_attr(node, ATTR_index), .axes = node_attr(node, ATTR_axes)};
+    p.parts = ARENA_ARRAY(e->arena, Tensor, node->result_count + 1);
+    for (uint32_t k = 0; k < node->result_count; k++)
+        if (!eval_tensor(e, node, node->results[k]->type, true, &out[k])) return false;
+    for (uint32_t j = 0; j < dims->count; j++) {
+        if (!eval_dim(e, node, dims->dims[j], &p.dims[j])) return false;
+        if (p.dims[j] == 0) return true;
+    }
+    do {
+        if (!run_part(e, node, &p, out)) return false;
+    } while (index_next(dims->count, p.dims, p.at));
+    return true;
+}
+
 bool eval_kernel(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     (void)in;
+    if (node_attr(node, ATTR_index)) return run_chain(e, node, out);
     return run_block(e, node->blocks[0], out);
 }
 

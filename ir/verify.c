@@ -3,6 +3,7 @@
 #include "ir/verify.h"
 #include "ir/shape.h"
 #include "support/map.h"
+#include <string.h>
 
 typedef struct {
     Graph *graph;
@@ -135,6 +136,11 @@ static bool same_types(uint32_t count, Value *const *a, Value *const *b) {
     return true;
 }
 
+static bool is_chain(const Node *node) {
+    const Attr *kind = node->op == OP_kernel ? node_attr(node, ATTR_kind) : NULL;
+    return kind && strcmp(kind->str, "chain") == 0;
+}
+
 static const char *check_if(Verifier *v, const Node *n) {
     if (n->operand_count != 1 || !is_scalar(v, n->operands[0], DTYPE_bool)) return "the condition is no bool";
     for (uint32_t i = 0; i < 2; i++) {
@@ -171,11 +177,45 @@ static const char *check_while(Verifier *v, const Node *n) {
     return NULL;
 }
 
+/* Is `part` of the shape of `whole` with 1 for the chain's axes? */
+static bool is_part(const Type *whole, const Type *part, uint32_t count, const Dim *const *dims,
+                    const int64_t *axes) {
+    if (part->rank != whole->rank || part->dtype != whole->dtype) return false;
+    uint32_t along = 0;
+    for (uint32_t j = 0; j < count; j++) {
+        if (axes[j] < 0 || axes[j] >= whole->rank || (along >> axes[j] & 1)) return false;
+        if (whole->dims[axes[j]] != dims[j]) return false;
+        along |= 1u << axes[j];
+    }
+    for (uint32_t d = 0; d < whole->rank; d++)
+        if (along >> d & 1 ? !dim_is(part->dims[d], 1) : part->dims[d] != whole->dims[d]) return false;
+    return true;
+}
+
+static const char *check_chain(const Node *n) {
+    const Attr *index = node_attr(n, ATTR_index), *dims = node_attr(n, ATTR_dims),
+               *axes = node_attr(n, ATTR_axes);
+    if (!index || !dims || !axes || index->count != dims->count) return "not an index for each of `dims`";
+    for (uint32_t j = 0; j < index->count; j++)
+        if (!dim_symbol_name(index->dims[j])) return "an index is no symbol";
+    if (axes->count != n->result_count * dims->count) return "not an axis of each result for each of `dims`";
+    const Node *yield = block_yield(n->blocks[0]);
+    if (yield->operand_count != n->result_count) return "the block does not yield the results";
+    for (uint32_t r = 0; r < n->result_count; r++)
+        if (!is_part(n->results[r]->type, yield->operands[r]->type, dims->count, dims->dims,
+                     axes->ints + r * dims->count))
+            return "the block does not yield parts of the results";
+    for (const Node *node = n->blocks[0]->first; node != yield; node = node->next)
+        if (node->op != OP_kernel || is_chain(node)) return "a chain is made of kernels";
+    return NULL;
+}
+
 static const char *check_kernel(Verifier *v, const Node *n) {
     (void)v;
     if (n->operand_count) return "a kernel has operands";
     if (!node_attr(n, ATTR_kind)) return "attribute `kind` is missing";
     if (n->blocks[0]->params.count) return "a kernel's block takes parameters";
+    if (is_chain(n)) return check_chain(n);
     if (!yields(n->blocks[0], n->result_count, n->results)) return "the block does not yield the results";
     return NULL;
 }
@@ -232,11 +272,18 @@ static void check_position(Verifier *v, const Node *node) {
     if (node->op == OP_yield && node->next) complain(v, node, "a yield before the end of its block");
     if (v->kernels && (op_has(node->op, TRAIT_EFFECT) || op_has(node->op, TRAIT_HOST)))
         complain(v, node, "not allowed inside a kernel");
-    if (v->kernels && node->op == OP_kernel) complain(v, node, "a kernel inside a kernel");
+    if (v->kernels && node->op == OP_kernel && !is_chain(node->block->owner))
+        complain(v, node, "a kernel inside a kernel");
     if (!op_has(node->op, TRAIT_REGION) && node->block_count) complain(v, node, "blocks where none belong");
 }
 
 static void check_block(Verifier *v, const Node *owner, const Block *block);
+
+/* The symbols of a chain have values in its block. */
+static void define_index(Verifier *v, const Node *chain) {
+    const Attr *index = node_attr(chain, ATTR_index);
+    for (uint32_t j = 0; j < index->count; j++) define(v, chain, index->dims[j]);
+}
 
 static void check_node(Verifier *v, const Node *node) {
     check_position(v, node);
@@ -249,10 +296,13 @@ static void check_node(Verifier *v, const Node *node) {
     else
         check_results(v, node);
     if (node->op == OP_symbol && !v->message) define(v, node, node_dim(node, ATTR_dim));
+    uint32_t outer = v->scope.count;
+    if (is_chain(node) && !v->message) define_index(v, node);
     for (uint32_t i = 0; i < node->attr_count; i++) check_attr(v, node, &node->attrs[i]);
     v->kernels += node->op == OP_kernel;
     for (uint32_t i = 0; i < node->block_count; i++) check_block(v, node, node->blocks[i]);
     v->kernels -= node->op == OP_kernel;
+    leave_scope(v, outer);
     for (uint32_t i = 0; i < node->result_count; i++) {
         const Value *value = node->results[i];
         if (value->node != node || value->index != i || value->block != node->block)

@@ -142,6 +142,16 @@ static void drop_region_result(Node *node, uint32_t i) {
     drop_result(node, i);
 }
 
+/* Of a chain: the axes of a result that goes. */
+static void drop_axes(const Simplify *s, Node *chain, uint32_t result) {
+    const Attr *axes = node_attr(chain, ATTR_axes);
+    uint32_t each = node_attr(chain, ATTR_dims)->count, kept = 0;
+    int64_t *left = ARENA_ARRAY(s->scratch, int64_t, axes->count + 1);
+    for (uint32_t i = 0; i < axes->count; i++)
+        if (i / each != result) left[kept++] = axes->ints[i];
+    node_set_attr(chain, attr_ints(ATTR_axes, kept, left));
+}
+
 static void sweep(void *user, Node *node) {
     Liveness *l = user;
     if (node->op == OP_yield) return;
@@ -153,6 +163,7 @@ static void sweep(void *user, Node *node) {
     if (!op_has(node->op, TRAIT_REGION)) return;
     for (uint32_t i = node->result_count; i-- > 0;) {
         if (l->live[node->results[i]->id]) continue;
+        if (node_attr(node, ATTR_index)) drop_axes(l->s, node, i);
         drop_region_result(node, i);
         l->s->changed = true;
     }

@@ -145,6 +145,8 @@ int64_t nn_seed(const nn_rt *rt);
 void *nn_frame(nn_rt *rt, int32_t frame, int64_t bytes);
 /* A scratch area of at least `bytes` for the calling thread inside a kernel; valid until its next call. */
 void *nn_scratch(nn_rt *rt, int64_t bytes);
+/* Another one, for a kernel whose chunks call kernels. */
+void *nn_part(nn_rt *rt, int64_t bytes);
 /* ids[k·stride] becomes the place in x, counted in strides, of the element that is number k in order, for
  * k < count. Stable, also when descending; NaN is the greatest. `dtype` is a number type; `scratch` has
  * NN_SORT_BYTES an element, aligned to 8. */

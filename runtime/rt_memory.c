@@ -12,7 +12,7 @@ struct rt_kept {
     void *allocation;
 };
 
-static _Thread_local rt_area scratch;
+static _Thread_local rt_area scratch, part;
 
 void *rt_allocate(size_t bytes) { return rt_resize(NULL, bytes); }
 
@@ -66,9 +66,15 @@ void *nn_scratch(nn_rt *rt, int64_t bytes) {
     return area_at_least(&scratch, bytes);
 }
 
+void *nn_part(nn_rt *rt, int64_t bytes) {
+    (void)rt;
+    return area_at_least(&part, bytes);
+}
+
 void rt_scratch_free(void) {
     free(scratch.data);
-    scratch = (rt_area){0};
+    free(part.data);
+    scratch = part = (rt_area){0};
 }
 
 void rt_memory_free(nn_rt *rt) {

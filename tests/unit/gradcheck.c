@@ -205,7 +205,8 @@ static void compare_results(const InterpretResult *wanted, const InterpretResult
 
 /* What the other passes make of the derivative computes the same. */
 static void check_passes(Case *c) {
-    static const char *const passes[] = {"simplify", "hoist", "simplify", "fuse", "plan"};
+    static const char *const passes[] = {"simplify", "hoist",    "simplify", "fuse",
+                                         "chain",    "simplify", "plan"};
     Arena *arena = arena_new();
     InterpretResult wanted = run(c->function, c->arguments.count, c->arguments.at, arena, c->what);
     for (size_t k = 0; k < sizeof passes / sizeof *passes; k++) {

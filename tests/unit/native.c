@@ -44,7 +44,7 @@ typedef struct {
     int32_t command_count;
 } RtProgram;
 
-/* The last two frames are the threads' scratch memory. */
+/* The last four frames are the threads' scratch memory, and that for parts of chains. */
 enum { MAX_FRAMES = 256, GUARD = 256, GARBAGE = 0xd5 };
 /* RESUMED: behind a checkpoint of the first run, in fresh memory. */
 typedef enum { BACKWARDS, FORWARDS, TWO_THREADS, RESUMED, ORDERS } Order;
@@ -273,6 +273,10 @@ static void *rt_scratch(void *rt, int64_t bytes) {
     Run *run = rt;
     return rt_memory(run, MAX_FRAMES - (pthread_equal(pthread_self(), run->main) ? 1 : 2), bytes);
 }
+static void *rt_part(void *rt, int64_t bytes) {
+    Run *run = rt;
+    return rt_memory(run, MAX_FRAMES - (pthread_equal(pthread_self(), run->main) ? 3 : 4), bytes);
+}
 
 static void check_guards(Run *run) {
     for (int32_t f = 0; f < MAX_FRAMES; f++)
@@ -341,6 +345,7 @@ static void define_runtime(LLVMOrcLLJITRef jit) {
         FUNCTION(save),
         FUNCTION(frame),
         FUNCTION(scratch),
+        FUNCTION(part),
         FUNCTION(parallel),
         FUNCTION(seed),
         FUNCTION(fail),

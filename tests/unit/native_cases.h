@@ -315,4 +315,22 @@ static const NativeCase native_scatters[] = {
      "  %24: i8[3, 4] = scatter_add(%23, %22, %10) axis=0\n"},
 };
 
+/* Products on the same outer axes, computed part by part. */
+static const NativeCase native_chains[] = {
+    {"noise", "f32[B, B, 8] f32[8, B, 9] f32[B, 9, 3] i64", "%24 %25",
+     "  %20: f32[B, B, 9] = contract(%10, %11) spec=\"bmk,kbn->bmn\"\n"
+     "  %21: i32[B, B, 9] = random_bits(%13, %13) dims=[B, B, 9]\n"
+     "  %22: f32[B, B, 9] = cast(%21) dtype=f32\n"
+     "  %23: f32[B, B, 9] = mul(%20, %22)\n"
+     "  %24: f32[B, B, 3] = contract(%23, %12) spec=\"bmn,bne->mbe\"\n"
+     "  %25: f32[B, B] = reduce_sum(%23) axes=[2]\n"},
+    {"in_order", "f32[B, B, 4] f32[B, B, 4] f32[7, 4]", "%22 %24 %25",
+     "  %20: f32[B, B, B] = contract(%10, %11) spec=\"bmk,bnk->bmn\"\n"
+     "  %21: f32[B, B, B] = exp(%20)\n"
+     "  %22: f32[B, B, 4] = contract(%21, %10) spec=\"bmn,bnk->bmk\"\n"
+     "  %23: f32[B, B, B] = tanh(%21)\n"
+     "  %24: f32[B, B, 4] = contract(%23, %11) spec=\"bnm,bnk->bmk\"\n"
+     "  %25: f32[B, B, 7] = contract(%22, %12) spec=\"amk,bk->amb\"\n"},
+};
+
 #endif

@@ -173,6 +173,7 @@ static void add_training(Random *r, Builder *b) {
     for (uint32_t i = 1; i <= count; i++) offer(r, body->params.at[i]);
     uint32_t since = r->pool.count;
     add_nodes(r, &inner, 1 + below(r, 8));
+    if (chance(r, 25)) add_chain(r, &inner);
     Value *loss = NULL, *next[4];
     for (uint32_t i = 1; i <= count; i++) {
         Value *term = random_loss(r, &inner, i == 1 ? since : r->pool.count, body->params.at[i]);

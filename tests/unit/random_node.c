@@ -415,8 +415,10 @@ void add_plain(Random *r, Builder *b) {
         add_scan(r, b);
     else if (kind < 86)
         add_row(r, b);
-    else if (kind < 97)
+    else if (kind < 94)
         add_contract(r, b);
+    else if (kind < 97)
+        add_chain(r, b);
     else
         add_source(r, b);
 }

@@ -4,6 +4,7 @@
  *     random_program.c  the program around: inputs, sizes, what is saved
  *     random_value.c    a value of a wanted type
  *     random_node.c     one node of each family
+ *     random_chain.c    products that share their outer axes
  *     random_control.c  branches, loops, sizes that become known at run time, derivatives */
 #ifndef TESTS_UNIT_RANDOM_PROGRAM_H
 #define TESTS_UNIT_RANDOM_PROGRAM_H
@@ -72,6 +73,7 @@ Value *try_node(Random *r, Builder *b, Op op, uint32_t operands, Value *const *o
                 const Attr *attr);
 void add_nodes(Random *r, Builder *b, uint32_t count);
 void add_plain(Random *r, Builder *b); /* a node without blocks */
+void add_chain(Random *r, Builder *b);
 void add_control(Random *r, Builder *b);
 
 #endif

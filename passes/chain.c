@@ -1,0 +1,285 @@
+/* Kernels that follow each other and work on the same outer axes, as the products and the softmax of an
+ * attention do on batches and heads, become one of kind `chain`: it does all of them for one part of these
+ * axes, then for the next, and what they hand to each other is as small as a part and stays in the cache.
+ *
+ * A chain begins with a product that has axes in common with both its operands. Kernels that read it join as
+ * long as all that they compute is made part by part. Where a kernel reads what an earlier chain would have
+ * to store for it, as the gradient of an attention reads the softmax, that is computed again from what it was
+ * computed from, if its products aren't deep.
+ *
+ * Parts are what threads share, so a chain needs several. */
+#include "passes/chain.h"
+#include "passes/passes.h"
+
+enum {
+    LARGE = 1 << 16,      /* elements of what isn't worth keeping for later */
+    LARGE_PART = 1 << 12, /* elements of a part of it */
+    MIN_PARTS = 4,
+    MAX_DEPTH = 256 /* of a product that is computed again rather than stored */
+};
+
+/* A node of the block. */
+typedef struct {
+    Node *node;
+    VEC(Value *) reads; /* from outside of it */
+    Chain *chain;       /* whose member it is */
+} Spot;
+
+typedef struct {
+    Graph *graph;
+    Arena *arena;
+    VEC(Spot *) spots;
+    Map *readers; /* Value * → list of Spot * */
+    VEC(Chain *) chains;
+} Chains;
+
+typedef VEC(Spot *) Spots;
+
+/* --- who reads what */
+static void note_read(Chains *c, Spot *spot, Value *value) {
+    Spots *readers = map_get(c->readers, value);
+    if (!readers) {
+        readers = ARENA_NEW(c->arena, Spots);
+        map_put(c->readers, value, readers);
+    }
+    if (readers->count && readers->at[readers->count - 1] == spot) return;
+    vec_push(c->arena, readers, spot);
+    vec_push(c->arena, &spot->reads, value);
+}
+
+static void note_reads(Chains *c, Spot *spot, const Node *node) {
+    for (uint32_t i = 0; i < node->operand_count; i++)
+        if (node->operands[i]->block == spot->node->block) note_read(c, spot, node->operands[i]);
+    for (uint32_t k = 0; k < node->block_count; k++)
+        for (const Node *inner = node->blocks[k]->first; inner; inner = inner->next)
+            note_reads(c, spot, inner);
+}
+
+static void collect(Chains *c, Block *block) {
+    for (Node *node = block->first; node; node = node->next) {
+        Spot *spot = ARENA_NEW(c->arena, Spot);
+        spot->node = node;
+        node->scratch = spot;
+        vec_push(c->arena, &c->spots, spot);
+        note_reads(c, spot, node);
+    }
+}
+
+static Spot *spot_of(const Value *value) { return value->node ? value->node->scratch : NULL; }
+
+static bool is_stored(void *user, const Chain *chain, const Value *result) {
+    const Chains *c = user;
+    const Spots *readers = map_get(c->readers, result);
+    for (uint32_t i = 0; readers && i < readers->count; i++) {
+        const Chain *other = readers->at[i]->chain;
+        if (other != chain && (!other || !map_get(other->results, result))) return true;
+    }
+    return false;
+}
+
+/* --- sizes */
+/* INT64_MAX where it isn't known. */
+static int64_t part_count(const Chain *chain) {
+    int64_t count = 1, size;
+    for (uint32_t j = 0; j < chain->axis_count; j++) {
+        if (!dim_is_const(chain->dims[j], &size)) return INT64_MAX;
+        if (size == 0 || count > INT64_MAX / size) return INT64_MAX;
+        count *= size;
+    }
+    return count;
+}
+
+/* What isn't known is taken for large, but parts that are known to be small have nothing from it. */
+static bool is_large(const Chains *c, const Chain *chain, const Type *type) {
+    int64_t elements;
+    const Dim *count = type_elements(c->graph->ir, type), *part = count;
+    for (uint32_t j = 0; j < chain->axis_count && part; j++)
+        part = dim_floordiv(c->graph->ir, part, chain->dims[j]);
+    if (part && dim_is_const(part, &elements) && elements < LARGE_PART) return false;
+    return !count || !dim_is_const(count, &elements) || elements >= LARGE;
+}
+
+/* --- members */
+static void add_member(const Chains *c, Chain *chain, Member *member) {
+    vec_push(c->arena, &chain->members, member);
+    for (uint32_t i = 0; i < member->kernel->result_count; i++)
+        map_put(chain->results, member->kernel->results[i], member);
+}
+
+static void drop_members(Chain *chain, uint32_t kept) {
+    while (chain->members.count > kept) {
+        const Member *member = chain->members.at[--chain->members.count];
+        for (uint32_t i = 0; i < member->kernel->result_count; i++)
+            map_put(chain->results, member->kernel->results[i], NULL);
+    }
+}
+
+/* No deep products. */
+static bool is_shallow(const Node *kernel) {
+    for (const Node *node = kernel->blocks[0]->first; node; node = node->next) {
+        if (node->op != OP_contract) continue;
+        const char *spec = node_str(node, ATTR_spec), *out = strstr(spec, "->") + 2;
+        int64_t depth = 1, size;
+        for (uint32_t d = 0; d < node->operands[0]->type->rank; d++) {
+            if (strchr(out, spec[d])) continue;
+            if (!dim_is_const(node->operands[0]->type->dims[d], &size) || size > MAX_DEPTH) return false;
+            depth *= size > 0 ? size : 1;
+            if (depth > MAX_DEPTH) return false;
+        }
+    }
+    return true;
+}
+
+/* Adds the kernel that computes the value in an earlier chain, after those of that chain that it reads. */
+static bool compute_again(const Chains *c, Chain *chain, const Value *value) {
+    if (map_get(chain->results, value)) return true;
+    const Spot *spot = spot_of(value);
+    if (!is_shallow(spot->node)) return false;
+    for (uint32_t i = 0; i < spot->reads.count; i++) {
+        const Spot *from = spot_of(spot->reads.at[i]);
+        if (from && from->chain == spot->chain && !compute_again(c, chain, spot->reads.at[i])) return false;
+    }
+    Member *member = chain_member(c->arena, chain, spot->node);
+    if (!member) return false;
+    member->again = true;
+    add_member(c, chain, member);
+    return true;
+}
+
+static bool add_earlier(const Chains *c, Chain *chain, const Spot *spot) {
+    for (uint32_t i = 0; i < spot->reads.count; i++) {
+        const Value *value = spot->reads.at[i];
+        const Spot *from = spot_of(value);
+        if (!from || !from->chain || from->chain == chain || !is_large(c, chain, value->type)) continue;
+        if (!compute_again(c, chain, value)) return false;
+    }
+    return true;
+}
+
+static bool admit(const Chains *c, Chain *chain, Spot *spot, bool again) {
+    if (spot->node->op != OP_kernel || spot->chain) return false;
+    uint32_t before = chain->members.count;
+    Member *member = NULL;
+    if (again && add_earlier(c, chain, spot)) member = chain_member(c->arena, chain, spot->node);
+    if (!member) {
+        drop_members(chain, before);
+        member = chain_member(c->arena, chain, spot->node);
+    }
+    if (!member) return false;
+    add_member(c, chain, member);
+    spot->chain = chain;
+    return true;
+}
+
+/* --- chains */
+typedef enum { READS_NOTHING, READS_AGAIN, READS_CHAIN } Reads;
+
+static Reads reads_of(const Chain *chain, const Spot *spot) {
+    Reads reads = READS_NOTHING;
+    for (uint32_t i = 0; i < spot->reads.count; i++) {
+        const Member *member = map_get(chain->results, spot->reads.at[i]);
+        if (member && !member->again) return READS_CHAIN;
+        if (member) reads = READS_AGAIN;
+    }
+    return reads;
+}
+
+/* All that follow and read it, up to the first one that can't be in it: that needs it whole. */
+static void grow(const Chains *c, Chain *chain, bool again) {
+    for (uint32_t i = chain->first + 1; i < c->spots.count; i++) {
+        Reads reads = reads_of(chain, c->spots.at[i]);
+        if (reads == READS_NOTHING) continue;
+        if (admit(c, chain, c->spots.at[i], again))
+            chain->last = i;
+        else if (reads == READS_CHAIN)
+            return;
+    }
+}
+
+static void release(const Chains *c, const Chain *chain) {
+    for (uint32_t i = chain->first; i <= chain->last; i++)
+        if (c->spots.at[i]->chain == chain) c->spots.at[i]->chain = NULL;
+}
+
+/* Is something large handed on that nobody else needs? */
+static bool saves_memory(Chains *c, const Chain *chain) {
+    for (uint32_t i = 0; i < chain->members.count; i++) {
+        const Member *member = chain->members.at[i];
+        if (member->again) return true;
+        for (uint32_t k = 0; k < member->kernel->result_count; k++) {
+            const Value *result = member->kernel->results[k];
+            if (is_large(c, chain, result->type) && !is_stored(c, chain, result)) return true;
+        }
+    }
+    return false;
+}
+
+/* What is computed again must not be stored all the same. */
+static bool spares_earlier(Chains *c, const Chain *chain) {
+    for (uint32_t i = 0; i < chain->members.count; i++) {
+        const Member *member = chain->members.at[i];
+        for (uint32_t k = 0; member->again && k < member->kernel->result_count; k++) {
+            const Value *result = member->kernel->results[k];
+            const Chain *owner = spot_of(result)->chain;
+            if (is_large(c, chain, result->type) && is_stored(c, owner, result)) return false;
+        }
+    }
+    return true;
+}
+
+static Chain *try_chain(Chains *c, uint32_t first, bool again) {
+    Chain *chain = ARENA_NEW(c->arena, Chain);
+    chain->first = chain->last = first;
+    chain->results = map_new(c->arena);
+    if (!chain_axes(c->spots.at[first]->node, chain) || part_count(chain) < MIN_PARTS) return NULL;
+    if (!admit(c, chain, c->spots.at[first], again)) return NULL;
+    grow(c, chain, again);
+    if (chain->members.count > 1 && spares_earlier(c, chain)) return chain;
+    release(c, chain);
+    return NULL;
+}
+
+static void find_chains(Chains *c) {
+    for (uint32_t i = 0; i < c->spots.count; i++) {
+        const Spot *spot = c->spots.at[i];
+        if (spot->node->op != OP_kernel || spot->chain) continue;
+        Chain *chain = try_chain(c, i, true);
+        if (!chain) chain = try_chain(c, i, false);
+        if (chain) vec_push(c->arena, &c->chains, chain);
+    }
+    /* What later chains compute again counts as not needed, so this can be said only now. */
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < c->chains.count; i++) {
+        Chain *chain = c->chains.at[i];
+        if (saves_memory(c, chain))
+            c->chains.at[kept++] = chain;
+        else
+            release(c, chain);
+    }
+    c->chains.count = kept;
+}
+
+static void build_chains(Chains *c) {
+    for (uint32_t i = 0; i < c->chains.count; i++) {
+        const Chain *chain = c->chains.at[i];
+        chain_build(c->graph, c->arena, chain, is_stored, c, c->spots.at[chain->last]->node);
+    }
+    for (uint32_t i = 0; i < c->spots.count; i++)
+        if (c->spots.at[i]->chain) node_remove(c->spots.at[i]->node);
+}
+
+static void chain_block(PassContext *context, Graph *graph, Block *block) {
+    for (Node *node = block->first; node; node = node->next)
+        for (uint32_t i = 0; node->op != OP_kernel && i < node->block_count; i++)
+            chain_block(context, graph, node->blocks[i]);
+    Chains c = {.graph = graph, .arena = context->scratch, .readers = map_new(context->scratch)};
+    collect(&c, block);
+    find_chains(&c);
+    build_chains(&c);
+}
+
+void pass_chain(PassContext *context, Graph *graph) {
+    for (uint32_t i = 0; i < graph->functions.count; i++)
+        chain_block(context, graph, graph->functions.at[i]->body);
+    graph_resolve(graph);
+}

@@ -1,0 +1,54 @@
+/* What the parts of the pass `chain` share. A chain is a list of kernels of one block that work on the same
+ * outer axes; it becomes one kernel, whose parts along these axes are computed one by one, so that what only
+ * the kernels hand to each other never exists as a whole.
+ *
+ *   chain.c        the pass: finds chains
+ *   chain_marks.c  which axes of a kernel's values the shared ones are
+ *   chain_build.c  the kernel of kind `chain` */
+#ifndef PASSES_CHAIN_H
+#define PASSES_CHAIN_H
+
+#include "ir/graph.h"
+#include "support/map.h"
+#include "support/vec.h"
+
+/* Where the shared axes are in a value. */
+typedef struct {
+    int8_t axis[MAX_RANK]; /* of the value, for each of the chain's axes; -1 where it lacks that */
+} Marks;
+
+/* A kernel in a chain. */
+typedef struct {
+    Node *kernel;
+    bool again;     /* it is in an earlier chain, and computed here once more */
+    Value **inside; /* for each result the value of the body that becomes it: what is yielded, or what that is
+                       a reshape of */
+    Marks *marks;   /* of these */
+} Member;
+
+typedef struct {
+    uint32_t axis_count;
+    const Dim *dims[MAX_RANK]; /* parts along each shared axis */
+    VEC(Member *) members;     /* in the order of the program */
+    Map *results;              /* Value * of a member → Member * */
+    uint32_t first, last;      /* positions of nodes */
+} Chain;
+
+/* --- chain_marks.c */
+/* The axes that an operation's operands would share: those of the contraction's results that both operands
+ * have. False where there are none. */
+bool chain_axes(const Node *kernel, Chain *out);
+/* The kernel as a member of the chain; NULL if its results aren't made part by part. */
+Member *chain_member(Arena *arena, const Chain *chain, Node *kernel);
+/* What the operand must be so that the node's result is marked so. False where no rule says. */
+bool marks_of_operand(const Node *node, uint32_t operand, const Marks *result, uint32_t count, Marks *out);
+
+/* --- chain_build.c */
+/* Is the member's result read by others than the chain? */
+typedef bool IsStored(void *user, const Chain *chain, const Value *result);
+/* Puts the kernel that does all of the chain before `where`; the members are left for the caller to remove.
+ */
+void chain_build(Graph *graph, Arena *arena, const Chain *chain, IsStored *is_stored, void *user,
+                 Node *where);
+
+#endif

@@ -1,0 +1,112 @@
+/* Products that share their outer axes, one after the other, with rows, masks and views between: attention
+ * and its kin. */
+#include "tests/unit/random_program.h"
+
+typedef struct {
+    Random *r;
+    Builder *b;
+    const Dim *size[256]; /* of a label's axis */
+    char outer[3];        /* labels that all have in common */
+    char at[MAX_RANK];    /* those of `value` */
+    Value *value;
+} Chain;
+
+static void shuffle(Random *r, char *labels) {
+    for (uint32_t i = (uint32_t)strlen(labels); i > 1; i--) {
+        uint32_t j = below(r, i);
+        char t = labels[i - 1];
+        labels[i - 1] = labels[j];
+        labels[j] = t;
+    }
+}
+
+/* The outer labels and two more, mostly in this order. */
+static void choose_labels(Chain *c, char m, char n, char *out) {
+    strcpy(out, c->outer);
+    strcat(out, (char[]){m, n, 0});
+    if (chance(c->r, 35)) shuffle(c->r, out);
+}
+
+static const Type *type_of(const Chain *c, const char *labels) {
+    const Dim *dims[MAX_RANK];
+    uint32_t rank = 0;
+    for (; labels[rank]; rank++) dims[rank] = c->size[(unsigned char)labels[rank]];
+    return type_tensor(c->r->ir, c->r->floats, rank, dims);
+}
+
+/* Sometimes one that depends on much of what was before. */
+static Value *operand(Chain *c, const char *labels) {
+    const Type *type = type_of(c, labels);
+    Value *value = value_of(c->r, c->b, type);
+    if (chance(c->r, 60)) return value;
+    Value *other = some_value(c->r, c->b, c->r->floats);
+    int64_t axes[MAX_RANK];
+    for (uint32_t i = 0; i < other->type->rank; i++) axes[i] = i;
+    Value *sum = build_reduce(c->b, OP_reduce_sum, other, other->type->rank, axes);
+    return build_binary(c->b, OP_mul, value, build_like(c->b, build_unary(c->b, OP_tanh, sum), type));
+}
+
+/* Labels `sum` go, `more` comes. */
+static bool multiply(Chain *c, char sum, char kept, char more) {
+    char other[MAX_RANK], result[MAX_RANK];
+    choose_labels(c, sum, more, other);
+    choose_labels(c, kept, more, result);
+    char all[MAX_RANK + 1] = {more};
+    if (type_limit(c->r, type_of(c, other)) > c->r->most_elements) return false;
+    if (type_limit(c->r, type_of(c, result)) > c->r->most_elements) return false;
+    if (type_limit(c->r, type_of(c, strcat(all, c->at))) > c->r->most_products) return false;
+    bool swapped = chance(c->r, 30);
+    Value *y = operand(c, other);
+    const char *spec = swapped ? arena_printf(c->r->arena, "%s,%s->%s", other, c->at, result)
+                               : arena_printf(c->r->arena, "%s,%s->%s", c->at, other, result);
+    c->value = build_contract(c->b, swapped ? y : c->value, swapped ? c->value : y, spec);
+    strcpy(c->at, result);
+    return true;
+}
+
+static void add_row_step(Chain *c, char label) {
+    static const Op reductions[] = {OP_reduce_max, OP_reduce_sum};
+    static const Op joins[] = {OP_sub, OP_div, OP_mul};
+    const Type *type = c->value->type;
+    int64_t axis = strchr(c->at, label) - c->at, kept[MAX_RANK];
+    for (uint32_t i = 0, k = 0; i < type->rank; i++)
+        if (i != axis) kept[k++] = i;
+    Value *small = build_reduce(c->b, reductions[below(c->r, 2)], c->value, 1, &axis);
+    Value *back = build_broadcast(c->b, small, type->rank, type->dims, kept);
+    c->value = build_binary(c->b, joins[below(c->r, 3)], c->value, back);
+}
+
+static void add_mask(Chain *c) {
+    const Type *type = c->value->type;
+    const Type *index = type_with_dtype(c->r->ir, type, DTYPE_i64);
+    Value *row = build_iota(c->b, index, below(c->r, type->rank));
+    Value *column = build_iota(c->b, index, below(c->r, type->rank));
+    Value *other = chance(c->r, 50) ? build_const(c->b, type, 0) : value_of(c->r, c->b, type);
+    c->value = build_select(c->b, build_binary(c->b, OP_le, column, row), c->value, other);
+}
+
+static void add_step(Chain *c, char m, char n) {
+    static const Op unary[] = {OP_exp, OP_tanh, OP_neg, OP_sigmoid};
+    switch (below(c->r, 6)) {
+    case 0: c->value = build_unary(c->b, unary[below(c->r, 4)], c->value); break;
+    case 1: c->value = build_binary(c->b, OP_add, c->value, operand(c, c->at)); break;
+    case 2: add_mask(c); break;
+    default: add_row_step(c, chance(c->r, 50) ? m : n); break;
+    }
+    if (chance(c->r, 8)) offer(c->r, c->value);
+}
+
+void add_chain(Random *r, Builder *b) {
+    Chain c = {.r = r, .b = b};
+    strcpy(c.outer, chance(r, 50) ? "ab" : "a");
+    for (const char *label = "abmnke"; *label; label++) c.size[(unsigned char)*label] = random_size(r);
+    if (chance(r, 70)) c.size['a'] = r->sizes[below(r, 2)];
+    choose_labels(&c, 'm', 'k', c.at);
+    if (type_limit(r, type_of(&c, c.at)) > r->most_elements) return;
+    c.value = operand(&c, c.at);
+    if (!multiply(&c, 'k', 'm', 'n')) return;
+    for (uint32_t steps = below(r, 5); steps; steps--) add_step(&c, 'm', 'n');
+    Chain other = c;
+    if (multiply(&c, 'n', 'm', 'e')) offer(r, c.value);
+    if (chance(r, 40) && multiply(&other, 'm', 'n', 'e')) offer(r, other.value);
+}
