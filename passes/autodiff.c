@@ -157,6 +157,7 @@ void pass_autodiff(PassContext *context, Graph *graph) {
     Grads grads = {.arena = context->scratch};
     Autodiff ad = {.graph = graph, .scratch = context->scratch, .diags = context->diags};
     ad.tapes = map_new(ad.scratch);
+    ad.entries = map_new(ad.scratch);
     ad.counters = map_new(ad.scratch);
     graph_walk(graph, collect, &grads);
     for (uint32_t k = 0; k < grads.nodes.count; k++) differentiate(&ad, grads.nodes.at[k]);

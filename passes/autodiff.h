@@ -6,6 +6,7 @@
  *     autodiff_region.c  the reverse of branches and loops
  *     autodiff_remat.c   computing again instead of keeping
  *     autodiff_guard.c   why a loss is not finite
+ *     autodiff_keep.c    what the forward loop keeps for its reverse
  *     autodiff_tape.c    loops that keep what their reverse reads
  *     autodiff_break.c   why there is no derivative */
 #ifndef PASSES_AUTODIFF_H
@@ -25,10 +26,11 @@ typedef struct {
     Graph *graph;
     Arena *scratch;
     Diagnostics *diags;
-    Map *tapes;    /* carried value (a parameter of a `for`'s body) → the loop's result that is its tape */
-    Map *counters; /* while node → Value *: its number of iterations */
-    Node *grad;    /* being replaced */
-    Map *active;   /* Value * → itself: floats that depend on an x, differentiably */
+    Map *tapes;           /* value of a `for`'s body → the loop's result that is its tape */
+    Map *entries;         /* for node → Dim *: how many its tapes have */
+    Map *counters;        /* while node → Value *: its number of iterations */
+    Node *grad;           /* being replaced */
+    Map *active;          /* Value * → itself: floats that depend on an x, differentiably */
     VEC(Value *) earlier; /* carried by a loop around `grad` and active through its earlier iterations */
     bool failed;          /* a diagnostic was reported for this grad */
 } Autodiff;
@@ -75,12 +77,26 @@ void open_remats(Graph *graph);
 /* Replaces all `guard` nodes, when no gradient is left. */
 void expand_guards(Graph *graph, Arena *arena);
 
+/* --- autodiff_keep.c */
+typedef struct {
+    Value *value;         /* of the forward body */
+    Value *again, *stand; /* in the reverse's: computed again, and what stands for it */
+} Kept;
+typedef VEC(Kept) Keeps;
+/* Puts stand-ins for what the reverse of a `for` reads of its iteration rather than computing it again. `map`
+ * leads from the forward body's values to the reverse's, `before` are those of the carried values, or NULL.
+ */
+void keep_costly(Autodiff *ad, const Block *forward, Block *reverse, const Map *map, Value *const *before,
+                 Keeps *keeps);
+
 /* --- autodiff_tape.c */
 /* The number of iterations of a `for`, computed before it. */
 Value *loop_count(Autodiff *ad, Node *loop);
-/* Result of `loop` (a `for`) that holds carried value `k` at the start of every iteration: [iterations, …].
- */
+/* Result of `loop` (a `for`) that holds carried value `k` before the first iteration and after each:
+ * [iterations + 1, …]. */
 Value *loop_tape(Autodiff *ad, Node *loop, uint32_t k);
+/* The same for another value of the body, of each iteration: [iterations, …]. */
+Value *value_tape(Autodiff *ad, Node *loop, Value *value);
 /* One entry of a tape, of the type that the carried value has. */
 Value *tape_read(Builder *b, Value *tape, Value *position, const Type *type);
 /* Appends copies of the block's nodes but its yield, without what a second run mustn't repeat. */

@@ -168,9 +168,31 @@ static Value *read_carried(LoopReverse *r, uint32_t k) {
     return tape_read(&b, loop_tape(r->ad, r->forward, k), r->position, stand->type);
 }
 
+/* The carried value that starts the next iteration as `value`, numbered from 1; 0 where none does. */
+static uint32_t carried_as(const LoopReverse *r, const Value *value) {
+    for (uint32_t k = 0; k < r->carried; k++)
+        if (forward_next(r, k) == value && r->before[k]) return k + 1;
+    return 0;
+}
+
+static Value *read_kept(LoopReverse *r, const Kept *kept) {
+    Builder b = before_node(r->ad, kept->stand->node, r->in.loc);
+    uint32_t carried = carried_as(r, kept->value);
+    if (!carried)
+        return tape_read(&b, value_tape(r->ad, r->forward, kept->value), r->position, kept->value->type);
+    Value *after = build_binary(&b, OP_add, r->position, build_int(&b, 1));
+    return tape_read(&b, loop_tape(r->ad, r->forward, carried - 1), after, kept->value->type);
+}
+
 /* Puts reads of tapes where stand-ins matter; the rest is dead and may read anything of its type. */
-static void read_tapes(LoopReverse *r) {
-    const Map *live = live_values(r->ad->scratch, r->in.block, r->yielded.count, r->yielded.at);
+static void read_tapes(LoopReverse *r, const Keeps *keeps) {
+    const Node *yield = block_yield(r->in.block);
+    const Map *live = live_values(r->ad->scratch, r->in.block, yield->operand_count, yield->operands);
+    for (uint32_t i = 0; i < keeps->count; i++) {
+        const Kept *kept = &keeps->at[i];
+        value_replace(kept->stand, map_get(live, kept->stand) ? read_kept(r, kept) : kept->again);
+        node_remove(kept->stand->node);
+    }
     for (uint32_t k = 0; k < r->carried; k++) {
         Value *stand = r->before[k];
         if (!stand) continue;
@@ -193,7 +215,9 @@ static void reverse_for(Autodiff *ad, Builder *b, Node *node, Adjoints *adjoints
     carry_adjoints(&r);
     carry_sums(&r, &captured);
     build_yield(&r.in, r.yielded.count, r.yielded.at);
-    read_tapes(&r);
+    Keeps keeps = {0};
+    keep_costly(ad, forward_body(&r), r.in.block, r.map, r.before, &keeps);
+    read_tapes(&r, &keeps);
     uint32_t result = 0;
     for (uint32_t k = 0; k < r.carried; k++) {
         if (!r.flows[k]) continue;

@@ -53,36 +53,60 @@ Value *tape_read(Builder *b, Value *tape, Value *position, const Type *type) {
     return reshaped(b, read, type);
 }
 
-/* Writes the carried value at the start of the body; the yield is given the tape to carry on. */
-static void write_tape(Autodiff *ad, Node *loop, Value *tape, Value *carried) {
+/* Writes `value` into the entry of the iteration, or into the one after it; the yield is given the tape to
+ * carry on. */
+static void write_tape(Autodiff *ad, Node *loop, Value *tape, Value *value, bool after) {
     IrContext *ir = ad->graph->ir;
     Block *body = loop->blocks[0];
-    Builder b = before(ad, body->first);
+    Builder b = before(ad, block_yield(body));
     int64_t from;
     Value *position = body->params.at[0];
     if (!int_constant(loop->operands[0], &from) || from != 0)
         position = build_binary(&b, OP_sub, position, loop->operands[0]);
-    Value *entry = reshaped(&b, carried, stacked(ir, dim_const(ir, 1), carried->type));
+    if (after) position = build_binary(&b, OP_add, position, build_int(&b, 1));
+    Value *entry = reshaped(&b, value, stacked(ir, dim_const(ir, 1), value->type));
     node_add_operand(block_yield(body), build_update_slice(&b, tape, entry, 1, (int64_t[]){0}, &position));
 }
 
-static Value *add_tape(Autodiff *ad, Node *loop, Value *carried) {
+/* The number of iterations as a dimension. A loop that never runs still has a body, which writes entries that
+ * must fit. */
+static const Dim *entries_of(Autodiff *ad, Node *loop) {
+    const Dim *entries = map_get(ad->entries, loop);
+    if (entries) return entries;
     Value *count = loop_count(ad, loop);
     Builder b = before(ad, loop);
-    const Dim *entries = build_symbol(&b, count, "iterations");
-    /* A loop that never runs still has a body, which writes entries that must fit. */
+    entries = build_symbol(&b, count, "iterations");
     if (dim_is(entries, 0)) entries = dim_const(ad->graph->ir, 1);
-    const Type *type = stacked(ad->graph->ir, entries, carried->type);
-    node_add_operand(loop, build_const(&b, type, 0));
-    write_tape(ad, loop, block_param(loop->blocks[0], type, NULL), carried);
-    return node_add_result(loop, type);
+    map_put(ad->entries, loop, (void *)(uintptr_t)entries);
+    return entries;
 }
 
 Value *loop_tape(Autodiff *ad, Node *loop, uint32_t k) {
+    IrContext *ir = ad->graph->ir;
     Value *carried = loop->blocks[0]->params.at[k + 1], *tape = map_get(ad->tapes, carried);
     if (tape) return tape;
-    tape = add_tape(ad, loop, carried);
+    const Dim *entries = dim_add(ir, entries_of(ad, loop), dim_const(ir, 1));
+    Builder b = before(ad, loop);
+    const Type *type = stacked(ir, entries, carried->type);
+    Value *first = reshaped(&b, loop->operands[k + 2], stacked(ir, dim_const(ir, 1), carried->type));
+    Value *zero = build_int(&b, 0), *init = build_const(&b, type, 0);
+    node_add_operand(loop, build_update_slice(&b, init, first, 1, (int64_t[]){0}, &zero));
+    write_tape(ad, loop, block_param(loop->blocks[0], type, NULL), block_yield(loop->blocks[0])->operands[k],
+               true);
+    tape = node_add_result(loop, type);
     map_put(ad->tapes, carried, tape);
+    return tape;
+}
+
+Value *value_tape(Autodiff *ad, Node *loop, Value *value) {
+    Value *tape = map_get(ad->tapes, value);
+    if (tape) return tape;
+    const Type *type = stacked(ad->graph->ir, entries_of(ad, loop), value->type);
+    Builder b = before(ad, loop);
+    node_add_operand(loop, build_const(&b, type, 0));
+    write_tape(ad, loop, block_param(loop->blocks[0], type, NULL), value, false);
+    tape = node_add_result(loop, type);
+    map_put(ad->tapes, value, tape);
     return tape;
 }
 

@@ -19,11 +19,16 @@ static void hoist_block(Hoist *h, Block *block) {
         next = node->next;
         for (uint32_t i = 0; i < node->block_count; i++) hoist_block(h, node->blocks[i]);
         if (node->op == OP_for || node->op == OP_while) hoist_loop(h, node);
+        if (node->op == OP_for) hoist_steps(h, node);
     }
 }
 
 void pass_hoist(PassContext *context, Graph *graph) {
     Hoist h = {.graph = graph, .scratch = context->scratch};
+    h.counted = graph->next_id;
+    h.uses = graph_count_uses(graph, h.scratch);
+    for (uint32_t i = 0; i < graph->functions.count; i++) hoist_rows(&h, graph->functions.at[i]->body);
+    graph_resolve(graph);
     for (uint32_t i = 0; i < graph->functions.count; i++) hoist_block(&h, graph->functions.at[i]->body);
     graph_resolve(graph);
     for (uint32_t i = 0; i < graph->functions.count; i++) {

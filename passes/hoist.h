@@ -8,14 +8,20 @@
 typedef struct {
     Graph *graph;
     Arena *scratch;
+    const uint32_t *uses; /* by value id, before the pass */
+    uint32_t counted;     /* values that it has entries for */
 } Hoist;
 
 /* Costs nothing inside a kernel that uses it, but a tensor of its own where none does: better made again than
  * kept. */
 bool hoist_is_weightless(const Node *node);
 
+/* Multiplies a table before its rows are gathered, where that is less work (hoist_rows.c). */
+void hoist_rows(Hoist *h, Block *block);
 /* Moves what doesn't change out of this loop, whose inner loops are done (hoist_loop.c). */
 void hoist_loop(Hoist *h, Node *loop);
+/* Takes out of this `for` what all its steps can do at once (hoist_steps.c). */
+void hoist_steps(Hoist *h, Node *loop);
 /* Gives every block its own copies of the weightless nodes that it uses from outer ones (hoist_sink.c). */
 void hoist_sink(Hoist *h, Block *block);
 /* Transposes what products in loops would pack in every iteration (hoist_layout.c). */

@@ -192,9 +192,11 @@ static void add_training(Random *r, Builder *b) {
 }
 
 void add_control(Random *r, Builder *b) {
-    uint32_t kind = below(r, 11);
+    uint32_t kind = below(r, 13);
     if (kind == 10)
         add_remat(r, b);
+    else if (kind > 10)
+        add_steps(r, b);
     else if (kind < 3)
         add_if(r, b);
     else if (kind < 6)

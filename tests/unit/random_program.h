@@ -5,7 +5,8 @@
  *     random_value.c    a value of a wanted type
  *     random_node.c     one node of each family
  *     random_chain.c    products that share their outer axes
- *     random_control.c  branches, loops, sizes that become known at run time, derivatives */
+ *     random_control.c  branches, loops, sizes that become known at run time, derivatives
+ *     random_steps.c    loops over the slices of a tensor */
 #ifndef TESTS_UNIT_RANDOM_PROGRAM_H
 #define TESTS_UNIT_RANDOM_PROGRAM_H
 
@@ -75,5 +76,6 @@ void add_nodes(Random *r, Builder *b, uint32_t count);
 void add_plain(Random *r, Builder *b); /* a node without blocks */
 void add_chain(Random *r, Builder *b);
 void add_control(Random *r, Builder *b);
+void add_steps(Random *r, Builder *b);
 
 #endif
