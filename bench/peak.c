@@ -1,6 +1,6 @@
-/* What the machine can do at most: multiply-adds of f32, or reading of memory. Prints lines as programs do that
- * report: `peak multiply THREADS` counts a step for each billion of floating-point operations,
- * `peak read THREADS BYTES` for each billion of bytes read, of an area of that size. */
+/* What the machine can do at most: multiply-adds of f32, or reading of memory. Prints lines as programs do
+ * that report: `peak multiply THREADS` counts a step for each billion of floating-point operations, `peak
+ * read THREADS BYTES` for each billion of bytes read, of an area of that size. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>

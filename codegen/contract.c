@@ -177,11 +177,22 @@ static LLVMValueRef dot_b(Emit *e, const Where *at, LLVMValueRef column) {
                      offset_add(e, offset_multiply(e, column, p->column.b.value), at->b_block));
 }
 
-/* From column `from` of the panel on. Columns beyond the last repeat it, unless all are there. */
-static void dot_columns(Emit *e, const Where *at, LLVMValueRef from, uint32_t columns, bool exact) {
+/* Columns of the panel; those beyond the last repeat it, unless all are there. */
+typedef struct {
+    const Where *at;
+    LLVMValueRef from;
+    uint32_t columns;
+    bool exact;
+    LLVMValueRef waiting; /* columns in turn: their vectors [rows][columns] */
+} DotColumns;
+
+/* The dot products with `columns` columns from `from` on. */
+static Dot dot_with(Emit *e, const DotColumns *d, LLVMValueRef from, uint32_t columns) {
+    const Where *at = d->at;
     const Product *p = at->p;
     Dot dot = {.rows = at->row_variant->tile,
                .columns = columns,
+               .unroll = p->plan.dot_unroll,
                .lanes = p->plan.dot_lanes,
                .element = p->element,
                .a_memory = a_type(at),
@@ -193,9 +204,43 @@ static void dot_columns(Emit *e, const Where *at, LLVMValueRef from, uint32_t co
     for (uint32_t r = 0; r < dot.rows; r++) dot.a[r] = at->tile_a[r];
     for (uint32_t c = 0; c < columns; c++) {
         LLVMValueRef number = offset_add(e, from, emit_i64(e, c));
-        dot.b[c] = dot_b(e, at, offset_add(e, at->column, exact ? number : minimum(e, number, last)));
+        dot.b[c] = dot_b(e, at, offset_add(e, at->column, d->exact ? number : minimum(e, number, last)));
     }
     dot_multiply(e, &dot);
+    return dot;
+}
+
+static LLVMValueRef waiting_at(Emit *e, const DotColumns *d, uint32_t row, LLVMValueRef column) {
+    const Product *p = d->at->p;
+    LLVMValueRef number = offset_add(e, emit_i64(e, (int64_t)row * d->columns), column);
+    return vector_at(e, p->element, d->waiting, offset_multiply(e, number, emit_i64(e, p->plan.dot_lanes)));
+}
+
+static void dot_in_turn(Emit *e, LLVMValueRef column, void *user) {
+    const DotColumns *d = user;
+    Dot dot = dot_with(e, d, offset_add(e, d->from, column), 1);
+    for (uint32_t r = 0; r < dot.rows; r++) vector_store(e, dot.sum[r], waiting_at(e, d, r, column));
+}
+
+/* One column after the other, so that B is read in the order in which it lies. */
+static Dot dots_in_turn(Emit *e, DotColumns *d) {
+    const Product *p = d->at->p;
+    Dot dot = {.rows = d->at->row_variant->tile,
+               .columns = d->columns,
+               .lanes = p->plan.dot_lanes,
+               .element = p->element};
+    uint32_t sums = dot.rows * dot.columns;
+    d->waiting = emit_alloca(e, LLVMArrayType2(emit_lanes(p->element, dot.lanes), sums), "waiting");
+    emit_loop(e, emit_i64(e, 0), emit_i64(e, d->columns), 1, "column", dot_in_turn, d);
+    for (uint32_t i = 0; i < sums; i++)
+        dot.sum[i] = vector_load(e, p->element, waiting_at(e, d, 0, emit_i64(e, i)), dot.lanes);
+    return dot;
+}
+
+static void dot_columns(Emit *e, const Where *at, LLVMValueRef from, uint32_t columns, bool exact) {
+    const Product *p = at->p;
+    DotColumns d = {.at = at, .from = from, .columns = columns, .exact = exact};
+    Dot dot = p->plan.dot_unroll > 1 ? dots_in_turn(e, &d) : dot_with(e, &d, from, columns);
     LLVMValueRef target = vector_at(e, p->element, sum_pointer(e, at, 0, 0), from);
     dot_store(e, &dot, target, at->sums_stride, at->blocked);
 }

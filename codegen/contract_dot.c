@@ -9,6 +9,7 @@
 typedef struct {
     Dot *dot;
     LLVMValueRef mask;
+    LLVMValueRef *sum;
 } DotStep;
 
 static LLVMValueRef load(Emit *e, const DotStep *s, LLVMTypeRef memory, LLVMValueRef pointer,
@@ -22,7 +23,7 @@ static LLVMValueRef load(Emit *e, const DotStep *s, LLVMTypeRef memory, LLVMValu
 /* The shorter side of the tile stays in registers, the longer passes by. */
 static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *user) {
     const DotStep *s = user;
-    Dot *d = s->dot;
+    const Dot *d = s->dot;
     bool hold_a = d->rows <= d->columns;
     uint32_t held = hold_a ? d->rows : d->columns, passing = hold_a ? d->columns : d->rows;
     LLVMValueRef hold[DOT_MAX_ROWS > DOT_MAX_COLUMNS ? DOT_MAX_ROWS : DOT_MAX_COLUMNS];
@@ -33,25 +34,45 @@ static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *us
         LLVMValueRef pass =
             hold_a ? load(e, s, d->b_memory, d->b[i], b_offset) : load(e, s, d->a_memory, d->a[i], a_offset);
         for (uint32_t j = 0; j < held; j++) {
-            LLVMValueRef *sum = &d->sum[hold_a ? j * d->columns + i : i * d->columns + j];
+            LLVMValueRef *sum = &s->sum[hold_a ? j * d->columns + i : i * d->columns + j];
             *sum = vector_multiply_add(e, hold[j], pass, *sum);
         }
     }
 }
 
-/* The innermost axis of k: whole vectors, then what is left over. A loop even over few vectors: LLVM would
- * keep all of A in registers, and spill it, if it saw that each tile of a row of these reads the same. */
+static uint32_t sum_count(const Dot *d) { return d->unroll * d->rows * d->columns; }
+
+static void steps(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *user) {
+    Dot *d = user;
+    for (uint32_t n = 0; n < d->unroll; n++) {
+        DotStep s = {.dot = d, .sum = d->sum + n * d->rows * d->columns};
+        LLVMValueRef ahead = offset_multiply(e, emit_i64(e, n), d->b_step.value);
+        step(e, offset_add(e, a_offset, emit_i64(e, (int64_t)n * d->lanes)), offset_add(e, b_offset, ahead),
+             &s);
+    }
+}
+
+/* The innermost axis of k: as many vectors as are unrolled, whole vectors, then what is left over. A loop
+ * even over few vectors: LLVM would keep all of A in registers, and spill it, if it saw that each tile of a
+ * row of these reads the same. */
 static void innermost(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *user) {
     Dot *d = user;
     Size extent = d->k_count ? d->k[d->k_count - 1].extent : size_known(e, 1);
     Size vectors = size_div(e, extent, d->lanes);
     Size whole = size_mul(e, vectors, size_known(e, d->lanes)), rest = size_sub(e, extent, whole);
-    uint32_t sums = d->rows * d->columns;
-    DotStep each = {.dot = d}, last = {.dot = d};
-    TileAxis axis = {vectors, size_known(e, d->lanes), d->b_step};
+    Size rounds = size_div(e, vectors, d->unroll), unrolled = size_mul(e, rounds, size_known(e, d->unroll));
+    Size width = size_known(e, d->lanes), together = size_known(e, d->unroll);
+    DotStep single = {.dot = d, .sum = d->sum}, last = single;
+    TileAxis round = {rounds, size_mul(e, width, together), size_mul(e, d->b_step, together)};
+    TileAxis each = {size_sub(e, vectors, unrolled), width, d->b_step};
     DepthNest nest = {
-        .axis = &axis, .axis_count = 1, .sum = d->sum, .sum_count = sums, .body = step, .user = &each};
+        .axis = &round, .axis_count = 1, .sum = d->sum, .sum_count = sum_count(d), .body = steps, .user = d};
     depth_nest_emit(e, &nest, a_offset, b_offset);
+    if (d->unroll > 1 && !size_is(each.extent, 0)) {
+        nest.axis = &each, nest.body = step, nest.user = &single;
+        depth_nest_emit(e, &nest, offset_add(e, a_offset, offset_multiply(e, unrolled.value, width.value)),
+                        offset_add(e, b_offset, offset_multiply(e, unrolled.value, d->b_step.value)));
+    }
     if (size_is(rest, 0)) return;
     last.mask = vector_first_lanes(e, rest.value, d->lanes);
     step(e, offset_add(e, a_offset, whole.value),
@@ -63,12 +84,14 @@ void dot_multiply(Emit *e, Dot *d) {
     DepthNest nest = {.axis = d->k,
                       .axis_count = d->k_count ? d->k_count - 1 : 0,
                       .sum = d->sum,
-                      .sum_count = sums,
+                      .sum_count = sum_count(d),
                       .body = innermost,
                       .user = d};
-    assert(sums <= DOT_MAX_SUMS);
-    for (uint32_t i = 0; i < sums; i++) d->sum[i] = LLVMConstNull(emit_lanes(d->element, d->lanes));
+    assert(sum_count(d) <= DOT_MAX_SUMS);
+    for (uint32_t i = 0; i < sum_count(d); i++) d->sum[i] = LLVMConstNull(emit_lanes(d->element, d->lanes));
     depth_nest_emit(e, &nest, emit_i64(e, 0), emit_i64(e, 0));
+    for (uint32_t i = sums; i < sum_count(d); i++)
+        d->sum[i % sums] = vector_add(e, d->sum[i % sums], d->sum[i]);
 }
 
 /* --- the sums across lanes */

@@ -11,13 +11,14 @@ enum { DOT_MAX_ROWS = 8, DOT_MAX_COLUMNS = 8, DOT_MAX_SUMS = 32 };
 
 typedef struct {
     uint32_t rows, columns, lanes;
+    uint32_t unroll;                                  /* vectors of k at once, each with sums of its own */
     LLVMTypeRef element;                              /* of the sums */
     LLVMTypeRef a_memory, b_memory;                   /* of the operands: the same, or converted to it */
     LLVMValueRef a[DOT_MAX_ROWS], b[DOT_MAX_COLUMNS]; /* first elements */
     uint32_t k_count;
     TileAxis k[MAX_RANK];           /* outer to inner; strides of the innermost don't count: */
     Size b_step;                    /* A is contiguous along it; B is vectors so many elements apart */
-    LLVMValueRef sum[DOT_MAX_SUMS]; /* [rows][columns] vectors; out */
+    LLVMValueRef sum[DOT_MAX_SUMS]; /* [rows][columns] vectors; out. Inside, as often as `unroll` says */
 } Dot;
 
 void dot_multiply(Emit *e, Dot *d);

@@ -209,7 +209,7 @@ static double choose_dot(const Target *target, const ContractShape *shape, Contr
     if (shape->a_depth != 1 || assumed(shape->depth) < lanes) return -1;
     if (pack && (!shape->single_depth || shape->columns < 0)) return -1;
     ContractSchedule now = {
-        .lanes = choose_lanes(target, shape), .dot_lanes = (uint32_t)lanes, .pack_b = pack};
+        .lanes = choose_lanes(target, shape), .dot_lanes = (uint32_t)lanes, .dot_unroll = 1, .pack_b = pack};
     now.vectors = (uint32_t)min64(div_up(columns, now.lanes), DOT_PANEL);
     for (int64_t r = min64(DOT_MAX_ROWS, rows); r >= 1; r--)
         for (int64_t c = DOT_MAX_COLUMNS; c >= 1; c /= 2) {
@@ -226,7 +226,21 @@ static double choose_dot(const Target *target, const ContractShape *shape, Contr
 }
 
 /* --- few rows: bound by reading B. A few rows of B at a time, over all columns, with the sums in memory. */
-enum { FEW_ROWS = 4, STREAMED_DEPTH = 8 };
+enum { FEW_ROWS = 4, STREAMED_DEPTH = 8, STREAMED_VECTORS = 8 };
+
+/* A B that comes from far is read as it lies: several columns at once are several places to read from, in
+ * which prefetchers see no pattern. The sums of as many columns as make a vector wait for each other. */
+static void dots_in_turn(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    int64_t rows = shape->rows, lanes = plan->dot_lanes;
+    if (rows < 1 || rows > FEW_ROWS || plan->pack_b ||
+        !is_far(target, b_elements(shape), shape->memory_bytes))
+        return;
+    plan->rows = (uint32_t)rows;
+    plan->dot_unroll = (uint32_t)max64(STREAMED_VECTORS / rows, 2);
+    plan->dot_columns = 1;
+    while (plan->dot_columns * 2 * rows <= lanes && plan->dot_columns * 2 <= assumed(shape->columns))
+        plan->dot_columns *= 2;
+}
 
 static bool streams(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     return shape->rows > 0 && shape->rows <= FEW_ROWS && !plan->pack_b && shape->depth > 2 * STREAMED_DEPTH &&
@@ -390,6 +404,7 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
     else
         cut(target, shape, shape->columns < 0 ? 1 : max64(pieces, 1), &plan);
     if (shape->outer >= 0 && plan.chunk_outer >= shape->outer) plan.chunk_outer = 0;
+    if (plan.dot_lanes) dots_in_turn(target, shape, &plan);
     choose_blocks(target, shape, &plan);
     choose_prefetch(target, shape, &plan);
     plan.columns_first = shares_columns(shape);
@@ -400,7 +415,8 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
 
 void contract_schedule_print(FILE *out, const ContractSchedule *plan) {
     if (plan->dot_lanes)
-        fprintf(out, "dot products by %u of %ux%u, ", plan->dot_lanes, plan->rows, plan->dot_columns);
+        fprintf(out, "dot products by %u of %ux%u%s, ", plan->dot_lanes, plan->rows, plan->dot_columns,
+                plan->dot_unroll > 1 ? " in turn" : "");
     fprintf(out, "tile %ux%ux%u%s%s%s%s%s, depth block %" PRId64 ", column block %" PRId64, plan->rows,
             plan->vectors, plan->lanes, plan->transposed ? ", transposed" : "",
             plan->pack_a ? ", pack A" : "", plan->pack_b ? ", pack B" : "", plan->ahead_a ? ", A ahead" : "",

@@ -32,11 +32,13 @@ typedef struct {
     uint32_t lanes;         /* elements a vector */
     uint32_t rows, vectors; /* the full register tile: rows x (vectors · lanes) */
     uint32_t dot_lanes;     /* not 0: dot products along k by vectors of so many lanes, */
-    uint32_t dot_columns;   /* rows x dot_columns of them at once */
-    bool transposed;        /* tiles reach the epilogue transposed, its lanes along rows; */
-    int64_t row_run;        /* no tile then crosses a multiple of so many rows; 0 = it may */
-    bool pack_a;            /* copy A into strips of `lanes` rows that the tile reads in order */
-    bool pack_b;            /* copy B into panels that the tile reads in order */
+    uint32_t dot_columns;   /* rows x dot_columns of them at once, */
+    uint32_t
+        dot_unroll;  /* or, where this is more than 1, column after column, so many vectors of k at once */
+    bool transposed; /* tiles reach the epilogue transposed, its lanes along rows; */
+    int64_t row_run; /* no tile then crosses a multiple of so many rows; 0 = it may */
+    bool pack_a;     /* copy A into strips of `lanes` rows that the tile reads in order */
+    bool pack_b;     /* copy B into panels that the tile reads in order */
     int64_t
         depth_block; /* steps of the outermost k axis between visits of the accumulators in memory; 0 = all */
     int64_t

@@ -224,6 +224,18 @@ Test(contract, large_sizes_are_blocked_and_cut) {
         }
 }
 
+/* Few rows against a transposed B that the caches don't hold, which is read column after column. */
+Test(contract, few_rows_and_a_far_operand) {
+    static const DType dtypes[] = {DTYPE_f32, DTYPE_f64, DTYPE_bf16, DTYPE_i32};
+    static const char *const cpus[] = {NULL, "x86-64-v3", "x86-64"};
+    for (uint32_t turn = 0; turn < 24; turn++) {
+        ProductCase c =
+            product_case(dtypes[turn % 4], 1, 1 + turn % 5, 1037 + turn, 517 - 3 * turn, false, true);
+        c.axis[1].run_time = turn % 7 == 0, c.axis[2].run_time = turn % 11 == 0;
+        check_on(&c, 1, cpus[turn % 3]);
+    }
+}
+
 /* Few columns, or few rows: lanes along k, or along the longer side with transposed tiles. Every remainder of
  * rows, columns and k; run-time rows; element types; targets. */
 Test(contract, narrow_sizes) {
