@@ -1,12 +1,13 @@
-/* Measures emitted products on one thread against OpenBLAS and the machine's own peak, interleaved; prints
- * medians.
+/* Measures emitted products and convolutions on one thread against OpenBLAS, oneDNN and the machine's own
+ * peak, interleaved; prints medians.
  *
  *     contract-bench [ROUNDS] [NAME-PART]     of the shapes below
  *     contract-bench ROUNDS -s SHAPE…         others, written as these: "24 256x64x256 NN"
  *
  * With SCHEDULE in the environment it prints how each product is computed; ASSEMBLY names a file for the code
- * of the last; CPU is the processor to compile for; NOBLAS leaves OpenBLAS out. Times are of the thread's own
- * clock, so that other work on the machine disturbs less. */
+ * of the last; CPU is the processor to compile for; ALONE leaves the libraries out. Times are of the thread's
+ * own clock, so that other work on the machine disturbs less. */
+#include "onednn.h"
 #include "tests/unit/product.h"
 #include <cblas.h>
 #include <inttypes.h>
@@ -18,6 +19,7 @@
 #include <time.h>
 
 extern void openblas_set_num_threads(int threads);
+extern void omp_set_num_threads(int threads); /* oneDNN's */
 
 typedef struct {
     const char *name;
@@ -57,39 +59,36 @@ static const Shape shapes[] = {
 
 /* --- convolutions, as they reach products: channels before pictures, windows into the padded input as
  * strides */
-typedef enum { FORWARD, OF_WEIGHTS, OF_INPUT } Pass;
-
 typedef struct {
     const char *name;
-    Pass pass;
-    int64_t batch, groups, channels, outputs; /* of each group */
-    int64_t size, kernel, stride;             /* of the result, of the window; square */
+    OnednnPass pass;
+    OnednnConvolution sizes;
 } Convolution;
 
 static const Convolution convolutions[] = {
-    {"conv 56 64>64", FORWARD, 1, 1, 64, 64, 56, 3, 1},
-    {"conv 56 64>64 dW", OF_WEIGHTS, 1, 1, 64, 64, 56, 3, 1},
-    {"conv 56 64>64 dX", OF_INPUT, 1, 1, 64, 64, 56, 3, 1},
-    {"conv 28 128>128", FORWARD, 1, 1, 128, 128, 28, 3, 1},
-    {"conv 28 128>128 dW", OF_WEIGHTS, 1, 1, 128, 128, 28, 3, 1},
-    {"conv 112 3>64 7x7", FORWARD, 1, 1, 3, 64, 112, 7, 2},
-    {"conv 112 3>64 dW", OF_WEIGHTS, 1, 1, 3, 64, 112, 7, 2},
-    {"conv 14 256>1024 1x1", FORWARD, 1, 1, 256, 1024, 14, 1, 1},
-    {"conv 14 256>1024 dW", OF_WEIGHTS, 1, 1, 256, 1024, 14, 1, 1},
-    {"conv 14 256>1024 dX", OF_INPUT, 1, 1, 256, 1024, 14, 1, 1},
-    {"64 conv 28 1>16", FORWARD, 64, 1, 1, 16, 28, 3, 1},
-    {"64 conv 28 1>16 dW", OF_WEIGHTS, 64, 1, 1, 16, 28, 3, 1},
-    {"64 conv 28 16>16", FORWARD, 64, 1, 16, 16, 28, 3, 1},
-    {"64 conv 28 16>16 dW", OF_WEIGHTS, 64, 1, 16, 16, 28, 3, 1},
-    {"64 conv 28 16>16 dX", OF_INPUT, 64, 1, 16, 16, 28, 3, 1},
-    {"64 conv 14 16>32 /2", FORWARD, 64, 1, 16, 32, 14, 3, 2},
-    {"64 conv 14 32>32", FORWARD, 64, 1, 32, 32, 14, 3, 1},
-    {"64 conv 14 32>32 dW", OF_WEIGHTS, 64, 1, 32, 32, 14, 3, 1},
-    {"64 conv 7 64>64", FORWARD, 64, 1, 64, 64, 7, 3, 1},
-    {"64 conv 7 64>64 dW", OF_WEIGHTS, 64, 1, 64, 64, 7, 3, 1},
-    {"64 conv 7 64>64 dX", OF_INPUT, 64, 1, 64, 64, 7, 3, 1},
-    {"depthwise 56 x64", FORWARD, 1, 64, 1, 1, 56, 3, 1},
-    {"depthwise 56 x64 dW", OF_WEIGHTS, 1, 64, 1, 1, 56, 3, 1},
+    {"conv 56 64>64", ONEDNN_FORWARD, {1, 1, 64, 64, 56, 3, 1}},
+    {"conv 56 64>64 dW", ONEDNN_OF_WEIGHTS, {1, 1, 64, 64, 56, 3, 1}},
+    {"conv 56 64>64 dX", ONEDNN_OF_INPUT, {1, 1, 64, 64, 56, 3, 1}},
+    {"conv 28 128>128", ONEDNN_FORWARD, {1, 1, 128, 128, 28, 3, 1}},
+    {"conv 28 128>128 dW", ONEDNN_OF_WEIGHTS, {1, 1, 128, 128, 28, 3, 1}},
+    {"conv 112 3>64 7x7", ONEDNN_FORWARD, {1, 1, 3, 64, 112, 7, 2}},
+    {"conv 112 3>64 dW", ONEDNN_OF_WEIGHTS, {1, 1, 3, 64, 112, 7, 2}},
+    {"conv 14 256>1024 1x1", ONEDNN_FORWARD, {1, 1, 256, 1024, 14, 1, 1}},
+    {"conv 14 256>1024 dW", ONEDNN_OF_WEIGHTS, {1, 1, 256, 1024, 14, 1, 1}},
+    {"conv 14 256>1024 dX", ONEDNN_OF_INPUT, {1, 1, 256, 1024, 14, 1, 1}},
+    {"64 conv 28 1>16", ONEDNN_FORWARD, {64, 1, 1, 16, 28, 3, 1}},
+    {"64 conv 28 1>16 dW", ONEDNN_OF_WEIGHTS, {64, 1, 1, 16, 28, 3, 1}},
+    {"64 conv 28 16>16", ONEDNN_FORWARD, {64, 1, 16, 16, 28, 3, 1}},
+    {"64 conv 28 16>16 dW", ONEDNN_OF_WEIGHTS, {64, 1, 16, 16, 28, 3, 1}},
+    {"64 conv 28 16>16 dX", ONEDNN_OF_INPUT, {64, 1, 16, 16, 28, 3, 1}},
+    {"64 conv 14 16>32 /2", ONEDNN_FORWARD, {64, 1, 16, 32, 14, 3, 2}},
+    {"64 conv 14 32>32", ONEDNN_FORWARD, {64, 1, 32, 32, 14, 3, 1}},
+    {"64 conv 14 32>32 dW", ONEDNN_OF_WEIGHTS, {64, 1, 32, 32, 14, 3, 1}},
+    {"64 conv 7 64>64", ONEDNN_FORWARD, {64, 1, 64, 64, 7, 3, 1}},
+    {"64 conv 7 64>64 dW", ONEDNN_OF_WEIGHTS, {64, 1, 64, 64, 7, 3, 1}},
+    {"64 conv 7 64>64 dX", ONEDNN_OF_INPUT, {64, 1, 64, 64, 7, 3, 1}},
+    {"depthwise 56 x64", ONEDNN_FORWARD, {1, 64, 1, 1, 56, 3, 1}},
+    {"depthwise 56 x64 dW", ONEDNN_OF_WEIGHTS, {1, 64, 1, 1, 56, 3, 1}},
 };
 
 static void push(ProductCase *c, char role, int64_t extent, int64_t a, int64_t b, int64_t out) {
@@ -99,16 +98,16 @@ static void push(ProductCase *c, char role, int64_t extent, int64_t a, int64_t b
 /* Forward: out[b, g, o, h, w] = Σ w[g, o, c, i, j] · x[b, g, c, h·s + i, w·s + j]. By the weights:
  * Σ out[b, g, o, h, w] · x[…] over b, h, w. By the input, of stride 1: forward with o and c exchanged; the
  * windows' order doesn't matter here. */
-static ProductCase convolution_case(const Convolution *s) {
-    int64_t in = s->pass == OF_INPUT ? s->outputs : s->channels;
-    int64_t out = s->pass == OF_INPUT ? s->channels : s->outputs;
+static ProductCase convolution_case(OnednnPass pass, const OnednnConvolution *s) {
+    int64_t in = pass == ONEDNN_OF_INPUT ? s->outputs : s->channels;
+    int64_t out = pass == ONEDNN_OF_INPUT ? s->channels : s->outputs;
     int64_t padded = (s->size - 1) * s->stride + s->kernel, area = s->size * s->size, field = padded * padded;
     int64_t window = s->kernel * s->kernel, g = s->groups;
     /* The weights lie [o][c][i][j] for both. */
-    int64_t w_in = s->pass == OF_INPUT ? out * window : window;
-    int64_t w_out = s->pass == OF_INPUT ? window : in * window;
+    int64_t w_in = pass == ONEDNN_OF_INPUT ? out * window : window;
+    int64_t w_out = pass == ONEDNN_OF_INPUT ? window : in * window;
     ProductCase c = {.dtype = DTYPE_f32, .count = 0};
-    if (s->pass == OF_WEIGHTS) {
+    if (pass == ONEDNN_OF_WEIGHTS) {
         if (g > 1) push(&c, 'b', g, out * area, in * field, out * in * window);
         push(&c, 'm', out, area, 0, in * window);
         push(&c, 'n', in, 0, field, window);
@@ -198,7 +197,8 @@ static double peak_rate(Jit *jit, Peak *peak) {
 typedef struct {
     const char *name;
     ProductCase product;
-    const Shape *shape; /* or NULL: nothing to compare with */
+    const Shape *shape; /* or NULL: a convolution */
+    Onednn *onednn;     /* or NULL: a product */
     Jit jit;
     ProductKernel *kernel;
     int64_t chunks, repeat;
@@ -233,7 +233,19 @@ static double ours(Run *run) {
     return (now() - since) / (double)run->repeat;
 }
 
-static double theirs(Run *run) {
+static double onednn(Run *run) {
+    const Shape *s = run->shape;
+    double since = now();
+    for (int64_t r = 0; r < run->repeat; r++) {
+        if (run->onednn) onednn_run(run->onednn);
+        for (int64_t i = 0; s && i < s->batch; i++)
+            onednn_product(&(OnednnProduct){s->m, s->n, s->k, s->a_transposed, s->b_transposed},
+                           run->a + i * s->m * s->k, run->b + i * s->n * s->k, run->c + i * s->m * s->n);
+    }
+    return (now() - since) / (double)run->repeat;
+}
+
+static double openblas(Run *run) {
     const Shape *s = run->shape;
     double since = now();
     for (int64_t r = 0; r < run->repeat; r++)
@@ -289,40 +301,36 @@ static double median(double *values, int count) {
     return values[count / 2];
 }
 
+/* A rate and the share of the peak that it is, or a dash where there is none. */
+static void print_rate(double rate, double top) {
+    if (rate > 0)
+        printf(" %6.1f | %3.0f%% |", rate, 100 * rate / top);
+    else
+        printf("      – |    – |");
+}
+
 static void measure(Run run, int rounds) {
-    double us[64], blas[64], peaks[64];
+    enum { SIDES = 4 };
+    double times[SIDES][64]; /* the peak's are rates */
     prepare(&run);
     Peak *peak = (Peak *)jit_find(&run.jit, "peak");
+    bool alone = getenv("ALONE");
+    if (!alone) onednn(&run); /* what it makes at the first call */
     for (int r = 0; r < rounds; r++) {
-        peaks[r] = peak_rate(&run.jit, peak);
-        us[r] = ours(&run);
-        blas[r] = run.shape && !getenv("NOBLAS") ? theirs(&run) : INFINITY;
+        times[0][r] = peak_rate(&run.jit, peak);
+        times[1][r] = ours(&run);
+        times[2][r] = alone || !run.shape ? INFINITY : openblas(&run);
+        times[3][r] = alone ? INFINITY : onednn(&run);
     }
-    double top = median(peaks, rounds), flops = work(&run.product);
-    double mine = flops / median(us, rounds), other = flops / median(blas, rounds);
-    double best = flops / us[0] / peaks[rounds - 1]; /* sorted by now */
-    printf("| %-20s | %3" PRId64 " | %6.1f | %3.0f%% | %3.0f%% | %6.1f | %3.0f%% | %6.1f |\n", run.name,
-           run.chunks, mine, 100 * mine / top, 100 * best, other, 100 * other / top, top);
+    double top = median(times[0], rounds), flops = work(&run.product);
+    printf("| %-20s | %3" PRId64 " |", run.name, run.chunks);
+    for (int side = 1; side < SIDES; side++) print_rate(flops / median(times[side], rounds), top);
+    double best = flops / times[1][0] / times[0][rounds - 1]; /* sorted by now */
+    printf(" %3.0f%% | %6.1f |\n", 100 * best, top);
     fflush(stdout);
+    if (run.onednn) onednn_close(run.onednn);
     free(run.a), free(run.b), free(run.c), free(run.scratch.memory);
     jit_close(&run.jit);
-}
-
-static void measure_shape(const Shape *s, int rounds) {
-    ProductCase c = product_case(DTYPE_f32, s->batch, s->m, s->n, s->k, s->a_transposed, s->b_transposed);
-    measure((Run){.name = s->name, .product = c, .shape = s}, rounds);
-}
-
-static bool parse_shape(const char *text, Shape *s) {
-    char a = 0, b = 0;
-    *s = (Shape){.name = text, .batch = 1};
-    int found = sscanf(text, "%" SCNd64 "x%" SCNd64 "x%" SCNd64 " %c%c", &s->m, &s->n, &s->k, &a, &b);
-    if (found != 5)
-        found = sscanf(text, "%" SCNd64 " %" SCNd64 "x%" SCNd64 "x%" SCNd64 " %c%c", &s->batch, &s->m, &s->n,
-                       &s->k, &a, &b) -
-                1;
-    s->a_transposed = a == 'T', s->b_transposed = b == 'T';
-    return found == 5 && s->batch > 0 && s->m > 0 && s->n > 0 && s->k > 0;
 }
 
 int main(int argc, char **argv) {
@@ -330,25 +338,20 @@ int main(int argc, char **argv) {
     const char *part = argc > 2 ? argv[2] : "";
     rounds = rounds < 1 ? 1 : rounds > 64 ? 64 : rounds;
     openblas_set_num_threads(1);
-    printf("| M x N x K            | chunks | GFLOP/s | of peak | best of best | OpenBLAS | of peak | peak "
-           "|\n| --- | --- | --- "
-           "| --- | --- | --- | --- | --- |\n");
-    if (strcmp(part, "-s") == 0) {
-        for (int i = 3; i < argc; i++) {
-            Shape s;
-            if (!parse_shape(argv[i], &s)) {
-                fprintf(stderr, "contract-bench: '%s' is no shape such as \"24 256x64x256 NT\"\n", argv[i]);
-                return 2;
-            }
-            measure_shape(&s, rounds);
-        }
-        return 0;
+    omp_set_num_threads(1);
+    printf("| M x N x K            | chunks | GFLOP/s | of peak | OpenBLAS | of peak | oneDNN | of peak | "
+           "best of best "
+           "| peak |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const Shape *s = &shapes[i];
+        ProductCase c = product_case(DTYPE_f32, s->batch, s->m, s->n, s->k, s->a_transposed, s->b_transposed);
+        if (strstr(s->name, part)) measure((Run){.name = s->name, .product = c, .shape = s}, rounds);
     }
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-        if (strstr(shapes[i].name, part)) measure_shape(&shapes[i], rounds);
     for (size_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++) {
         const Convolution *s = &convolutions[i];
-        if (strstr(s->name, part)) measure((Run){.name = s->name, .product = convolution_case(s)}, rounds);
+        ProductCase c = convolution_case(s->pass, &s->sizes);
+        if (strstr(s->name, part))
+            measure((Run){.name = s->name, .product = c, .onednn = onednn_open(&s->sizes, s->pass)}, rounds);
     }
     return 0;
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures compiled programs against their peers, one workload after the other, with 1 and 2 threads; by way of `./dev bench`.
 
-    run.py [--list] [--rounds N] [--turn SECONDS] [--threads 1,2] [--peers A,B] [--realtime] [--lock FILE] [NAME…]
+    run.py [--list] [--table] [--rounds N] [--turn SECONDS] [--threads 1,2] [--peers A,B] [--realtime] [--lock FILE] [NAME…]
 
 All sides of a workload are processes that are stopped and take turns (contestant.py); a side's time is the median over the rounds. The machine's peak, of multiply-adds
 or of reading, is one of the sides. Results go to build/bench.json, where those of earlier runs stay until their workload is run anew, and as a table to build/bench.md."""
@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -26,21 +27,22 @@ PRODUCTS = "products"  # a workload of its own kind: bench/contract.c
 
 
 def build(workload):
-    """Compiles a program; (its path, seconds)."""
+    """Compiles a program; (its path, seconds of the compiler and linker on a CPU)."""
     path = WORK / workload.name
     constants = [f"-D{name}={str(value).lower()}" for name, value in workload.constants.items()]
-    since = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([ROOT / "build/bin/nnc", "build", BENCH / f"workloads/{workload.program}.nn", "-o", path, *constants], check=True)
-    return path, time.perf_counter() - since
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return path, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def start_time(program):
-    """Seconds that a program takes to start and end."""
+    """The least seconds that a program takes to start and end."""
     def once():
         since = time.perf_counter()
         subprocess.run([program, "--version"], check=True, capture_output=True)
         return time.perf_counter() - since
-    return statistics.median(once() for _ in range(20))
+    return min(once() for _ in range(20))
 
 
 def sides_of(workload, program, threads, options):
@@ -150,6 +152,7 @@ def options_of(workloads):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help="workloads (default: all)")
     parser.add_argument("--list", action="store_true", help="list the workloads")
+    parser.add_argument("--table", action="store_true", help="only print the table of what was measured last")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--turn", type=float, default=0.25, help="least seconds of a turn")
     parser.add_argument("--threads", type=lambda text: [int(word) for word in text.split(",")], default=[1, 2])
@@ -171,17 +174,16 @@ def main():
             print(f"{workload.name:16} {workload.kind}: {workload.title}")
         print(f"{PRODUCTS:16} matrix products and convolutions on one thread, against OpenBLAS")
         return
+    names = [] if options.table else options.names or [*workloads, PRODUCTS]
     if options.realtime:
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(2))
     prepare()
-    names = options.names or [*workloads, PRODUCTS]
     for name in names:
         for measured in run(workloads[name], options) if name in workloads else ():
             show(measured)
             remember(measured)
-    results = recorded()
     order = list(workloads)
-    results = sorted((m for m in results if m["name"] in order), key=lambda m: (order.index(m["name"]), m["threads"]))
+    results = sorted((m for m in recorded() if m["name"] in order), key=lambda m: (order.index(m["name"]), m["threads"]))
     text = table.markdown(results, about())
     if PRODUCTS in names:
         text += "\n" + products(options)

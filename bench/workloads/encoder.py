@@ -2,6 +2,7 @@
 from workload import INFERENCE, Workload, normal_batches, normal_file
 
 DEPTH, WIDTH, HEADS, LENGTH, COUNT = 6, 384, 6, 128, 64
+FLOPS = DEPTH * 2 * LENGTH * (12 * WIDTH * WIDTH + 2 * LENGTH * WIDTH)
 
 
 def torch():
@@ -29,4 +30,4 @@ def jax():
     return Inference([layer() for _ in range(DEPTH)], forward, normal_batches(COUNT, 1, LENGTH, WIDTH))
 
 
-WORKLOADS = [Workload("encoder", "transformer encoder, batch 1", "inference", "encoder", (f"--inputs={normal_file(COUNT, LENGTH, WIDTH)}",), 5, torch, jax, peers=INFERENCE)]
+WORKLOADS = [Workload("encoder", "transformer encoder, batch 1", "inference", "encoder", (f"--inputs={normal_file(COUNT, LENGTH, WIDTH)}",), 5, torch, jax, peers=INFERENCE, flops=FLOPS)]

@@ -55,8 +55,8 @@ def network(vocab, context, width, heads, depth):
                 x = block(x)
             return F.linear(self.ln(x), self.tokens.weight)
 
-        def step(self, token, t, keys, values, mask):
-            x = self.tokens(token) + self.positions(t)
+        def step(self, token, place, t, keys, values, mask):
+            x = self.tokens(token) + self.positions(place)
             for block, k, v in zip(self.blocks, keys, values):
                 x = block.step(x, k, v, t, mask)
             return F.linear(self.ln(x), self.tokens.weight)
