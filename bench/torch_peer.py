@@ -25,8 +25,8 @@ class Inference:
 @dataclasses.dataclass
 class Recurrence:
     """A token after the other; places go round."""
-    eager: Callable  # (token, place as a number) -> token
-    compiled: Callable  # (token, place as a tensor) -> token: shapes don't change
+    eager: Callable  # (token, place) -> token
+    compiled: Callable  # the same, with shapes that don't depend on the place
     token: torch.Tensor
     places: int
 
@@ -73,9 +73,9 @@ def infer(work, compile):
     return step
 
 
-def generate(work, advance, compiled):
+def generate(work, advance):
     token = work.token
-    places = itertools.cycle([torch.tensor([t]) for t in range(work.places)] if compiled else range(work.places))
+    places = itertools.cycle(torch.tensor([t]) for t in range(work.places))
 
     def step():
         nonlocal token
@@ -93,7 +93,7 @@ def make(work, compiled):
     torch._inductor.config.freezing = True
     if isinstance(work, Inference):
         return infer(work, torch.compile if compiled else lambda f: f)
-    return generate(work, torch.compile(work.compiled) if compiled else work.eager, compiled)
+    return generate(work, torch.compile(work.compiled) if compiled else work.eager)
 
 
 def eager(workload, threads):

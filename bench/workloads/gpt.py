@@ -32,14 +32,12 @@ def network(vocab, context, width, heads, depth):
             y = x + self.out(F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).reshape(B, T, width))
             return y + self.mlp(y)
 
-        def step(self, x, keys, values, t, mask):
-            """`mask` says which of the cache's places are seen; None: those up to t."""
+        def step(self, x, place, keys, values, seen, mask):
+            """A vector at one more place. What it sees of the cache: the first `seen` places, or with a mask what that says."""
             q, k, v = self.qkv(self.ln1(x)).view(1, 3, heads, 1, width // heads).unbind(1)
-            keys[:, :, t] = k[:, :, 0]
-            values[:, :, t] = v[:, :, 0]
-            if mask is None:
-                keys, values = keys[:, :, :t + 1], values[:, :, :t + 1]
-            y = x + self.out(F.scaled_dot_product_attention(q, keys, values, attn_mask=mask).reshape(1, width))
+            keys.index_copy_(2, place, k)
+            values.index_copy_(2, place, v)
+            y = x + self.out(F.scaled_dot_product_attention(q, keys[:, :, :seen], values[:, :, :seen], attn_mask=mask).reshape(1, width))
             return y + self.mlp(y)
 
     class GPT(nn.Module):
@@ -55,10 +53,10 @@ def network(vocab, context, width, heads, depth):
                 x = block(x)
             return F.linear(self.ln(x), self.tokens.weight)
 
-        def step(self, token, place, t, keys, values, mask):
+        def step(self, token, place, keys, values, seen, mask=None):
             x = self.tokens(token) + self.positions(place)
             for block, k, v in zip(self.blocks, keys, values):
-                x = block.step(x, k, v, t, mask)
+                x = block.step(x, place, k, v, seen, mask)
             return F.linear(self.ln(x), self.tokens.weight)
     return GPT()
 
@@ -80,11 +78,11 @@ def torch_generation(vocab, context, window, width, heads, depth, batch):
     def pick(logits):
         return torch.multinomial(torch.softmax(logits, -1), 1)[0]
 
-    def eager(token, t):
-        return pick(net.step(token, torch.tensor([t]), t, keys, values, None))
+    def eager(token, place):
+        return pick(net.step(token, place, keys, values, int(place) + 1))
 
-    def compiled(token, t):
-        return pick(net.step(token, t, t, keys, values, (places <= t).view(1, 1, 1, context)))
+    def compiled(token, place):
+        return pick(net.step(token, place, keys, values, context, (places <= place).view(1, 1, 1, context)))
     return Recurrence(eager, compiled, torch.zeros(1, dtype=torch.long), context)
 
 
