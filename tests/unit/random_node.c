@@ -9,7 +9,10 @@ Value *try_node(Random *r, Builder *b, Op op, uint32_t operands, Value *const *o
     Node *node = build_try(b, op, operands, operand, attrs, attr, &why);
     if (!node) return NULL;
     Value *result = node->results[0];
-    if (type_limit(r, result->type) > r->most_elements) return result; /* dead, and used by nothing */
+    if (type_limit(r, result->type) > r->most_elements) { /* too large, even for a node that nobody reads */
+        node_remove(node);
+        return NULL;
+    }
     offer(r, result);
     return result;
 }
