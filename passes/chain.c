@@ -227,15 +227,32 @@ static bool spares_earlier(Chains *c, const Chain *chain) {
     return true;
 }
 
-static Chain *try_chain(Chains *c, uint32_t first, bool again) {
+/* The chain that begins there, with what `before` computes again from the start. */
+static Chain *grown(Chains *c, uint32_t first, bool again, const Chain *before) {
     Chain *chain = ARENA_NEW(c->arena, Chain);
     chain->first = chain->last = first;
     chain->results = map_new(c->arena);
     if (!chain_axes(c->spots.at[first]->node, chain) || part_count(chain) < MIN_PARTS) return NULL;
+    for (uint32_t i = 0; before && i < before->members.count; i++)
+        if (before->members.at[i]->again) compute_again(c, chain, before->members.at[i]->kernel->results[0]);
     if (!admit(c, chain, c->spots.at[first], again)) return NULL;
     grow(c, chain, again);
-    if (chain->members.count > 1 && spares_earlier(c, chain)) return chain;
+    return chain;
+}
+
+static bool is_worth_it(Chains *c, const Chain *chain) {
+    return chain && chain->members.count > 1 && spares_earlier(c, chain);
+}
+
+/* Some of what it computes again may have been found too late for those that read nothing else of it. */
+static Chain *try_chain(Chains *c, uint32_t first, bool again) {
+    Chain *chain = grown(c, first, again, NULL);
+    if (is_worth_it(c, chain)) return chain;
+    if (!chain) return NULL;
     release(c, chain);
+    chain = again ? grown(c, first, again, chain) : NULL;
+    if (is_worth_it(c, chain)) return chain;
+    if (chain) release(c, chain);
     return NULL;
 }
 

@@ -8,8 +8,9 @@
  *   fuse_contract.c  before all: contractions take over the order of axes that they are read in
  *   fuse_join.c      step 1, forwards: reductions, contractions, … open groups, consumers join
  *   fuse_inline.c    step 2, backwards: every other node goes into its consumers, or opens a loop
+ *   fuse_store.c     step 3: what is stored, and what is computed again by those that read it
  *   fuse_place.c     where in the block a kernel goes
- *   fuse_build.c     step 3: groups become kernel nodes, in an order that respects all needs
+ *   fuse_build.c     step 4: groups become kernel nodes, in an order that respects all needs
  *   fuse_graph.c     who uses and needs whom; no group may need itself */
 #ifndef PASSES_FUSE_H
 #define PASSES_FUSE_H
@@ -108,10 +109,17 @@ void fuse_readers(Fuse *f);
 /* The position after which the group's kernel goes. */
 uint32_t fuse_place(Fuse *f, Group *group);
 
+/* --- fuse_inline.c */
+/* Is `n` computed in the group on the way to the contraction, not after it? */
+bool fuse_feeds_seed(const FuseNode *n, const Group *group);
+/* Can `group` store `n` as a further result? */
+bool fuse_can_store(Fuse *f, FuseNode *n, Group *group);
+
 /* --- the steps */
 void fuse_reorder_contracts(PassContext *context, Graph *graph);
 void fuse_join(Fuse *f);
 void fuse_inline(Fuse *f);
+void fuse_store(Fuse *f);
 void fuse_build(Fuse *f);
 
 #endif

@@ -1,4 +1,4 @@
-/* Step 3 of fuse: groups become kernel nodes, and the block gets an order in which everything comes after
+/* Step 4 of fuse: groups become kernel nodes, and the block gets an order in which everything comes after
  * what it needs. */
 #include "ir/build.h"
 #include "passes/fuse.h"
@@ -15,7 +15,8 @@ static bool is_read_outside(const FuseNode *n, const Group *group) {
     for (uint32_t i = 0; i < n->users.count; i++) {
         const FuseNode *user = n->users.at[i];
         for (uint32_t k = 0; k < user->homes.count; k++)
-            if (fuse_root(user->homes.at[k]) != group) return true;
+            if (fuse_root(user->homes.at[k]) != group && !fuse_is_home(n, fuse_root(user->homes.at[k])))
+                return true;
     }
     return false;
 }
@@ -125,7 +126,6 @@ void fuse_build(Fuse *f) {
         build_kernel(f, group);
         vec_push(f->arena, &built, group);
     }
-    fuse_readers(f);
     for (uint32_t i = 0; i < built.count; i++)
         vec_push(f->arena, &at[fuse_place(f, built.at[i])], built.at[i]);
     for (uint32_t i = 0; i < nodes->count; i++) node_remove(nodes->at[i]->node);

@@ -25,11 +25,11 @@ static bool is_outside(void *user, Value *value) {
 }
 
 /* Is `n` computed in the group on the way to the contraction, not after it? */
-static bool feeds_seed(const FuseNode *n, const Group *group) {
+bool fuse_feeds_seed(const FuseNode *n, const Group *group) {
     if (n == group->seed) return true;
     if (n->space == SPACE_FULL && fuse_root(n->yielder) == group) return false;
     for (uint32_t i = 0; i < n->users.count; i++)
-        if (fuse_is_home(n->users.at[i], group) && feeds_seed(n->users.at[i], group)) return true;
+        if (fuse_is_home(n->users.at[i], group) && fuse_feeds_seed(n->users.at[i], group)) return true;
     return false;
 }
 
@@ -64,7 +64,7 @@ static bool can_compute(Fuse *f, FuseNode *n, const FuseNode *user, Group *group
     case GROUP_LOOP:
     case GROUP_REDUCE:
     case GROUP_SCAN: return true;
-    case GROUP_CONTRACT: return !feeds_seed(user, group) || fits_contract(f, n, group);
+    case GROUP_CONTRACT: return !fuse_feeds_seed(user, group) || fits_contract(f, n, group);
     case GROUP_SCATTER: return !reads_base(n, group);
     case GROUP_SORT: return false; /* the runtime reads the operand from memory */
     }
@@ -180,7 +180,7 @@ static bool read_in_place(const FuseNode *n, const Group *group) {
 }
 
 /* Can `group` store `n` as a further result? */
-static bool can_store(Fuse *f, FuseNode *n, Group *group) {
+bool fuse_can_store(Fuse *f, FuseNode *n, Group *group) {
     bool full = group->kind == GROUP_LOOP || (group->kind == GROUP_REDUCE && group->rows);
     if (!full || group->nodes.count >= MAX_GROUP_NODES) return false;
     const Dim *elements = type_elements(f->ir, fuse_result(n)->type);
@@ -193,7 +193,7 @@ static void store(Fuse *f, FuseNode *n, const Reading *r) {
     n->weight = n->overlap = 1;
     for (uint32_t i = r->groups.count; i-- > 0;) {
         Group *group = r->groups.at[i];
-        if (!can_store(f, n, group)) continue;
+        if (!fuse_can_store(f, n, group)) continue;
         fuse_add(f, group, n);
         n->yielder = group;
         return;
