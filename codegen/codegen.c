@@ -1,7 +1,9 @@
 /* From graph to file: make the module, emit all commands and the program's table, verify, optimise, write. */
 #include "codegen/debug.h"
 #include "codegen/host.h"
+#include "codegen/launch.h"
 #include "codegen/optimize.h"
+#include "codegen/parts.h"
 #include "codegen/target.h"
 #include "support/clock.h"
 #include <assert.h>
@@ -18,22 +20,6 @@ static void report_time(const CodegenOptions *options, const char *what, double 
     *since = now;
 }
 
-static void open_module(Emit *e, const TargetMachine *machine) {
-    e->llvm = LLVMContextCreate();
-    e->module = LLVMModuleCreateWithNameInContext(e->graph->name, e->llvm);
-    e->builder = LLVMCreateBuilderInContext(e->llvm);
-    e->layout = LLVMCreateTargetDataLayout(machine->machine);
-    LLVMSetTarget(e->module, machine->triple);
-    LLVMSetModuleDataLayout(e->module, e->layout);
-}
-
-static void close_module(Emit *e) {
-    LLVMDisposeTargetData(e->layout);
-    LLVMDisposeBuilder(e->builder);
-    LLVMDisposeModule(e->module);
-    LLVMContextDispose(e->llvm);
-}
-
 /* Exports have no way out of an executable yet that could call them, so commands are all there is to emit. */
 static void emit_program(Emit *e) {
     LLVMValueRef *entries = ARENA_ARRAY(e->arena, LLVMValueRef, e->graph->functions.count + 1);
@@ -42,61 +28,107 @@ static void emit_program(Emit *e) {
     for (uint32_t i = 0; i < e->graph->functions.count; i++)
         if (e->graph->functions.at[i]->kind == FUNCTION_COMMAND)
             entries[count++] = host_command(e, e->graph->functions.at[i]);
+    launch_table(e);
     host_table(e, entries);
     debug_finish(e);
 }
 
-static const char *write_file(Emit *e, LLVMTargetMachineRef machine, EmitKind kind, const char *path,
-                              Arena *arena) {
+static const char *write_file(LLVMModuleRef module, LLVMTargetMachineRef machine, EmitKind kind,
+                              const char *path, Arena *arena) {
     char *message = NULL;
     LLVMBool failed;
     if (kind == EMIT_LLVM)
-        failed = LLVMPrintModuleToFile(e->module, path, &message);
+        failed = LLVMPrintModuleToFile(module, path, &message);
     else
-        failed = LLVMTargetMachineEmitToFile(machine, e->module, path,
+        failed = LLVMTargetMachineEmitToFile(machine, module, path,
                                              kind == EMIT_ASM ? LLVMAssemblyFile : LLVMObjectFile, &message);
     return failed ? target_take_message(arena, message) : NULL;
 }
 
-static const char *verify(Emit *e, Arena *arena) {
+static const char *verify(LLVMModuleRef module, Arena *arena) {
     char *message = NULL;
-    LLVMBool broken = LLVMVerifyModule(e->module, LLVMReturnStatusAction, &message);
+    LLVMBool broken = LLVMVerifyModule(module, LLVMReturnStatusAction, &message);
     const char *text = target_take_message(arena, message);
     return broken ? arena_printf(arena, "bug: the generated code is malformed: %s", text) : NULL;
 }
 
-static const char *make_code(Emit *e, const TargetMachine *machine, EmitKind kind, const char *path,
-                             Arena *arena) {
-    double since = clock_milliseconds();
-    emit_program(e);
-    report_time(e->options, "emit LLVM", &since);
-    const char *error = e->options->verify ? verify(e, arena) : NULL;
-    if (!error) error = optimize_module(e->module, machine->machine, e->options->optimize, arena);
-    report_time(e->options, "optimise", &since);
-    if (!error) error = write_file(e, machine->machine, kind, path, arena);
-    report_time(e->options, "machine code", &since);
-    return error;
+static const char *optimize(const CodegenOptions *options, LLVMModuleRef module, LLVMTargetMachineRef machine,
+                            Arena *arena) {
+    const char *error = options->verify ? verify(module, arena) : NULL;
+    return error ? error : optimize_module(module, machine, options->optimize, arena);
+}
+
+static const char *make_object(const CodegenOptions *options, LLVMModuleRef module,
+                               LLVMTargetMachineRef machine, const char *path, Arena *arena) {
+    const char *error = optimize(options, module, machine, arena);
+    return error ? error : write_file(module, machine, EMIT_OBJ, path, arena);
+}
+
+static const char *start(Graph *graph, const CodegenOptions *options, TargetMachine *machine, Emit *e,
+                         Arena *arena) {
+    *machine = (TargetMachine){0};
+    const char *error = target_open(options, arena, machine);
+    if (error) {
+        target_close(machine);
+        return error;
+    }
+    Arena *scratch = arena_new();
+    *e = (Emit){.arena = scratch,
+                .graph = graph,
+                .ir = graph->ir,
+                .options = options,
+                .target = machine->target,
+                .cpu = machine->cpu,
+                .features = machine->features,
+                .kernels = map_new(scratch)};
+    emit_into(e, target_module(machine, graph->name));
+    return NULL;
 }
 
 const char *codegen_emit(Graph *graph, const CodegenOptions *options, EmitKind kind, const char *path,
                          Arena *arena) {
-    TargetMachine machine = {0};
-    const char *error = target_open(options, arena, &machine);
-    if (!error) {
-        Arena *scratch = arena_new();
-        Emit e = {.arena = scratch,
-                  .graph = graph,
-                  .ir = graph->ir,
-                  .options = options,
-                  .target = machine.target,
-                  .cpu = machine.cpu,
-                  .features = machine.features,
-                  .kernels = map_new(scratch)};
-        open_module(&e, &machine);
-        error = make_code(&e, &machine, kind, path, arena);
-        close_module(&e);
-        arena_free(scratch);
-    }
+    TargetMachine machine;
+    Emit e;
+    const char *error = start(graph, options, &machine, &e, arena);
+    if (error) return error;
+    double since = clock_milliseconds();
+    emit_program(&e);
+    report_time(options, "emit LLVM", &since);
+    error = optimize(options, e.module, machine.machine, arena);
+    report_time(options, "optimise", &since);
+    if (!error) error = write_file(e.module, machine.machine, kind, path, arena);
+    report_time(options, "machine code", &since);
+    EmitModule m = emit_module(&e);
+    emit_module_close(&m);
+    arena_free(e.arena);
+    target_close(&machine);
+    return error;
+}
+
+/* Line tables are one for the whole program, and so is its module then. */
+static const char *one_object(Graph *graph, const CodegenOptions *options, const char *directory,
+                              Arena *arena, const char *const **objects, uint32_t *count) {
+    const char **object = ARENA_NEW(arena, const char *);
+    *object = arena_printf(arena, "%s/0.o", directory);
+    *objects = object, *count = 1;
+    return codegen_emit(graph, options, EMIT_OBJ, *object, arena);
+}
+
+const char *codegen_objects(Graph *graph, const CodegenOptions *options, const char *directory, Arena *arena,
+                            const char *const **objects, uint32_t *count) {
+    if (options->debug) return one_object(graph, options, directory, arena, objects, count);
+    TargetMachine machine;
+    Emit e;
+    *count = 0;
+    const char *error = start(graph, options, &machine, &e, arena);
+    if (error) return error;
+    double since = clock_milliseconds();
+    parts_open(&e, &machine, make_object, directory);
+    emit_program(&e);
+    report_time(options, "emit LLVM, while threads compile", &since);
+    error = parts_close(&e, arena, objects, count);
+    report_time(options, "compile the rest", &since);
+    arena_free(e.arena);
     target_close(&machine);
     return error;
 }

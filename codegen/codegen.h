@@ -1,6 +1,5 @@
-/* From a planned graph to machine code. One LLVM module a program: a function per command or export, a
- * function per distinct kernel, and the table `nn_program` that the runtime's `main` reads (runtime/nnrt.h is
- * the ABI). */
+/* From a planned graph to machine code: a function per command, a function per distinct kernel, and the table
+ * `nn_program` that the runtime's `main` reads (runtime/nnrt.h is the ABI). */
 #ifndef CODEGEN_CODEGEN_H
 #define CODEGEN_CODEGEN_H
 
@@ -16,11 +15,17 @@ typedef struct {
     bool debug;         /* .nn line tables */
     bool verify;        /* run LLVM's verifier before optimising (always in tests) */
     bool time;          /* print the time of emission, optimisation and machine code to stderr */
+    uint32_t threads;   /* for codegen_objects: that may work at once; 0 counts as 1 */
 } CodegenOptions;
 
 /* Writes the output to `path`. NULL, or a message in `arena` (unknown CPU or triple, disk full, …). */
 const char *codegen_emit(Graph *graph, const CodegenOptions *options, EmitKind kind, const char *path,
                          Arena *arena);
+
+/* The program as object files in `directory`, whose paths are `*objects`; they are there to be removed also
+ * after an error. What is in them doesn't depend on the number of threads. NULL, or a message in `arena`. */
+const char *codegen_objects(Graph *graph, const CodegenOptions *options, const char *directory, Arena *arena,
+                            const char *const **objects, uint32_t *count);
 
 typedef struct {
     const char *const *objects; /* object files, first the program's */

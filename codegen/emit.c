@@ -3,6 +3,19 @@
 #include "codegen/emit.h"
 #include <assert.h>
 
+EmitModule emit_module(const Emit *e) { return (EmitModule){e->llvm, e->module, e->builder, e->layout}; }
+
+void emit_into(Emit *e, EmitModule m) {
+    e->llvm = m.llvm, e->module = m.module, e->builder = m.builder, e->layout = m.layout;
+}
+
+void emit_module_close(EmitModule *m) {
+    LLVMDisposeTargetData(m->layout);
+    LLVMDisposeBuilder(m->builder);
+    LLVMDisposeModule(m->module);
+    LLVMContextDispose(m->llvm);
+}
+
 LLVMTypeRef emit_memory_type(Emit *e, DType dtype) {
     switch (dtype) {
     case DTYPE_f64: return LLVMDoubleTypeInContext(e->llvm);

@@ -1,6 +1,6 @@
 /* What the parts of the code generator share: the LLVM module being made, the target, element types,
  * dimensions. Ownership of files: host*.c emit functions and control flow; kernel*.c emit kernels and their
- * calls; contract*.c emit products; math*.c emit vector functions. */
+ * calls; launch.c makes data of the calls; contract*.c emit products; math*.c emit vector functions. */
 #ifndef CODEGEN_EMIT_H
 #define CODEGEN_EMIT_H
 
@@ -25,6 +25,14 @@ typedef struct {
     const struct KnownDim *known; /* in a host function: sizes worked out already */
 } DimScope;
 
+/* A module and what belongs to it. */
+typedef struct {
+    LLVMContextRef llvm;
+    LLVMModuleRef module;
+    LLVMBuilderRef builder;
+    LLVMTargetDataRef layout;
+} EmitModule;
+
 typedef struct Emit {
     Arena *arena;
     Graph *graph;
@@ -42,12 +50,19 @@ typedef struct Emit {
     Map *values;  /* host: const Value * → LLVMValueRef: memory of a scalar (its memory type), or of a tensor
                      that is not in an arena */
     Map *kernels; /* by structure: emitted kernels, see kernel.c */
-    Map *frames;  /* host: number of an arena + 1 → LLVMValueRef, memory of the pointer to its storage */
-    LLVMValueRef resume; /* host: the switch that begins a command with checkpoints */
-    bool in_chain;       /* in a chunk of a kernel: what is called is done by this thread */
-    struct Debug *debug; /* debug.c; NULL without line tables */
+    struct Launch *launch;            /* host: calls of kernels, see launch.c */
+    struct LaunchTable *launch_table; /* NULL before the first kernel */
+    LLVMValueRef resume;              /* host: the switch that begins a command with checkpoints */
+    bool in_chain;                    /* in a chunk of a kernel: what is called is done by this thread */
+    struct Debug *debug;              /* debug.c; NULL without line tables */
+    struct Parts *parts;              /* parts.c; NULL where all is one module */
     uint32_t next_kernel;
 } Emit;
+
+/* The module that is emitted into; from now on. */
+EmitModule emit_module(const Emit *e);
+void emit_into(Emit *e, EmitModule m);
+void emit_module_close(EmitModule *m);
 
 /* --- types. In memory bool is i8; in registers i1. f16 and bf16 are computed as f32. */
 LLVMTypeRef emit_memory_type(Emit *e, DType dtype);

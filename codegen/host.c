@@ -3,6 +3,7 @@
  * address; a tensor is an arena's pointer plus the offset that plan chose. Sizes and the pointers of arenas
  * are in stack slots too, so that a command can be entered behind a checkpoint. */
 #include "codegen/host.h"
+#include "codegen/launch.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,16 +27,13 @@ void emit_define(Emit *e, const Value *value, LLVMValueRef scalar) {
     emit_store(e, value->type->dtype, scalar, slot_of(e, value), 1);
 }
 
-static const void *frame_key(int64_t frame) { return (const void *)(intptr_t)(frame + 1); }
-
 LLVMValueRef emit_pointer(Emit *e, Value *value) {
     if (value->type->rank == 0) return slot_of(e, value);
     LLVMValueRef given = map_get(e->values, value);
     if (given) return given;
     assert(value->place.frame >= 0 && "plan has placed the tensor");
-    LLVMValueRef opened = map_get(e->frames, frame_key(value->place.frame));
-    assert(opened && "the arena is open");
-    LLVMValueRef base = LLVMBuildLoad2(e->builder, host_pointer_type(e), opened, "");
+    LLVMValueRef base =
+        LLVMBuildLoad2(e->builder, host_pointer_type(e), launch_arena(e, value->place.frame), "");
     if (dim_is(value->place.offset, 0)) return base;
     LLVMValueRef offset = emit_dim(e, value->place.offset);
     return LLVMBuildInBoundsGEP2(e->builder, LLVMInt8TypeInContext(e->llvm), base, &offset, 1, "");
@@ -92,18 +90,10 @@ static void host_size(Emit *e, Node *node) {
     emit_define(e, node->results[0], emit_dim(e, node_dim(node, ATTR_dim)));
 }
 
-/* The slot under this key, made where there is none yet. */
-static LLVMValueRef slot_in(Emit *e, Map *slots, const void *key, LLVMTypeRef type, const char *name) {
-    LLVMValueRef slot = map_get(slots, key);
-    if (slot) return slot;
-    slot = emit_alloca(e, type, name);
-    map_put(slots, key, slot);
-    return slot;
-}
-
 void host_set_symbol(Emit *e, const Dim *symbol, LLVMValueRef value) {
-    LLVMTypeRef i64 = LLVMInt64TypeInContext(e->llvm);
-    LLVMBuildStore(e->builder, value, slot_in(e, e->dims->symbols, symbol, i64, dim_symbol_name(symbol)));
+    LLVMValueRef slot = launch_symbol(e, symbol);
+    map_put(e->dims->symbols, symbol, slot);
+    LLVMBuildStore(e->builder, value, slot);
 }
 
 static void host_symbol(Emit *e, Node *node) {
@@ -128,8 +118,8 @@ static void host_frame(Emit *e, Node *node) {
                                 bytes, "");
     LLVMValueRef storage =
         emit_runtime_call(e, "nn_frame", 3, (LLVMValueRef[]){e->rt, host_i32(e, frame), bytes});
-    LLVMBuildStore(e->builder, storage,
-                   slot_in(e, e->frames, frame_key(frame), host_pointer_type(e), "arena"));
+    LLVMBuildStore(e->builder, storage, launch_arena(e, frame));
+    launch_opened(e, frame);
 }
 
 static void host_elementwise(Emit *e, Node *node) {
@@ -189,6 +179,8 @@ void host_node(Emit *e, Node *node) {
     }
     debug_at(e, node->loc);
     e->dims->node = node;
+    /* What only defines a scalar by itself may come before kernels that wait. */
+    if (node->op != OP_kernel && node->op != OP_const && node->op != OP_size) launch_flush(e);
     emitter(e, node);
 }
 
@@ -200,6 +192,7 @@ void host_block(Emit *e, const Block *block) {
         /* What was worked out on one way through it isn't on the others. */
         if (op_has(node->op, TRAIT_REGION) && node->op != OP_kernel) e->dims->known = before;
     }
+    launch_flush(e);
     e->dims->known = outside;
 }
 
@@ -240,14 +233,15 @@ LLVMValueRef host_command(Emit *e, const Function *command) {
     e->rt = LLVMGetParam(function, 0);
     e->dims = &scope;
     e->values = map_new(e->arena);
-    e->frames = map_new(e->arena);
     e->resume = NULL;
     debug_function(e, function, command->name, command->loc);
     LLVMPositionBuilderAtEnd(e->builder, LLVMAppendBasicBlockInContext(e->llvm, function, "entry"));
     debug_at(e, command->loc);
+    launch_open(e, command);
     define_params(e, command, LLVMGetParam(function, 1));
     host_block(e, command->body);
     LLVMBuildRetVoid(e->builder);
+    launch_close(e);
     e->dims = NULL;
     return function;
 }

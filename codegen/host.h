@@ -29,6 +29,9 @@ void host_store_at(Emit *e, LLVMValueRef array, LLVMTypeRef type, uint32_t index
 LLVMTypeRef host_tensor_type(Emit *e); /* nn_tensor */
 void host_store_tensor(Emit *e, LLVMValueRef array, uint32_t index, const char *name, const Type *type,
                        LLVMValueRef data);
+/* A new array of nn_tensor for values, with room for `first` others before them; names may be NULL. */
+LLVMValueRef host_tensors(Emit *e, uint32_t first, uint32_t count, Value *const *values,
+                          const char *const *names);
 /* Tells LLVM that the first successor of a branch is hardly ever taken. */
 void host_mark_unlikely(Emit *e, LLVMValueRef branch);
 HostNode host_print, host_write, host_format, host_check, host_report, host_progress, host_save, host_load;

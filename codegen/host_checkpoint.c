@@ -41,12 +41,8 @@ static LLVMValueRef sizes_array(Emit *e, const Attr *symbols) {
 static LLVMValueRef state_of(Emit *e, const Node *node, LLVMValueRef sizes) {
     const Attr *names = node_attr(node, ATTR_names);
     uint32_t first = tensor_count(node) - names->count;
-    LLVMValueRef tensors = host_array(e, host_tensor_type(e), tensor_count(node), "state");
+    LLVMValueRef tensors = host_tensors(e, first, names->count, node->operands + 3, names->strs);
     if (first) describe_sizes(e, tensors, node_attr(node, ATTR_dims), sizes);
-    for (uint32_t i = 0; i < names->count; i++) {
-        Value *value = node->operands[i + 3];
-        host_store_tensor(e, tensors, i + first, names->strs[i], value->type, emit_pointer(e, value));
-    }
     return tensors;
 }
 

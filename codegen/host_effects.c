@@ -1,7 +1,7 @@
 /* Effects as calls of the runtime. Tensors are described by arrays of nn_tensor on the stack, in the
- * function's entry, so that loops don't grow it; what is constant of them is stored all the same, for the
- * slots are written anew by every call. */
+ * function's entry, so that loops don't grow it; each call makes its own from a constant pattern. */
 #include "codegen/host.h"
+#include "codegen/launch.h"
 #include <assert.h>
 #include <string.h>
 
@@ -23,44 +23,72 @@ LLVMValueRef host_array(Emit *e, LLVMTypeRef type, uint32_t count, const char *n
     return emit_alloca(e, LLVMArrayType2(type, count), name);
 }
 
+static bool has_constant_dims(const Type *type) {
+    for (uint32_t i = 0; i < type->rank; i++)
+        if (!dim_is_const(type->dims[i], NULL)) return false;
+    return true;
+}
+
 /* A pointer to the dimensions: a constant where all are. */
 static LLVMValueRef dims_of(Emit *e, const Type *type) {
     if (type->rank == 0) return LLVMConstNull(host_pointer_type(e));
     LLVMTypeRef i64 = LLVMInt64TypeInContext(e->llvm);
     LLVMValueRef dims[MAX_RANK];
-    bool constant = true;
-    for (uint32_t i = 0; i < type->rank; i++) {
-        dims[i] = emit_dim(e, type->dims[i]);
-        constant = constant && LLVMIsAConstantInt(dims[i]);
-    }
-    if (constant) return host_constant(e, LLVMConstArray2(i64, dims, type->rank), "dims");
+    for (uint32_t i = 0; i < type->rank; i++) dims[i] = emit_dim(e, type->dims[i]);
+    if (has_constant_dims(type)) return host_constant(e, LLVMConstArray2(i64, dims, type->rank), "dims");
     LLVMValueRef array = host_array(e, i64, type->rank, "dims");
     for (uint32_t i = 0; i < type->rank; i++) host_store_at(e, array, i64, i, dims[i]);
     return array;
 }
 
+static void store_member(Emit *e, LLVMValueRef array, uint32_t index, uint32_t member, LLVMValueRef value) {
+    LLVMValueRef path[] = {emit_i64(e, index), host_i32(e, member)};
+    LLVMBuildStore(e->builder, value,
+                   LLVMBuildInBoundsGEP2(e->builder, host_tensor_type(e), array, path, 2, ""));
+}
+
 void host_store_tensor(Emit *e, LLVMValueRef array, uint32_t index, const char *name, const Type *type,
                        LLVMValueRef data) {
-    LLVMTypeRef record = host_tensor_type(e);
     LLVMValueRef members[5] = {[TENSOR_NAME] = host_text(e, name),
                                [TENSOR_DIMS] = dims_of(e, type),
                                [TENSOR_DATA] = data,
                                [TENSOR_DTYPE] = host_i32(e, (int64_t)type->dtype),
                                [TENSOR_RANK] = host_i32(e, type->rank)};
-    for (uint32_t i = 0; i < 5; i++) {
-        LLVMValueRef path[] = {emit_i64(e, index), host_i32(e, i)};
-        LLVMBuildStore(e->builder, members[i], LLVMBuildInBoundsGEP2(e->builder, record, array, path, 2, ""));
-    }
+    for (uint32_t i = 0; i < 5; i++) store_member(e, array, index, i, members[i]);
+}
+
+/* The record of a tensor as far as it is constant. */
+static LLVMValueRef constant_tensor(Emit *e, const char *name, const Type *type) {
+    LLVMValueRef null = LLVMConstNull(host_pointer_type(e));
+    LLVMValueRef members[5] = {[TENSOR_NAME] = host_text(e, name),
+                               [TENSOR_DIMS] = has_constant_dims(type) ? dims_of(e, type) : null,
+                               [TENSOR_DATA] = null,
+                               [TENSOR_DTYPE] = host_i32(e, (int64_t)type->dtype),
+                               [TENSOR_RANK] = host_i32(e, type->rank)};
+    return LLVMConstStructInContext(e->llvm, members, 5, false);
+}
+
+LLVMValueRef host_tensors(Emit *e, uint32_t first, uint32_t count, Value *const *values,
+                          const char *const *names) {
+    LLVMTypeRef record = host_tensor_type(e);
+    LLVMValueRef array = host_array(e, record, first + count, "tensors");
+    if (count == 0) return array;
+    LLVMValueRef *constants = ARENA_ARRAY(e->arena, LLVMValueRef, count), from = emit_i64(e, first);
+    for (uint32_t i = 0; i < count; i++)
+        constants[i] = constant_tensor(e, names ? names[i] : NULL, values[i]->type);
+    LLVMValueRef pattern = host_constant(e, LLVMConstArray2(record, constants, count), "tensors");
+    launch_describe(e, LLVMBuildInBoundsGEP2(e->builder, record, array, &from, 1, ""), pattern, count,
+                    values);
+    for (uint32_t i = 0; i < count; i++)
+        if (!has_constant_dims(values[i]->type))
+            store_member(e, array, first + i, TENSOR_DIMS, dims_of(e, values[i]->type));
+    return array;
 }
 
 /* An array of nn_tensor for the values, named by `names` (or not, where that is NULL). */
 static LLVMValueRef tensors(Emit *e, uint32_t count, Value *const *values, const Attr *names) {
     assert(!names || names->count == count);
-    LLVMValueRef array = host_array(e, host_tensor_type(e), count, "tensors");
-    for (uint32_t i = 0; i < count; i++)
-        host_store_tensor(e, array, i, names ? names->strs[i] : NULL, values[i]->type,
-                          emit_pointer(e, values[i]));
-    return array;
+    return host_tensors(e, 0, count, values, names ? names->strs : NULL);
 }
 
 /* nn_print, nn_write and nn_format take a template and its arguments. */

@@ -1,11 +1,12 @@
 /* Kernel nodes as functions and calls. What a kernel reads becomes an array of pointers and sizes; each of
  * its stages is a function of (runtime, array, chunk); kernels with equal keys share their functions. */
 #include "codegen/kernel.h"
+#include "codegen/parts.h"
 #include <assert.h>
 
-/* Functions of kernels already emitted. */
+/* Names of the functions of a kernel that has been emitted. */
 typedef struct {
-    LLVMValueRef function[MAX_STAGES];
+    const char *function[MAX_STAGES];
 } Emitted;
 
 Node *kernel_yield(const Kernel *k) { return block_yield(k->body); }
@@ -139,32 +140,20 @@ static uint32_t argument_count(const Kernel *k) {
     return k->node->result_count + k->captured.count + k->symbols.count + (k->workspace > 0);
 }
 
-static LLVMValueRef slot(Kernel *k, LLVMValueRef array, uint32_t number) {
-    LLVMValueRef index = emit_i64(k->e, number);
-    LLVMTypeRef pointer = LLVMPointerTypeInContext(k->e->llvm, 0);
-    return LLVMBuildInBoundsGEP2(k->e->builder, pointer, array, &index, 1, "");
-}
-
-static LLVMValueRef pass_arguments(Kernel *k) {
-    Emit *e = k->e;
-    LLVMTypeRef pointer = LLVMPointerTypeInContext(e->llvm, 0);
-    LLVMValueRef array = emit_alloca(e, LLVMArrayType2(pointer, argument_count(k)), "arguments");
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < k->node->result_count; i++)
-        LLVMBuildStore(e->builder, emit_pointer(e, k->node->results[i]), slot(k, array, n++));
-    for (uint32_t i = 0; i < k->captured.count; i++)
-        LLVMBuildStore(e->builder, emit_pointer(e, k->captured.at[i]), slot(k, array, n++));
-    for (uint32_t i = 0; i < k->symbols.count; i++)
-        LLVMBuildStore(e->builder, emit_dim(e, k->symbols.at[i]), slot(k, array, n++));
-    if (k->workspace) {
-        LLVMTypeRef words = LLVMArrayType2(LLVMInt64TypeInContext(e->llvm), (k->workspace + 7) / 8);
-        LLVMBuildStore(e->builder, emit_alloca(e, words, "workspace"), slot(k, array, n));
-    }
-    return array;
+static const LaunchArgument *arguments_of(Kernel *k) {
+    LaunchArgument *arguments = ARENA_ARRAY(k->arena, LaunchArgument, argument_count(k)), *next = arguments;
+    for (uint32_t i = 0; i < k->node->result_count; i++) (next++)->value = k->node->results[i];
+    for (uint32_t i = 0; i < k->captured.count; i++) (next++)->value = k->captured.at[i];
+    for (uint32_t i = 0; i < k->symbols.count; i++) (next++)->symbol = k->symbols.at[i];
+    if (k->workspace) next->workspace = k->workspace;
+    return arguments;
 }
 
 static LLVMValueRef load_argument(Kernel *k, LLVMValueRef array, LLVMTypeRef type, uint32_t number) {
-    return LLVMBuildLoad2(k->e->builder, type, slot(k, array, number), "");
+    LLVMValueRef index = emit_i64(k->e, number);
+    LLVMTypeRef pointer = LLVMPointerTypeInContext(k->e->llvm, 0);
+    return LLVMBuildLoad2(k->e->builder, type,
+                          LLVMBuildInBoundsGEP2(k->e->builder, pointer, array, &index, 1, ""), "");
 }
 
 static void receive_arguments(Kernel *k, LLVMValueRef array) {
@@ -191,13 +180,21 @@ static void declare_aliasing(Kernel *k, const char *name) {
     k->noalias = LLVMGetMDKindIDInContext(llvm, "noalias", 7);
 }
 
-static LLVMValueRef declare_stage(Kernel *k, const char *name) {
-    Emit *e = k->e;
+LLVMValueRef kernel_function(Emit *e, const char *name) {
+    LLVMValueRef function = LLVMGetNamedFunction(e->module, name);
+    if (function) return function;
     LLVMTypeRef pointer = LLVMPointerTypeInContext(e->llvm, 0);
     LLVMTypeRef parameters[] = {pointer, pointer, LLVMInt64TypeInContext(e->llvm)};
     LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->llvm), parameters, 3, false);
-    LLVMValueRef function = LLVMAddFunction(e->module, name, type);
-    LLVMSetLinkage(function, LLVMInternalLinkage);
+    function = LLVMAddFunction(e->module, name, type);
+    LLVMSetVisibility(function, LLVMHiddenVisibility);
+    return function;
+}
+
+static LLVMValueRef define_stage(Kernel *k, const char *name) {
+    Emit *e = k->e;
+    LLVMValueRef function = kernel_function(e, name);
+    if (!e->parts) LLVMSetLinkage(function, LLVMInternalLinkage);
     target_attributes(e, function);
     debug_function(e, function, name, k->node->loc);
     return function;
@@ -227,7 +224,7 @@ static void build_stage(Kernel *k, const Stage *stage, const char *name, LLVMVal
     k->inside = false;
 }
 
-static LLVMValueRef emit_stage(Kernel *k, const Stage *stage) {
+static const char *emit_stage(Kernel *k, const Stage *stage) {
     Emit *e = k->e;
     LLVMValueRef function_outside = e->function, rt_outside = e->rt;
     DimScope *dims_outside = e->dims;
@@ -236,14 +233,16 @@ static LLVMValueRef emit_stage(Kernel *k, const Stage *stage) {
     const char *name = arena_printf(e->arena, "kernel.%s.%u", node_str(k->node, ATTR_kind), e->next_kernel++);
     DimScope scope = {.symbols = map_new(k->arena)};
     e->dims = &scope;
-    LLVMValueRef function = declare_stage(k, name);
+    EmitModule outside = parts_enter(e);
+    LLVMValueRef function = define_stage(k, name);
     build_stage(k, stage, name, function);
+    parts_leave(e, outside, function);
     e->function = function_outside;
     e->rt = rt_outside;
     e->dims = dims_outside;
     LLVMPositionBuilderAtEnd(e->builder, here);
     LLVMSetCurrentDebugLocation2(e->builder, loc);
-    return function;
+    return name;
 }
 
 /* --- calls */
@@ -254,25 +253,6 @@ static const KernelKind *kind_of(const Node *node) {
         if (strcmp(kinds[i]->name, node_str(node, ATTR_kind)) == 0) return kinds[i];
     assert(false && "a kind of kernel");
     return NULL;
-}
-
-typedef struct {
-    LLVMValueRef function, arguments;
-} Call;
-
-static void call_chunk(Emit *e, LLVMValueRef chunk, void *user) {
-    const Call *call = user;
-    LLVMValueRef values[] = {e->rt, call->arguments, chunk};
-    LLVMBuildCall2(e->builder, LLVMGlobalGetValueType(call->function), call->function, values, 3, "");
-}
-
-static void call_stage(Kernel *k, LLVMValueRef function, LLVMValueRef arguments, LLVMValueRef count) {
-    Emit *e = k->e;
-    bool known = LLVMIsAConstantInt(count);
-    if (e->in_chain || (known && LLVMConstIntGetSExtValue(count) <= 1))
-        emit_loop(e, emit_i64(e, 0), count, 1, "chunk", call_chunk, &(Call){function, arguments});
-    else
-        emit_runtime_call(e, "nn_parallel", 4, (LLVMValueRef[]){e->rt, function, arguments, count});
 }
 
 void emit_kernel_call(Emit *e, Node *node) {
@@ -288,7 +268,12 @@ void emit_kernel_call(Emit *e, Node *node) {
         for (uint32_t i = 0; i < count; i++) emitted->function[i] = emit_stage(&k, &stages[i]);
         map_put(e->kernels, key, emitted);
     }
-    LLVMValueRef arguments = pass_arguments(&k);
-    for (uint32_t i = 0; i < count; i++)
-        call_stage(&k, emitted->function[i], arguments, stages[i].chunks(&k));
+    const LaunchArgument *arguments = arguments_of(&k);
+    for (uint32_t i = 0; i < count; i++) {
+        LLVMValueRef chunks = stages[i].chunks(&k);
+        if (e->in_chain)
+            chain_call(e, emitted->function[i], chunks, argument_count(&k), arguments);
+        else
+            launch_kernel(e, emitted->function[i], chunks, argument_count(&k), arguments);
+    }
 }

@@ -18,6 +18,7 @@
 
 #include "codegen/access.h"
 #include "codegen/emit.h"
+#include "codegen/launch.h"
 #include "support/vec.h"
 
 /* An index over a shape: what is asked of a value is the elements there. The shape need not be the value's,
@@ -102,6 +103,8 @@ uint32_t kernel_cost(const Node *node);
 Node *kernel_yield(const Kernel *k);
 LLVMValueRef kernel_result_pointer(const Kernel *k, uint32_t result);
 LLVMValueRef kernel_pointer(const Kernel *k, const Value *captured);
+/* The function of a stage, by name, as the module that is emitted into knows it. */
+LLVMValueRef kernel_function(Emit *e, const char *name);
 /* A text that is equal for kernels that do the same (kernel_key.c). */
 const char *kernel_key(Kernel *k);
 /* The run-time value of a dimension: in the host function, or at the entry of the stage's. */
@@ -239,5 +242,9 @@ void body_reductions(Kernel *k, Reductions *out, uint32_t *level);
 /* New scope of known values for the body of a loop, until scope_close. */
 const Scope *scope_open(Kernel *k);
 void scope_close(Kernel *k, const Scope *outer);
+
+/* --- kernel_chain.c: a call from within a chain, by the thread that is there */
+void chain_call(Emit *e, const char *function, LLVMValueRef chunks, uint32_t count,
+                const LaunchArgument *arguments);
 
 #endif

@@ -216,6 +216,36 @@ static void copy_results(Kernel *k) {
     }
 }
 
+/* --- calls */
+static LLVMValueRef argument_value(Emit *e, const LaunchArgument *argument) {
+    if (argument->value) return emit_pointer(e, argument->value);
+    if (argument->symbol) return emit_dim(e, argument->symbol);
+    LLVMTypeRef i64 = LLVMInt64TypeInContext(e->llvm);
+    return emit_alloca(e, LLVMArrayType2(i64, (argument->workspace + 7) / 8), "workspace");
+}
+
+typedef struct {
+    LLVMValueRef function, arguments;
+} Call;
+
+static void call_chunk(Emit *e, LLVMValueRef chunk, void *user) {
+    const Call *call = user;
+    LLVMValueRef values[] = {e->rt, call->arguments, chunk};
+    LLVMBuildCall2(e->builder, LLVMGlobalGetValueType(call->function), call->function, values, 3, "");
+}
+
+void chain_call(Emit *e, const char *function, LLVMValueRef chunks, uint32_t count,
+                const LaunchArgument *arguments) {
+    LLVMTypeRef pointer = LLVMPointerTypeInContext(e->llvm, 0);
+    Call call = {kernel_function(e, function), emit_alloca(e, LLVMArrayType2(pointer, count), "arguments")};
+    for (uint32_t i = 0; i < count; i++) {
+        LLVMValueRef index = emit_i64(e, i), value = argument_value(e, &arguments[i]);
+        LLVMBuildStore(e->builder, value,
+                       LLVMBuildInBoundsGEP2(e->builder, pointer, call.arguments, &index, 1, ""));
+    }
+    emit_loop(e, emit_i64(e, 0), chunks, 1, "chunk", call_chunk, &call);
+}
+
 /* --- the stage */
 static LLVMValueRef chain_count(Kernel *k) {
     const ChainPlan *p = k->plan;

@@ -231,8 +231,14 @@ const Dim *nest_range(Kernel *k, const At *frame, uint32_t count, const uint32_t
 }
 
 /* --- chunks */
+/* A constant where both are. */
+static LLVMValueRef larger(Kernel *k, LLVMValueRef a, LLVMValueRef b) {
+    if (!LLVMIsAConstantInt(a) || !LLVMIsAConstantInt(b)) return emit_combine(k->e, OP_max, DTYPE_i64, a, b);
+    return LLVMConstIntGetSExtValue(a) > LLVMConstIntGetSExtValue(b) ? a : b;
+}
+
 static LLVMValueRef at_least_one(Kernel *k, LLVMValueRef value) {
-    return emit_combine(k->e, OP_max, DTYPE_i64, value, emit_i64(k->e, 1));
+    return larger(k, value, emit_i64(k->e, 1));
 }
 
 static LLVMValueRef round_up_div(Kernel *k, LLVMValueRef value, LLVMValueRef by) {
@@ -255,7 +261,7 @@ Chunks chunks_of(Kernel *k, const Dim *units, const Dim *unit, uint32_t multiple
     c.per = at_least_one(k, LLVMBuildSDiv(b, elements, at_least_one(k, kernel_size(k, unit)), ""));
     if (limit) {
         LLVMValueRef least = round_up_div(k, c.total, emit_i64(k->e, limit));
-        c.per = emit_combine(k->e, OP_max, DTYPE_i64, c.per, least);
+        c.per = larger(k, c.per, least);
     }
     LLVMValueRef step = emit_i64(k->e, multiple);
     c.per = LLVMBuildMul(b, round_up_div(k, c.per, step), step, "");

@@ -135,9 +135,26 @@ const char *target_open(const CodegenOptions *options, Arena *arena, TargetMachi
         return arena_printf(arena, "no code can be made for %s: only for x86_64 and aarch64", out->triple);
     const char *error = choose(options, same_machine(host, out->triple), arena, out);
     if (error) return error;
+    out->optimize = options->optimize;
     out->machine = LLVMCreateTargetMachine(target, out->triple, out->cpu, out->features,
                                            level_of(options->optimize), LLVMRelocPIC, LLVMCodeModelDefault);
     return out->machine ? NULL : arena_printf(arena, "LLVM cannot generate code for `%s`", out->triple);
+}
+
+LLVMTargetMachineRef target_machine(const TargetMachine *machine) {
+    return LLVMCreateTargetMachine(LLVMGetTargetMachineTarget(machine->machine), machine->triple,
+                                   machine->cpu, machine->features, level_of(machine->optimize), LLVMRelocPIC,
+                                   LLVMCodeModelDefault);
+}
+
+EmitModule target_module(const TargetMachine *machine, const char *name) {
+    EmitModule m = {.llvm = LLVMContextCreate()};
+    m.module = LLVMModuleCreateWithNameInContext(name, m.llvm);
+    m.builder = LLVMCreateBuilderInContext(m.llvm);
+    m.layout = LLVMCreateTargetDataLayout(machine->machine);
+    LLVMSetTarget(m.module, machine->triple);
+    LLVMSetModuleDataLayout(m.module, m.layout);
+    return m;
 }
 
 void target_close(TargetMachine *machine) {

@@ -6,6 +6,7 @@
 #include "driver/report.h"
 #include "ir/text.h"
 #include "passes/passes.h"
+#include "rt.h"
 #include "support/clock.h"
 #include "support/file.h"
 #include <libgen.h>
@@ -92,7 +93,8 @@ static bool choose_codegen(Session *s) {
                                   .triple = o->value[OPTION_target],
                                   .debug = o->value[OPTION_debug] != NULL,
                                   .verify = o->value[OPTION_verify] != NULL,
-                                  .time = o->value[OPTION_time_passes] != NULL};
+                                  .time = o->value[OPTION_time_passes] != NULL,
+                                  .threads = (uint32_t)rt_cpus()};
     return true;
 }
 
@@ -165,29 +167,28 @@ static const char *output_path(const Session *s) {
     return strcmp(name, s->options->input) == 0 ? arena_printf(s->arena, "%s.out", name) : name;
 }
 
+static void remove_all(const char *directory, const char *const *files, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) unlink(files[i]);
+    rmdir(directory);
+}
+
 static int build_executable(Session *s, Graph *graph, const char *output) {
-    char object[] = "/tmp/nnc-XXXXXX.o";
-    int file = mkstemps(object, 2);
-    if (file < 0) return fail(object, "cannot make a temporary file");
-    close(file);
+    char directory[] = "/tmp/nnc-XXXXXX";
+    if (!mkdtemp(directory)) return fail(directory, "cannot make a temporary directory");
+    LinkOptions link = {.runtime = find_runtime(s),
+                        .output = output,
+                        .flags = runtime_flags,
+                        .debug = s->codegen.debug,
+                        .statically = s->options->value[OPTION_statically] != NULL};
     double start = clock_milliseconds();
-    const char *error = codegen_emit(graph, &s->codegen, EMIT_OBJ, object, s->arena);
-    if (!error) {
-        double linking = clock_milliseconds();
-        const char *const objects[] = {object};
-        LinkOptions link = {.objects = objects,
-                            .object_count = 1,
-                            .runtime = find_runtime(s),
-                            .output = output,
-                            .flags = runtime_flags,
-                            .debug = s->codegen.debug,
-                            .statically = s->options->value[OPTION_statically] != NULL};
-        error = codegen_link(&link, s->arena);
-        if (s->codegen.time)
-            fprintf(stderr, "%8.1f ms  codegen\n%8.1f ms  link\n", linking - start,
-                    clock_milliseconds() - linking);
-    }
-    unlink(object);
+    const char *error =
+        codegen_objects(graph, &s->codegen, directory, s->arena, &link.objects, &link.object_count);
+    double linking = clock_milliseconds();
+    if (!error) error = codegen_link(&link, s->arena);
+    if (!error && s->codegen.time)
+        fprintf(stderr, "%8.1f ms  codegen\n%8.1f ms  link\n", linking - start,
+                clock_milliseconds() - linking);
+    remove_all(directory, link.objects, link.object_count);
     return error ? fail(output, error) : 0;
 }
 

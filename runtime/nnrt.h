@@ -157,5 +157,18 @@ void nn_argsort(int32_t dtype, const void *x, int64_t *ids, int64_t count, int64
  * is cut into the same chunks whatever the number of threads; kernels must not depend on who runs a chunk. */
 typedef void nn_kernel(nn_rt *rt, void *const *args, int64_t chunk);
 void nn_parallel(nn_rt *rt, nn_kernel *kernel, void *const *args, int64_t chunks);
+/* Sums as data: the value of slot s plus a constant c, as c × 2²⁴ + s × 2⁴ + the number of products that the
+ * sum has besides; then these, a slot's value times a constant each, as c × 2²⁴ + s × 2⁴.
+ *
+ * nn_slots: memory of so many words, which stays.
+ * nn_launch: `calls` of nn_parallel, one after the other. Words of each: the number of its kernel in
+ * `kernels`, plus 2³² × how many arguments it has; its chunks, or ~s where slot s has their number; then the
+ * arguments, which are sums. `args` has room for those of any call.
+ * nn_describe: `count` tensors, as in `pattern` but for their data, whose addresses are sums. */
+int64_t *nn_slots(nn_rt *rt, int64_t words);
+void nn_describe(nn_tensor *out, const nn_tensor *pattern, int64_t count, const int64_t *words,
+                 const int64_t *slots);
+void nn_launch(nn_rt *rt, nn_kernel *const *kernels, int64_t calls, const int64_t *words,
+               const int64_t *slots, void **args);
 
 #endif

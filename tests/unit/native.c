@@ -316,6 +316,29 @@ static void rt_parallel(void *rt, Kernel *kernel, void *const *args, int64_t chu
     }
 }
 
+static void *rt_slots(void *rt, int64_t words) { return rt_memory(rt, MAX_FRAMES - 5, 8 * words); }
+
+/* A sum as nnrt.h describes it. */
+static int64_t read_sum(const int64_t *slots, const int64_t **words) {
+    int64_t word = *(*words)++, sum = slots[(word >> 4) & 0xfffff] + (word >> 24);
+    for (int64_t k = word & 15; k > 0; k--) {
+        int64_t product = *(*words)++;
+        sum += slots[(product >> 4) & 0xfffff] * (product >> 24);
+    }
+    return sum;
+}
+
+static void rt_launch(void *rt, Kernel *const *kernels, int64_t calls, const int64_t *words,
+                      const int64_t *slots, void **args) {
+    while (calls-- > 0) {
+        Kernel *kernel = kernels[words[0] & UINT32_MAX];
+        int64_t count = words[0] >> 32, chunks = words[1] >= 0 ? words[1] : slots[~words[1]];
+        words += 2;
+        for (int64_t k = 0; k < count; k++) args[k] = (void *)(intptr_t)read_sum(slots, &words);
+        rt_parallel(rt, kernel, args, chunks);
+    }
+}
+
 /* Programs of tests do nothing that stops them. */
 static void rt_fail(void *rt, const void *loc, const char *text, int32_t count, const RtTensor *args) {
     (void)rt, (void)loc, (void)count, (void)args;
@@ -346,7 +369,8 @@ static void define_runtime(LLVMOrcLLJITRef jit) {
         FUNCTION(frame),
         FUNCTION(scratch),
         FUNCTION(part),
-        FUNCTION(parallel),
+        FUNCTION(launch),
+        FUNCTION(slots),
         FUNCTION(seed),
         FUNCTION(fail),
         FUNCTION(resume),
@@ -356,6 +380,7 @@ static void define_runtime(LLVMOrcLLJITRef jit) {
         FUNCTION(checkpoint_save),
 #undef FUNCTION
         {"nn_argsort", (void (*)(void))nn_argsort},
+        {"nn_describe", (void (*)(void))nn_describe},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         LLVMOrcCSymbolMapPair pair = {
