@@ -5,6 +5,9 @@
 
 Value *data_len(Elab *e, const Val *d, Span span) {
     Builder b = el_builder(e, span);
+    /* As many as were asked for, which `sample` has made sure of. */
+    const Node *made = d->dataset.handle->node;
+    if (made && made->op == OP_data_sample) return made->operands[1];
     return build_node(&b, OP_data_len, 1, &d->dataset.handle, 0, NULL)->results[0];
 }
 

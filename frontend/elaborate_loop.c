@@ -225,6 +225,29 @@ static void rest_round(Elab *e, Each *each, Value *full, Span span) {
     branch_join(e, branch, NULL, NULL, span, span);
 }
 
+/* Is the number a product of `of`, as it is written? */
+static bool is_multiple(const Value *value, int64_t of) {
+    const Node *node = value->node;
+    int64_t size;
+    if (!node) return false;
+    if (node->op == OP_const) return node_int(node, ATTR_ivalue) % of == 0;
+    if (node->op == OP_size) return dim_is_const(node_dim(node, ATTR_dim), &size) && size % of == 0;
+    return node->op == OP_mul && (is_multiple(node->operands[0], of) || is_multiple(node->operands[1], of));
+}
+
+/* Batches of a constant size from a multiple of it are all whole: the body is not needed for another size.
+ * False where that isn't known. */
+static bool all_whole(Elab *e, const Each *each, Value *full, Span span) {
+    int64_t size;
+    if (dim_is(each->count, 1)) return true;
+    if (!dim_is_const(each->count, &size) || !is_multiple(each->total, size)) return false;
+    Builder b = el_builder(e, span);
+    Value *total = each->total, *covered = build_binary(&b, OP_mul, full, each->batch);
+    runtime_check(e, build_binary(&b, OP_eq, covered, total), "so many samples can't be counted: {}", 1,
+                  &total, span);
+    return true;
+}
+
 static void data_rounds(Elab *e, Each *each, bool constant, bool drop_last) {
     const AstStmt *stmt = each->stmt;
     Span span = stmt->span;
@@ -242,8 +265,9 @@ static void data_rounds(Elab *e, Each *each, bool constant, bool drop_last) {
         loop_counted(e, zero, all, leaves, data_round, each, span, stmt->loop.body);
         return;
     }
+    bool whole = drop_last || !constant || all_whole(e, each, full, span);
     loop_counted(e, zero, rounds, leaves, data_round, each, span, stmt->loop.body);
-    if (constant && !drop_last && !dim_is(each->count, 1)) rest_round(e, each, full, span);
+    if (!whole) rest_round(e, each, full, span);
     progress(e, "end", NULL, span);
 }
 

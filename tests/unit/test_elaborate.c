@@ -42,6 +42,13 @@ static const struct {
     {"import data\ncommand main(a: string) {\n let d: dataset(u8[2], u8) = data.idx(a, a)\n"
      " for (x, y) in d.batch(4, drop_last=true) { print(sum(float(x))) }\n}\n",
      OP_data_read, 1},
+    /* Of a multiple of the batch size there is no shorter last one. */
+    {"import data\ncommand main(a: string, n: int) {\n let d: dataset(u8[2], u8) = data.idx(a, a)\n"
+     " for (x, y) in d.sample(n * 8).batch(4) { print(sum(float(x))) }\n}\n",
+     OP_data_read, 1},
+    {"import data\ncommand main(a: string, n: int) {\n let d: dataset(u8[2], u8) = data.idx(a, a)\n"
+     " for (x, y) in d.sample(n * 6).batch(4) { print(sum(float(x))) }\n}\n",
+     OP_data_read, 2},
     /* Loops that are left early are `while`; lists are unrolled; what is known is chosen. */
     {"command main(n: int) {\n for i in 0..n { if i > 3 { break } }\n}\n", OP_while, 1},
     {"command main(n: int) {\n for i in 0..n { if i > 3 { continue } }\n}\n", OP_for, 1},
