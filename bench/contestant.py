@@ -1,5 +1,6 @@
 """One side of a comparison: a process that works without end and prints a line of JSON, {"step": n, "time": seconds, …}, after every so many steps.
 Between its turns it is stopped by a signal, so all sides stay warm and none is in another's way."""
+import contextlib
 import json
 import os
 import select
@@ -23,7 +24,11 @@ class Contestant:
         with open(log, "w") as errors:
             self.process = subprocess.Popen(list(map(str, command)), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, start_new_session=True,
                                             env={**os.environ, **(environment or {})}, preexec_fn=lambda: os.sched_setaffinity(0, cpus))
-        self.last = self.line(FIRST_STEP)
+        try:
+            self.last = self.line(FIRST_STEP)
+        except BaseException:
+            self.close()
+            raise
         self.first_step = time.perf_counter() - since
         self.signal(signal.SIGSTOP)
         if realtime:
@@ -46,7 +51,8 @@ class Contestant:
             piece = os.read(pipe, 1 << 16)
             if not piece:
                 with open(self.log) as errors:
-                    raise Failure((errors.read().strip() or f"exit status {self.process.wait()}").splitlines()[-1])
+                    said = [line for line in errors.read().splitlines() if "Error" in line or "error" in line]
+                raise Failure(said[-1] if said else f"exit status {self.process.wait()}")
             self.buffer += piece
         line, _, self.buffer = self.buffer.partition(b"\n")
         return json.loads(line)
@@ -74,6 +80,7 @@ class Contestant:
             return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 
     def close(self):
-        self.signal(signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            self.signal(signal.SIGKILL)
         self.process.wait()
         self.process.stdout.close()

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -81,6 +82,8 @@ def measure(workload, program, threads, options):
                 flops = flops or sides[name].last.get("flops", 0)
             except Failure as failure:
                 print(f"  {name}: {failure}", file=sys.stderr)
+        if "nnc" not in sides:
+            raise Failure("nothing to compare")
         seconds = {name: [] for name in sides}
         for _ in range(options.rounds):
             with locked(options.lock):
@@ -111,6 +114,16 @@ def products(options):
     environment = {**os.environ, **({"OPENBLAS_CORETYPE": "SKYLAKEX"} if wide else {})}
     with locked(options.lock):
         return subprocess.run([ROOT / "build/bin/contract-bench"], check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+
+
+def attempt(workload, options):
+    """One that fails keeps none of the others from being measured."""
+    try:
+        for measured in run(workload, options):
+            show(measured)
+            remember(measured)
+    except (subprocess.CalledProcessError, Failure) as failure:
+        print(f"{workload.name}: {failure}", file=sys.stderr)
 
 
 def show(measured):
@@ -175,13 +188,13 @@ def main():
         print(f"{PRODUCTS:16} matrix products and convolutions on one thread, against OpenBLAS")
         return
     names = [] if options.table else options.names or [*workloads, PRODUCTS]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # closes the sides
     if options.realtime:
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(2))
     prepare()
     for name in names:
-        for measured in run(workloads[name], options) if name in workloads else ():
-            show(measured)
-            remember(measured)
+        if name != PRODUCTS:
+            attempt(workloads[name], options)
     order = list(workloads)
     results = sorted((m for m in recorded() if m["name"] in order), key=lambda m: (order.index(m["name"]), m["threads"]))
     text = table.markdown(results, about())

@@ -58,7 +58,7 @@ static void add_line(nn_rt *rt, int32_t count, const nn_tensor *values) {
     rt->metrics.step++;
     if (rt->metrics.file < 0) return;
     rt_text line = {0};
-    rt_text_addf(&line, "{\"step\":%lld,\"time\":%.3f", (long long)rt->metrics.step, rt_now() - rt->started);
+    rt_text_addf(&line, "{\"step\":%lld,\"time\":%.6f", (long long)rt->metrics.step, rt_now() - rt->started);
     for (int32_t i = 0; i < count; i++) {
         if (values[i].rank != 0) continue;
         rt_text_adds(&line, ",");

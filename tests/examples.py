@@ -1,5 +1,6 @@
-"""The examples: each at least compiles with both builds; what its README shows in `console` blocks is run with the release build and
-compared: the words exactly, numbers to a tenth, since the last digits depend on the CPU and training makes much of them. Fashion-MNIST runs in full."""
+"""The examples, and the programs that are measured (bench/workloads). Examples at least compile with both builds; what their READMEs show in `console` blocks is run
+with the release build and compared: the words exactly, numbers to a tenth, since the last digits depend on the CPU and training makes much of them.
+Fashion-MNIST runs in full."""
 import os
 import re
 import shlex
@@ -51,6 +52,9 @@ def tests(build, tools):
                 if "--seed" not in out:
                     raise tools.Failure(out)
         yield f"examples/{path.name} compiles {build}", compiles
+
+    for path in sorted((tools.ROOT / "bench/workloads").glob("*.nn")):
+        yield f"bench/{path.name} is accepted {build}", lambda path=path: tools.must([tools.nnc(build), "check", str(path)])
 
     if build != "release":
         return
