@@ -26,13 +26,13 @@ def stepper(work, forward):
     """A step from a function of one array."""
     if not work.feedback:
         rounds = itertools.cycle(work.inputs)
-        return lambda: forward(next(rounds)).flat[0]
+        return lambda: forward(next(rounds))
     last = work.inputs[0]
 
     def step():
         nonlocal last
         last = forward(last)
-        return last[0, 0]
+        return last
     return step
 
 

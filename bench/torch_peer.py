@@ -1,4 +1,4 @@
-"""PyTorch, eager and compiled. A workload's `torch` gives one of the descriptions below; a peer makes a function of it that does one step and returns a number."""
+"""PyTorch, eager and compiled. A workload's `torch` gives one of the descriptions below; a peer makes a function of it that does one step and returns a tensor."""
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
@@ -63,13 +63,13 @@ def infer(work, compile):
     forward = compile(net)
     if not work.feedback:
         rounds = itertools.cycle(inputs)
-        return lambda: forward(next(rounds)).flatten()[0]
+        return lambda: forward(next(rounds))
     last = inputs[0]
 
     def step():
         nonlocal last
         last = forward(last)
-        return last[0, 0]
+        return last
     return step
 
 
