@@ -114,6 +114,47 @@ LLVMValueRef at_dynamic_slice(Kernel *k, const Node *node, const At *at) {
     return operand_at(k, node, 0, &child);
 }
 
+/* --- what is only wanted where a condition holds */
+static bool finds_dear(Kernel *k, const Value *value, Map *seen) {
+    const Node *node = value->node;
+    if (!node || value->block != k->body || map_get(seen, value)) return false;
+    map_put(seen, value, (void *)(uintptr_t)node);
+    bool found = kernel_cost(node) >= KERNEL_DEAR;
+    for (uint32_t i = 0; !found && i < node->operand_count; i++)
+        found = finds_dear(k, node->operands[i], seen);
+    return found;
+}
+
+/* The operand where `wanted`, `otherwise` elsewhere. Where it costs much and no lane wants it, it isn't
+ * computed. */
+static LLVMValueRef operand_where(Kernel *k, const Node *node, uint32_t operand, const At *at,
+                                  LLVMValueRef wanted, LLVMValueRef otherwise) {
+    if (k->dry) return operand_at(k, node, operand, at);
+    LLVMBuilderRef b = k->e->builder;
+    if (!finds_dear(k, node->operands[operand], map_new(k->arena)))
+        return LLVMBuildSelect(b, wanted, operand_at(k, node, operand, at), otherwise, "");
+    LLVMValueRef any = wanted;
+    LLVMTypeRef type = LLVMTypeOf(wanted);
+    if (emit_lane_count(wanted) > 1)
+        any = emit_intrinsic(k->e, "llvm.vector.reduce.or", 1, &type, 1, &wanted);
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(b);
+    LLVMValueRef function = LLVMGetBasicBlockParent(before);
+    LLVMBasicBlockRef inside = LLVMAppendBasicBlockInContext(k->e->llvm, function, "part");
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(k->e->llvm, function, "after");
+    LLVMBuildCondBr(b, any, inside, after);
+    LLVMPositionBuilderAtEnd(b, inside);
+    const Scope *outer = scope_open(k);
+    LLVMValueRef value = LLVMBuildSelect(b, wanted, operand_at(k, node, operand, at), otherwise, "");
+    scope_close(k, outer);
+    LLVMBasicBlockRef end = LLVMGetInsertBlock(b);
+    LLVMBuildBr(b, after);
+    LLVMMoveBasicBlockAfter(after, end);
+    LLVMPositionBuilderAtEnd(b, after);
+    LLVMValueRef result = LLVMBuildPhi(b, LLVMTypeOf(value), "");
+    LLVMAddIncoming(result, (LLVMValueRef[]){value, otherwise}, (LLVMBasicBlockRef[]){end, before}, 2);
+    return result;
+}
+
 /* --- pad: the operand inside, `fill` around it and between its elements */
 typedef struct {
     Kernel *k;
@@ -177,10 +218,9 @@ LLVMValueRef at_pad(Kernel *k, const Node *node, const At *at) {
     uint32_t count = spans_of(k, node, at, boundaries, spans);
     Padding p = {k, node, at, at_child(at), NULL};
     for (uint32_t i = 0; i < count; i++) pad_span(&p, &spans[i]);
-    LLVMValueRef inside = operand_at(k, node, 0, &p.child);
-    if (k->dry || !p.inside) return inside;
+    if (k->dry || !p.inside) return operand_at(k, node, 0, &p.child);
     At fill = at_child(at);
-    return LLVMBuildSelect(k->e->builder, p.inside, inside, operand_at(k, node, 1, &fill), "");
+    return operand_where(k, node, 0, &p.child, p.inside, operand_at(k, node, 1, &fill));
 }
 
 /* --- concat: each part for the lanes that are its */
@@ -192,10 +232,11 @@ typedef struct {
     AxisSpan spans[MAX_RANK];
 } Parts;
 
-/* The elements of part number `operand`, which begins at `first` along the axis; `*chosen`: where they are
- * the result's. */
-static LLVMValueRef part_at(const Parts *p, uint32_t operand, const Dim *first, LLVMValueRef *chosen) {
+/* `others`, with the elements of part number `operand`, which begins at `first` along the axis, where these
+ * are the result's. */
+static LLVMValueRef with_part(const Parts *p, uint32_t operand, const Dim *first, LLVMValueRef others) {
     Kernel *k = p->k;
+    LLVMValueRef chosen = NULL;
     const Type *type = p->node->operands[operand]->type;
     At child = at_child(p->at);
     for (uint32_t i = 0; i < p->count; i++) {
@@ -206,22 +247,23 @@ static LLVMValueRef part_at(const Parts *p, uint32_t operand, const Dim *first, 
             Index shift = k->dry ? index_const(k, 0) : index_of(kernel_size(k, before));
             index = index_add(k, index, index_scale(k, shift, inner_size(k, span, type), 1), p->at->lanes);
             LLVMValueRef size = k->dry ? NULL : kernel_size(k, span_size(k, span, type));
-            *chosen = index_inside(k, index, k->dry ? NULL : emit_i64(k->e, 0), size, p->at->lanes);
-            at_restrict(k, &child, *chosen);
+            chosen = index_inside(k, index, k->dry ? NULL : emit_i64(k->e, 0), size, p->at->lanes);
+            at_restrict(k, &child, chosen);
         }
         at_push(&child, span_size(k, span, type), index);
     }
-    return operand_at(k, p->node, operand, &child);
+    return operand_where(k, p->node, operand, &child, chosen, others);
 }
 
 LLVMValueRef at_concat(Kernel *k, const Node *node, const At *at) {
     Parts p = {.k = k, .node = node, .at = at, .axis = (uint32_t)node_int(node, ATTR_axis)};
     p.count = spans_of(k, node, at, 1u << p.axis, p.spans);
     const Dim *first = dim_const(k->e->ir, 0);
-    LLVMValueRef result = NULL;
+    LLVMTypeRef type =
+        k->dry ? NULL : emit_lanes(emit_register_type(k->e, node->results[0]->type->dtype), at->lanes);
+    LLVMValueRef result = k->dry ? NULL : LLVMConstNull(type);
     for (uint32_t i = 0; i < node->operand_count; i++) {
-        LLVMValueRef chosen = NULL, part = part_at(&p, i, first, &chosen);
-        if (!k->dry) result = result ? LLVMBuildSelect(k->e->builder, chosen, part, result, "") : part;
+        result = with_part(&p, i, first, result);
         first = dim_add(k->e->ir, first, node->operands[i]->type->dims[p.axis]);
         assert(first);
     }
