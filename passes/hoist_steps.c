@@ -51,9 +51,7 @@ static Node *yield_of(const Steps *s) { return block_yield(s->body); }
 static Value *next_of(const Steps *s, uint32_t k) { return yield_of(s)->operands[k]; }
 static Value *param_of(const Steps *s, uint32_t k) { return s->body->params.at[k + 1]; }
 
-/* The update_slice that makes a carried value's next one, a slice of its own in every step; NULL where none
- * does. */
-static Node *update_of(const Steps *s, uint32_t k, StepSlice *slice) {
+Node *hoist_steps_update(const Steps *s, uint32_t k, StepSlice *slice) {
     Node *node = next_of(s, k)->node;
     if (!node || node->op != OP_update_slice || node->block != s->body || node->operands[0] != param_of(s, k))
         return NULL;
@@ -73,9 +71,8 @@ static void look_again(Steps *s) {
     block_walk(s->body, count_use, s);
     for (uint32_t k = 0; k < s->loop->result_count; k++) {
         StepSlice slice;
-        Node *update = update_of(s, k, &slice);
+        Node *update = hoist_steps_update(s, k, &slice);
         if (!update || uses(s, param_of(s, k)) != 1 || s->loop->results[k]->replacement) continue;
-        if (!hoist_index_whole(s, &slice, param_of(s, k)->type)) continue;
         map_put(s->tapes, without_reshapes(update->operands[1]), (void *)(uintptr_t)(k + 1));
     }
 }
@@ -131,7 +128,7 @@ static bool is_dead(const Steps *s, const Value *value) {
 /* Where nobody else reads the tensor, a step sees what was there before the loop. */
 static bool separate(Steps *s, uint32_t k) {
     StepSlice slice;
-    Node *update = update_of(s, k, &slice);
+    Node *update = hoist_steps_update(s, k, &slice);
     if (!update) return false;
     Reads reads = {.update = update, .by = s->loop->operands[k + 2]};
     bool dead = is_dead(s, s->loop->results[k]);
@@ -303,7 +300,7 @@ static Value *as_written(Builder *b, Value *stacked, uint32_t axis, const Type *
 
 static bool take_written(Steps *s, uint32_t k) {
     StepSlice slice;
-    Node *update = update_of(s, k, &slice);
+    Node *update = hoist_steps_update(s, k, &slice);
     if (!update || uses(s, param_of(s, k)) != 1 || !hoist_index_whole(s, &slice, param_of(s, k)->type))
         return false;
     Value *part = update->operands[1];
@@ -314,7 +311,9 @@ static bool take_written(Steps *s, uint32_t k) {
     if (!hoist_stack_can(&stack, part) || !(stack.views || stack.contracts.count)) return false;
     if (stack.kept > GROWTH * hoist_stack_elements(part->type) || !is_alone(&stack, k)) return false;
     for (uint32_t i = 0; i < stack.taped.count; i++) hoist_stack_tape(&stack, stack.taped.at[i]);
-    Builder b = outside(s, true, update->loc);
+    /* Before all that reads this tape so far. */
+    Builder b = {
+        .graph = s->hoist->graph, .block = s->loop->block, .before = s->loop->next, .loc = update->loc};
     Value *stacked = hoist_stack_make(&stack, &b, part);
     yield_of(s)->operands[k] = param_of(s, k);
     value_replace(s->loop->results[k], as_written(&b, stacked, slice.axis, param_of(s, k)->type));
@@ -377,5 +376,6 @@ void hoist_steps(Hoist *h, Node *loop) {
     each_carried(&s, take_written);
     for (Node *node = s.body->first; node; node = node->next)
         if (node->op == OP_contract && take_product(&s, node)) look_again(&s);
+    each_carried(&s, hoist_place);
     block_resolve(loop->block);
 }

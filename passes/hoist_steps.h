@@ -3,7 +3,8 @@
  *
  *     hoist_index.c  which slice a step reads or writes
  *     hoist_stack.c  a value of the loop's body, of all steps, as one tensor
- *     hoist_steps.c  what leaves the loop by that */
+ *     hoist_steps.c  what leaves the loop by that
+ *     hoist_place.c  tapes in the place of what is read as they are written */
 #ifndef PASSES_HOIST_STEPS_H
 #define PASSES_HOIST_STEPS_H
 
@@ -39,6 +40,15 @@ bool hoist_index_slice(const Steps *s, const Node *node, StepSlice *slice);
 bool hoist_index_whole(const Steps *s, const StepSlice *slice, const Type *type);
 /* The step's number, counted from 0 where `sign` is 1 and down to it where it is -1. */
 Value *hoist_index_number(const Steps *s, Builder *b, int sign);
+
+/* --- hoist_steps.c */
+/* The update_slice that makes carried value `k`'s next one, a slice of its own in every step, and that
+ * nothing else reads; NULL where none does. */
+Node *hoist_steps_update(const Steps *s, uint32_t k, StepSlice *slice);
+
+/* --- hoist_place.c */
+/* Lets carried value `k` begin as a tensor whose slices are read for the last time where it is written. */
+bool hoist_place(Steps *s, uint32_t k);
 
 /* --- hoist_stack.c */
 typedef struct {

@@ -21,6 +21,27 @@ command main {
 }
 """
 
+# Eight tensors a step: the input, the four gates, the state's two, and the gradient of what is given out. The gates lie where the input's part of them did, and
+# their gradient where they did.
+GATED = """
+import nn
+import random
+const T = 16
+model Net { lstm = nn.LSTM(32, 32) }
+command main {
+    var net = Net()
+    let x = random.normal(16, T, 32)
+    for i in 0..3 {
+        let (y, _) = net.lstm(x, net.lstm.start(16))
+        let loss = mean(y[:, -1] ** 2)
+        let g = grad(loss, net)
+        net.lstm.first.there.weight_hh -= g.lstm.first.there.weight_hh
+        net.lstm.first.there.weight_ih -= g.lstm.first.there.weight_ih
+        print("{loss}")
+    }
+}
+"""
+
 DEEP = """
 import nn
 import optim
@@ -66,12 +87,13 @@ def tests(build, tools):
             sizes = re.findall(r" frame frame=\d+ dim=(\d+)\n", err)
             return sum(int(size) for size in sizes), out
 
-    def loops():
-        sizes = [measure(RECURRENT, f"T={steps}")[0] for steps in (16, 32, 64)]
-        step = 2 * 16 * 32 * 4
+    def grows(text, tensors):
+        sizes = [measure(text, f"T={steps}")[0] for steps in (16, 32, 64)]
+        step = tensors * 16 * 32 * 4
         if [sizes[1] - sizes[0], sizes[2] - sizes[1]] != [16 * step, 32 * step]:
             raise tools.Failure(f"not {step} bytes a step: {sizes} for 16, 32 and 64 steps")
-    yield f"memory/loops {build}", loops
+    yield f"memory/loops {build}", lambda: grows(RECURRENT, 2)
+    yield f"memory/recurrent-layers {build}", lambda: grows(GATED, 8)
 
     def remat():
         kept, expected = measure(DEEP)
