@@ -34,6 +34,8 @@ static Value *add_in_place(Builder *b, Value *x, const Value *part) {
 Value *sum_adjoints(Builder *b, Value *x, Value *y) {
     Value *sum = add_in_place(b, x, y);
     if (!sum) sum = add_in_place(b, y, x);
+    if (!sum) sum = sum_parts(b, x, y);
+    if (!sum) sum = sum_parts(b, y, x);
     return sum ? sum : build_binary(b, OP_add, x, y);
 }
 

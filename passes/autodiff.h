@@ -1,6 +1,7 @@
 /* What the files of autodiff share.
  *
  *     autodiff.c         each grad node in order; the sweep that applies derivative rules backwards
+ *     autodiff_parts.c   sums of what is zero around different parts
  *     autodiff_active.c  which values depend on what is differentiated by
  *     autodiff_live.c    which values an answer is computed from
  *     autodiff_region.c  the reverse of branches and loops
@@ -46,6 +47,10 @@ Value *adjoint_or_zeros(const Adjoints *adjoints, Builder *b, const Value *value
 /* Applies rules backwards from `last` to the node after `stop` (NULL = the first of the block), building at
  * `b`. */
 void sweep(Autodiff *ad, Builder *b, Node *last, const Node *stop, Adjoints *adjoints);
+
+/* --- autodiff_parts.c */
+/* x + y, where y is zero around a part along an axis that x has zeros for; else NULL. */
+Value *sum_parts(Builder *b, Value *x, Value *y);
 
 /* --- autodiff_active.c */
 bool is_active(const Autodiff *ad, const Value *value);

@@ -188,6 +188,15 @@ bool fuse_can_store(Fuse *f, FuseNode *n, Group *group) {
     return read_in_place(n, group) && !fuse_store_is_cyclic(f, n, group);
 }
 
+/* The space of a concatenation of equal parts is that of one, so that what several are computed from is
+ * computed once. */
+static const Type *space_of(const FuseNode *n) {
+    const Node *node = n->node;
+    for (uint32_t i = 0; i < node->operand_count; i++)
+        if (node->operands[i]->type != node->operands[0]->type) return fuse_result(n)->type;
+    return node->op == OP_concat && node->operand_count > 1 ? node->operands[0]->type : fuse_result(n)->type;
+}
+
 static void store(Fuse *f, FuseNode *n, const Reading *r) {
     n->space = SPACE_FULL;
     n->weight = n->overlap = 1;
@@ -198,7 +207,7 @@ static void store(Fuse *f, FuseNode *n, const Reading *r) {
         n->yielder = group;
         return;
     }
-    fuse_open(f, GROUP_LOOP, n, fuse_result(n)->type);
+    fuse_open(f, GROUP_LOOP, n, space_of(n));
 }
 
 /* --- joined in step 1, but of no use there */

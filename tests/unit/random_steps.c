@@ -69,7 +69,7 @@ void add_steps(Random *r, Builder *b) {
               .rows = random_size(r),
               .depth = random_size(r),
               .columns = random_size(r)};
-    if (!fits(&l)) return;
+    if (dim_is(l.steps, 0) || !fits(&l)) return; /* no slice fits into none */
     int64_t from = below(r, 3), to = below(r, 3);
     Value *x = fresh_value(r, b, matrices(&l, l.rows, l.depth, from)),
           *w = value_of(r, b, matrix(&l, l.depth, l.columns));
