@@ -88,6 +88,10 @@ static const Convolution convolutions[] = {
     {"64 conv 7 64>64 dW", ONEDNN_OF_WEIGHTS, {64, 1, 64, 64, 7, 3, 1}},
     {"64 conv 7 64>64 dX", ONEDNN_OF_INPUT, {64, 1, 64, 64, 7, 3, 1}},
     {"depthwise 56 x64", ONEDNN_FORWARD, {1, 64, 1, 1, 56, 3, 1}},
+    {"depthwise 56 x96 /2", ONEDNN_FORWARD, {1, 96, 1, 1, 56, 3, 2}},
+    {"depthwise 28 x144 5x5", ONEDNN_FORWARD, {1, 144, 1, 1, 28, 5, 1}},
+    {"depthwise 14 x576", ONEDNN_FORWARD, {1, 576, 1, 1, 14, 3, 1}},
+    {"depthwise 7 x960", ONEDNN_FORWARD, {1, 960, 1, 1, 7, 3, 1}},
     {"depthwise 56 x64 dW", ONEDNN_OF_WEIGHTS, {1, 64, 1, 1, 56, 3, 1}},
 };
 

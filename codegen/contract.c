@@ -16,6 +16,7 @@
 #include "codegen/contract_epilogue.h"
 #include "codegen/contract_pack.h"
 #include "codegen/contract_product.h"
+#include "codegen/contract_slide.h"
 #include "codegen/contract_variant.h"
 #include "codegen/transpose.h"
 #include "codegen/vector.h"
@@ -603,6 +604,7 @@ static Size pieces(Emit *e, Size size, int64_t chunk) {
 LLVMValueRef contract_chunks(Emit *e, const Contract *contract) {
     Product p;
     product_open(e, contract, &p);
+    if (p.slides) return slide_chunks(e, &p);
     Size count = pieces(e, p.outer_count, p.plan.chunk_outer);
     count = size_mul(e, count, pieces(e, p.row_count, p.plan.chunk_rows));
     return size_mul(e, count, pieces(e, p.column.extent, p.plan.chunk_columns)).value;
@@ -625,6 +627,10 @@ static void take_piece(Emit *e, LLVMValueRef *chunk, Size size, int64_t length, 
 void emit_contract(Emit *e, const Contract *contract, LLVMValueRef chunk) {
     Product p;
     product_open(e, contract, &p);
+    if (p.slides) {
+        emit_slide(e, &p, chunk);
+        return;
+    }
     Where at = {.p = &p};
     Size outer_from, outer_to;
     at.row_variants = row_variants(e, &p);

@@ -181,6 +181,19 @@ static LLVMTypeRef memory_type(Emit *e, DType dtype) {
     return dtype == DTYPE_bf16 ? LLVMInt16TypeInContext(e->llvm) : emit_memory_type(e, dtype);
 }
 
+const ProductAxis *product_slide_axis(const Product *p) { return &p->outer.at[p->outer.count - 1]; }
+
+/* One row, a short k, and columns side by side or a few elements apart, of several lines that share A. */
+static bool slides(const Product *p) {
+    const ProductAxis *column = &p->column;
+    if (p->rows.count > 0 || p->outer.count == 0 || !p->depth.known ||
+        p->depth.constant > PRODUCT_SLIDE_DEPTH || !column->b.known || size_is(column->extent, 1))
+        return false;
+    const ProductAxis *line = product_slide_axis(p);
+    return size_is(column->a, 0) && column->b.constant >= 1 && column->b.constant <= PRODUCT_SLIDE_STRIDE &&
+           size_is(line->a, 0) && !size_is(line->b, 0);
+}
+
 void product_open(Emit *e, const Contract *contract, Product *p) {
     Product exchanged;
     *p = (Product){.contract = contract,
@@ -189,6 +202,8 @@ void product_open(Emit *e, const Contract *contract, Product *p) {
                    .element = accumulator(e, contract->dtype)};
     exchanged = *p;
     arrange(e, contract, false, p);
+    p->slides = slides(p);
+    if (p->slides) return;
     arrange(e, contract, true, &exchanged);
     if (cost_of(e, &exchanged) < cost_of(e, p)) *p = exchanged;
     ContractShape shape = shape_of(e, p);
@@ -216,8 +231,8 @@ static LLVMValueRef split(Emit *e, LLVMValueRef *i, Size extent) {
     return rest;
 }
 
-static void axis_index(Emit *e, const Product *p, const ProductAxis *axis, LLVMValueRef i,
-                       LLVMValueRef *index) {
+void product_axis_index(Emit *e, const Product *p, const ProductAxis *axis, LLVMValueRef i,
+                        LLVMValueRef *index) {
     for (uint32_t j = axis->first + axis->count; j-- > axis->first;) {
         Size extent = contract_axis(p->contract, j)->extent;
         if (size_is(extent, 1)) continue;
@@ -231,12 +246,12 @@ static void axis_index(Emit *e, const Product *p, const ProductAxis *axis, LLVMV
 void product_index(Emit *e, const Product *p, const ProductAxes *axes, LLVMValueRef i, LLVMValueRef *index) {
     for (uint32_t j = axes->count; j-- > 0;) {
         const ProductAxis *axis = &axes->at[j];
-        axis_index(e, p, axis, j ? split(e, &i, axis->extent) : i, index);
+        product_axis_index(e, p, axis, j ? split(e, &i, axis->extent) : i, index);
     }
 }
 
 void product_column_index(Emit *e, const Product *p, LLVMValueRef i, LLVMValueRef *index) {
-    if (p->column.count) axis_index(e, p, &p->column, i, index);
+    if (p->column.count) product_axis_index(e, p, &p->column, i, index);
 }
 
 LLVMValueRef product_offset(Emit *e, const ProductAxes *axes, bool of_b, LLVMValueRef i) {

@@ -6,7 +6,11 @@
 #include "codegen/contract_schedule.h"
 #include "codegen/contract_size.h"
 
-enum { PRODUCT_MAX_AXES = 4 * MAX_RANK };
+enum {
+    PRODUCT_MAX_AXES = 4 * MAX_RANK,
+    PRODUCT_SLIDE_DEPTH = 64, /* steps of k that are all written out */
+    PRODUCT_SLIDE_STRIDE = 4  /* elements from column to column of B */
+};
 
 /* A run of the contract's axes first … first + count - 1 that is one axis of the product. Axes of extent 1
  * may be missing. */
@@ -25,6 +29,7 @@ typedef struct {
     ContractSchedule plan;
     DType dtype;
     bool exchanged;              /* the rows are n, the columns m */
+    bool slides;                 /* computed by contract_slide.c, without a plan */
     LLVMTypeRef memory, element; /* of A and B; of the accumulators */
     LLVMValueRef a, b;
     ProductAxes outer, rows, k;
@@ -35,6 +40,7 @@ typedef struct {
 void product_open(Emit *e, const Contract *contract, Product *p);
 /* Into index[]: what index `i` of the merged axes `axes` means for the contract's own axes. */
 void product_index(Emit *e, const Product *p, const ProductAxes *axes, LLVMValueRef i, LLVMValueRef *index);
+void product_axis_index(Emit *e, const Product *p, const ProductAxis *axis, LLVMValueRef i, LLVMValueRef *index);
 void product_column_index(Emit *e, const Product *p, LLVMValueRef i, LLVMValueRef *index);
 /* Number of the contract's axes: batch, m, n. */
 uint32_t product_index_count(const Product *p);
@@ -42,6 +48,8 @@ uint32_t product_index_count(const Product *p);
 uint32_t product_lane_axis(const Product *p);
 /* The innermost of the contract's axes that rows are of, if there are any. */
 uint32_t product_row_axis(const Product *p);
+/* Of a product that slides: the innermost axis beside the columns, whose lines share windows. */
+const ProductAxis *product_slide_axis(const Product *p);
 /* The offset in A (`of_b` false) or B of index `i` of the merged axes, in elements. */
 LLVMValueRef product_offset(Emit *e, const ProductAxes *axes, bool of_b, LLVMValueRef i);
 

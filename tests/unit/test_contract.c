@@ -320,6 +320,44 @@ Test(contract, convolutions) {
         }
 }
 
+/* One filter for each channel: steps of the columns, rows and columns left over or fewer than a vector, pictures
+ * cut in pieces, sizes and strides that the run tells. */
+static ProductCase depthwise(int64_t batch, int64_t channels, int64_t height, int64_t width, int64_t kernel,
+                             int64_t stride, int64_t dilation) {
+    int64_t side = (kernel - 1) * dilation + 1;
+    int64_t row = (width - 1) * stride + side, field = ((height - 1) * stride + side) * row;
+    ProductCase c = {.dtype = DTYPE_f32, .count = 6};
+    const CaseAxis axes[] = {{'b', channels, kernel * kernel, field, height * width, false, false},
+                             {'n', batch, 0, channels * field, channels * height * width, false, false},
+                             {'n', height, 0, stride * row, width, false, false},
+                             {'n', width, 0, stride, 1, false, false},
+                             {'k', kernel, kernel, dilation * row, 0, false, false},
+                             {'k', kernel, 1, dilation, 0, false, false}};
+    memcpy(c.axis, axes, sizeof axes);
+    return c;
+}
+
+Test(contract, depthwise_convolutions) {
+    static const int64_t size[][7] = {{1, 3, 56, 56, 3, 1, 1}, {2, 5, 7, 7, 3, 2, 1},   {1, 2, 13, 29, 5, 1, 1},
+                                      {3, 1, 4, 33, 3, 3, 1},  {1, 4, 19, 6, 7, 1, 2},  {2, 2, 9, 47, 2, 4, 3},
+                                      {1, 1, 300, 70, 3, 2, 1}, {1, 7, 1, 20, 3, 1, 1}, {1, 2, 11, 250, 1, 1, 1}};
+    static const char *const cpus[] = {NULL, "x86-64-v3", "x86-64"};
+    static const DType dtypes[] = {DTYPE_f64, DTYPE_bf16, DTYPE_i32, DTYPE_f16, DTYPE_u8};
+    for (uint32_t i = 0; i < sizeof size / sizeof *size; i++) {
+        const int64_t *s = size[i];
+        ProductCase c = depthwise(s[0], s[1], s[2], s[3], s[4], s[5], s[6]);
+        for (uint32_t j = 0; j < 3; j++) check_on(&c, (int)j, cpus[j]);
+        c.dtype = dtypes[i % 5];
+        check(&c);
+        c.dtype = DTYPE_f32;
+        for (uint32_t unknown = 1; unknown < 8; unknown++) {
+            for (uint32_t d = 0; d < 3; d++) c.axis[d + 1].run_time = unknown >> d & 1;
+            c.axis[2].strides = c.axis[4].strides = unknown & 4;
+            check(&c);
+        }
+    }
+}
+
 /* Rows of pages that are far apart: A is packed too, in one block of k and in several, whole strips and not,
  * converted or not. */
 Test(contract, colliding_strides) {

@@ -1,0 +1,304 @@
+/* Products without rows, by tiles of a few rows of the result and one vector of columns. A tile loads each
+ * vector of B once and adds it, times its factors, to all rows whose windows it lies in; results go from
+ * registers to the epilogue.
+ *
+ * for each unit of the chunk, some rows of one picture:
+ *     load the factors
+ *     for each tile of rows, for each vector of columns: multiply, store
+ *     what is left over of the columns is masked, and goes to the epilogue through a buffer */
+#include "codegen/contract_slide.h"
+#include "codegen/contract_epilogue.h"
+#include "codegen/contract_tile.h"
+#include "codegen/transpose.h"
+#include "codegen/vector.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MAX_TILE_ROWS = 8,   /* their sums, the factors and what is loaded ahead are in registers */
+    UNKNOWN_ROWS = 4,    /* of a tile where the run tells how many there are */
+    UNIT_WORK = 50000,   /* multiply-adds: less is not worth a thread's while */
+    ASSUMED_COLUMNS = 64 /* where the run tells how many there are */
+};
+
+/* --- the plan: a pure function of sizes */
+typedef struct {
+    Product p;           /* its plan says how many lanes a vector has */
+    ProductAxes outer;   /* pictures */
+    uint32_t tile_rows;  /* of a whole tile; what these leave over is done row by row */
+    Size unit_rows;      /* of a picture, that a unit covers */
+    Size units, pieces;  /* in all; of a picture */
+    int64_t chunk_units; /* units that a chunk takes */
+    uint32_t depth;
+    LLVMValueRef a, b; /* of this picture */
+    LLVMValueRef factor[PRODUCT_SLIDE_DEPTH]; /* splat; NULL: loaded where it is used */
+    LLVMValueRef a_offset[PRODUCT_SLIDE_DEPTH], b_offset[PRODUCT_SLIDE_DEPTH];
+    LLVMValueRef index[PRODUCT_MAX_AXES], row, row_end, sums;
+    uint32_t rows; /* of this tile */
+} Slide;
+
+/* Whole vectors, or half as wide ones where these leave less of them empty. */
+static uint32_t choose_lanes(const Emit *e, const Product *p) {
+    uint32_t lanes = e->target.vector_bytes / (uint32_t)LLVMABISizeOfType(e->layout, p->element);
+    if (lanes < 1) lanes = 1;
+    if (!p->column.extent.known) return lanes;
+    int64_t columns = p->column.extent.constant;
+    while (lanes > 4 && columns <= lanes / 2) lanes /= 2;
+    int64_t whole = (columns + lanes - 1) / lanes * lanes, half = lanes / 2;
+    bool better = lanes > 4 && (columns + half - 1) / half * half * 10 < whole * 9;
+    return better ? lanes / 2 : lanes;
+}
+
+/* As many rows as leave the fewest over, of these the most. */
+static uint32_t choose_rows(const Emit *e, Size rows) {
+    int64_t most = e->target.vector_registers < 32 ? MAX_TILE_ROWS / 2 : MAX_TILE_ROWS, best = 1;
+    if (!rows.known) return UNKNOWN_ROWS;
+    if (rows.constant < most) most = rows.constant > 0 ? rows.constant : 1;
+    int64_t least = most / 2 + 1;
+    for (int64_t r = least; r <= most; r++)
+        if (best < least || rows.constant % r <= rows.constant % best) best = r;
+    return (uint32_t)best;
+}
+
+static void open_plan(Emit *e, const Product *p, Slide *s) {
+    *s = (Slide){.p = *p, .outer = p->outer, .depth = (uint32_t)p->depth.constant};
+    Size rows = product_slide_axis(p)->extent, columns = p->column.extent;
+    s->outer.count--;
+    s->p.plan = (ContractSchedule){.lanes = choose_lanes(e, p), .rows = 1, .vectors = 1};
+    s->tile_rows = choose_rows(e, rows);
+    int64_t row_work = (columns.known ? columns.constant : ASSUMED_COLUMNS) * (s->depth ? s->depth : 1);
+    int64_t unit = (UNIT_WORK / (row_work ? row_work : 1) / s->tile_rows + 1) * s->tile_rows;
+    /* Twice as many are still one piece: half a picture is not worth its own. */
+    bool whole = rows.known && rows.constant <= 2 * unit;
+    s->unit_rows = whole ? rows : size_known(e, unit);
+    s->pieces = whole ? size_known(e, 1) : size_div_up(e, rows, unit);
+    Size pictures = size_known(e, 1);
+    for (uint32_t i = 0; i < s->outer.count; i++) pictures = size_mul(e, pictures, s->outer.at[i].extent);
+    s->units = size_mul(e, pictures, s->pieces);
+    int64_t work = row_work * (whole ? rows.constant : unit);
+    s->chunk_units = UNIT_WORK / (work ? work : 1) + 1;
+}
+
+LLVMValueRef slide_chunks(Emit *e, const Product *p) {
+    Slide s;
+    open_plan(e, p, &s);
+    return size_div_up(e, s.units, s.chunk_units).value;
+}
+
+/* --- one tile */
+/* The element that is `lanes` strides on from the first of a vector is in a further piece of memory: pieces
+ * of `lanes` elements, of which the last ends with the last lane's. */
+static LLVMValueRef load_apart(Emit *e, const Product *p, LLVMValueRef pointer, LLVMValueRef left) {
+    int64_t lanes = p->plan.lanes, stride = p->column.b.constant, span = (lanes - 1) * stride + 1;
+    LLVMValueRef result = NULL, order[VECTOR_MAX_LANES];
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);
+    for (int64_t from = 0, taken = 0; taken < lanes; from += lanes) {
+        int64_t first = from + lanes > span ? span - lanes : from;
+        LLVMValueRef at = vector_at(e, p->memory, pointer, emit_i64(e, first)), piece;
+        if (left) {
+            LLVMValueRef last = offset_multiply(e, offset_sub(e, left, emit_i64(e, 1)), emit_i64(e, stride));
+            LLVMValueRef there = offset_sub(e, last, emit_i64(e, first - 1));
+            piece = vector_load_masked(e, p->memory, at, vector_first_lanes(e, there, (uint32_t)lanes));
+        } else {
+            piece = vector_load(e, p->memory, at, (uint32_t)lanes);
+        }
+        int64_t before = taken;
+        while (taken < lanes && taken * stride < first + lanes) taken++;
+        for (int64_t i = 0; i < lanes; i++) {
+            /* What earlier pieces gave is in order already, but for the first's. */
+            int64_t old = before == 0 ? 0 : i, fresh = i < taken ? i * stride - first : 0;
+            order[i] = LLVMConstInt(i32, (uint64_t)(i < before ? old : lanes + fresh), false);
+        }
+        LLVMValueRef other = result ? result : LLVMGetPoison(LLVMTypeOf(piece));
+        result = LLVMBuildShuffleVector(e->builder, other, piece, LLVMConstVector(order, (unsigned)lanes), "");
+    }
+    return result;
+}
+
+static LLVMValueRef load_columns(Emit *e, const Product *p, LLVMValueRef pointer, LLVMValueRef left) {
+    LLVMValueRef value;
+    if (p->column.b.constant != 1 && p->plan.lanes > 1)
+        value = load_apart(e, p, pointer, left);
+    else if (left)
+        value = vector_load_masked(e, p->memory, pointer, vector_first_lanes(e, left, p->plan.lanes));
+    else
+        value = vector_load(e, p->memory, pointer, p->plan.lanes);
+    return tile_convert(e, p->element, value);
+}
+
+/* A multiply-add of the tile: row r, step k, at so many elements of B behind the tile's first, where that is
+ * known. */
+typedef struct {
+    uint32_t row, k;
+    bool known;
+    int64_t offset;
+} Term;
+
+static int by_offset(const void *a, const void *b) {
+    const Term *x = a, *y = b;
+    if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
+    return x->k != y->k ? (x->k < y->k ? -1 : 1) : (x->row > y->row) - (x->row < y->row);
+}
+
+/* In the order of memory where all places are known, so that a vector is loaded once. Each row's sum then is
+ * in the order of memory as well, whichever tile the row is in. */
+static uint32_t list_terms(Emit *e, const Slide *s, Term *terms) {
+    Size stride = product_slide_axis(&s->p)->b;
+    uint32_t count = 0;
+    bool known = stride.known;
+    for (uint32_t k = 0; k < s->depth; k++) known = known && LLVMIsAConstantInt(s->b_offset[k]);
+    for (uint32_t k = 0; k < s->depth; k++)
+        for (uint32_t r = 0; r < s->rows; r++)
+            terms[count++] =
+                (Term){r, k, known, known ? LLVMConstIntGetSExtValue(s->b_offset[k]) + r * stride.constant : 0};
+    (void)e;
+    if (known) qsort(terms, count, sizeof *terms, by_offset);
+    return count;
+}
+
+static LLVMValueRef factor(Emit *e, const Slide *s, uint32_t k) {
+    if (s->factor[k]) return s->factor[k];
+    LLVMValueRef at = vector_at(e, s->p.memory, s->a, s->a_offset[k]);
+    return vector_splat(e, tile_load(e, s->p.memory, s->p.element, at, 1), s->p.plan.lanes);
+}
+
+static LLVMValueRef term_pointer(Emit *e, const Slide *s, const Term *term, LLVMValueRef first) {
+    LLVMValueRef offset = emit_i64(e, term->offset);
+    if (!term->known) {
+        LLVMValueRef row = offset_multiply(e, emit_i64(e, term->row), product_slide_axis(&s->p)->b.value);
+        offset = offset_add(e, row, s->b_offset[term->k]);
+    }
+    return vector_at(e, s->p.memory, first, offset);
+}
+
+/* The tile's sums, a vector a row; of the columns only `left` exist where that isn't NULL. */
+static void multiply(Emit *e, const Slide *s, LLVMValueRef column, LLVMValueRef left, LLVMValueRef *sum) {
+    const Product *p = &s->p;
+    Term terms[PRODUCT_SLIDE_DEPTH * MAX_TILE_ROWS];
+    uint32_t count = list_terms(e, s, terms);
+    LLVMValueRef first = offset_add(e, offset_multiply(e, s->row, product_slide_axis(p)->b.value),
+                                    offset_multiply(e, column, p->column.b.value));
+    first = vector_at(e, p->memory, s->b, first);
+    for (uint32_t r = 0; r < s->rows; r++) sum[r] = LLVMConstNull(emit_lanes(p->element, p->plan.lanes));
+    LLVMValueRef b = NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        const Term *t = &terms[i];
+        bool same = i > 0 && t->known && t->offset == terms[i - 1].offset;
+        if (!same) b = load_columns(e, p, term_pointer(e, s, t, first), left);
+        sum[t->row] = vector_multiply_add(e, factor(e, s, t->k), b, sum[t->row]);
+    }
+}
+
+static void set_row(Emit *e, Slide *s, uint32_t r) {
+    LLVMValueRef row = r ? offset_add(e, s->row, emit_i64(e, r)) : s->row;
+    product_axis_index(e, &s->p, product_slide_axis(&s->p), row, s->index);
+}
+
+static void whole_vector(Emit *e, LLVMValueRef column, void *user) {
+    Slide *s = user;
+    const Product *p = &s->p;
+    LLVMValueRef sum[MAX_TILE_ROWS];
+    multiply(e, s, column, NULL, sum);
+    product_column_index(e, p, column, s->index);
+    for (uint32_t r = 0; r < s->rows; r++) {
+        set_row(e, s, r);
+        p->contract->store(e, p->contract, s->index, sum[r], p->plan.lanes, product_lane_axis(p),
+                           p->contract->user);
+    }
+}
+
+/* The last columns, fewer than a vector's. */
+static void rest_of_columns(Emit *e, LLVMValueRef column, void *user) {
+    Slide *s = user;
+    const Product *p = &s->p;
+    LLVMValueRef sum[MAX_TILE_ROWS];
+    Size left = size_sub(e, p->column.extent, size_run_time(column));
+    multiply(e, s, column, left.value, sum);
+    for (uint32_t r = 0; r < s->rows; r++) {
+        LLVMValueRef at = vector_at(e, p->element, s->sums, emit_i64(e, (int64_t)r * p->plan.lanes));
+        vector_store(e, sum[r], at);
+        set_row(e, s, r);
+        Epilogue epilogue = {.p = p,
+                             .index = s->index,
+                             .row = emit_i64(e, 0),
+                             .column = column,
+                             .lines = size_known(e, 1),
+                             .lanes = left,
+                             .sums = at,
+                             .stride = size_known(e, p->plan.lanes)};
+        emit_epilogue(e, &epilogue);
+    }
+}
+
+static void tile_row(Emit *e, LLVMValueRef row, void *user) {
+    Slide *s = user;
+    int64_t lanes = s->p.plan.lanes;
+    Size columns = s->p.column.extent, whole = size_mul(e, size_div(e, columns, lanes), size_known(e, lanes));
+    s->row = row;
+    emit_loop(e, emit_i64(e, 0), whole.value, lanes, "columns", whole_vector, s);
+    if (!columns.known || columns.constant % lanes)
+        emit_loop(e, whole.value, columns.value, lanes, "rest", rest_of_columns, s);
+}
+
+/* --- a unit */
+/* Where each step of k is in A and B, in the order of k. */
+static void place_steps(Emit *e, Slide *s) {
+    const ProductAxes *k = &s->p.k;
+    for (uint32_t i = 0; i < s->depth; i++) {
+        Size a = size_known(e, 0), b = a;
+        int64_t rest = i;
+        for (uint32_t j = k->count; j-- > 0;) {
+            const ProductAxis *axis = &k->at[j];
+            Size at = size_known(e, rest % axis->extent.constant);
+            rest /= axis->extent.constant;
+            a = size_add(e, a, size_mul(e, at, axis->a));
+            b = size_add(e, b, size_mul(e, at, axis->b));
+        }
+        s->a_offset[i] = a.value, s->b_offset[i] = b.value;
+    }
+}
+
+static void load_factors(Emit *e, Slide *s) {
+    bool room = s->depth + s->tile_rows + 4 <= e->target.vector_registers;
+    for (uint32_t k = 0; k < s->depth; k++) s->factor[k] = NULL;
+    for (uint32_t k = 0; room && k < s->depth; k++) s->factor[k] = factor(e, s, k);
+}
+
+static void unit_body(Emit *e, LLVMValueRef unit, void *user) {
+    Slide *s = user;
+    Product *p = &s->p;
+    Size rows = product_slide_axis(p)->extent, from = size_known(e, 0), to = rows;
+    LLVMValueRef picture = unit;
+    if (!size_is(s->pieces, 1)) {
+        LLVMValueRef piece = LLVMBuildURem(e->builder, unit, s->pieces.value, "");
+        picture = LLVMBuildUDiv(e->builder, unit, s->pieces.value, "");
+        from = size_run_time(offset_multiply(e, piece, s->unit_rows.value));
+        to = size_min(e, size_add(e, from, s->unit_rows), rows);
+    }
+    product_index(e, p, &s->outer, picture, s->index);
+    s->a = vector_at(e, p->memory, p->a, product_offset(e, &s->outer, false, picture));
+    s->b = vector_at(e, p->memory, p->b, product_offset(e, &s->outer, true, picture));
+    load_factors(e, s);
+    Size tiles = size_div(e, size_sub(e, to, from), s->tile_rows);
+    Size end = size_add(e, from, size_mul(e, tiles, size_known(e, s->tile_rows)));
+    s->rows = s->tile_rows;
+    emit_loop(e, from.value, end.value, s->tile_rows, "rows", tile_row, s);
+    if (s->tile_rows == 1 || (rows.known && rows.constant % s->tile_rows == 0)) return;
+    s->rows = 1;
+    emit_loop(e, end.value, to.value, 1, "row", tile_row, s);
+}
+
+void emit_slide(Emit *e, const Product *p, LLVMValueRef chunk) {
+    Slide s;
+    open_plan(e, p, &s);
+    place_steps(e, &s);
+    for (uint32_t i = 0; i < product_index_count(p); i++) s.index[i] = emit_i64(e, 0);
+    uint64_t elements = (uint64_t)s.tile_rows * s.p.plan.lanes;
+    s.sums = emit_alloca(e, LLVMArrayType2(p->element, elements), "sums");
+    Size step = size_known(e, s.chunk_units), from = size_known(e, 0), to = s.units;
+    if (!s.units.known || s.units.constant > s.chunk_units) {
+        from = size_run_time(offset_multiply(e, chunk, step.value));
+        to = size_min(e, size_add(e, from, step), s.units);
+    }
+    emit_loop(e, from.value, to.value, 1, "unit", unit_body, &s);
+}
