@@ -10,7 +10,7 @@ enum { MAX_AXES = 2 * MAX_RANK };
 
 typedef struct {
     const Dim *extent, *a, *b;
-    uint32_t axis; /* of the result */
+    uint32_t axis, count; /* of the result: the first, and how many it stands for */
 } Label;
 
 typedef struct {
@@ -60,7 +60,38 @@ static Spec read_spec(const char *text) {
 static void push_label(Kernel *k, const ContractPlan *p, const Spec *s, Labels *to, char label,
                        const Dim *extent, uint32_t axis) {
     to->label[to->count++] = (Label){extent, stride_of(k, &p->a, s->a, s->a_end, label),
-                                     stride_of(k, &p->b, s->b, s->b_end, label), axis};
+                                     stride_of(k, &p->b, s->b, s->b_end, label), axis, 1};
+}
+
+/* Is a step along `outer` as far as all of `inner`, in the result and in both operands? */
+static bool continues(Kernel *k, const Label *outer, const Label *inner) {
+    IrContext *ir = k->e->ir;
+    return outer->axis + outer->count == inner->axis && dim_mul(ir, inner->a, inner->extent) == outer->a &&
+           dim_mul(ir, inner->b, inner->extent) == outer->b && dim_mul(ir, outer->extent, inner->extent);
+}
+
+/* Neighbours that are one axis everywhere become one label, so that vectors may cross the seam: a picture that
+ * windows leave as it is has as many columns as elements. */
+static void join_labels(Kernel *k, Labels *labels) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < labels->count; i++) {
+        Label *inner = &labels->label[i], *outer = kept ? &labels->label[kept - 1] : NULL;
+        if (!outer || !continues(k, outer, inner)) {
+            labels->label[kept++] = *inner;
+            continue;
+        }
+        outer->extent = dim_mul(k->e->ir, outer->extent, inner->extent);
+        outer->a = inner->a, outer->b = inner->b;
+        outer->count += inner->count;
+    }
+    labels->count = kept;
+}
+
+/* Are the results' axes in the order of the product's? */
+static bool keeps_axes(const Kernel *k) {
+    for (const Node *node = find_contract(k); node; node = node->next)
+        if (node->op == OP_permute) return false;
+    return true;
 }
 
 /* Operand B is the one with the result's last label, so that lanes run along the result's innermost axis. */
@@ -80,6 +111,10 @@ static void sort_labels(Kernel *k, ContractPlan *p, Spec s) {
     }
     for (uint32_t i = 0; s.b + i < s.b_end; i++)
         if (!has_label(s.out, s.out_end, s.b[i])) push_label(k, p, &s, &p->k, s.b[i], b->dims[i], 0);
+    if (!keeps_axes(k)) return;
+    join_labels(k, &p->batch);
+    join_labels(k, &p->m);
+    join_labels(k, &p->n);
 }
 
 /* --- the contraction, in the host function (for its chunks) or in the kernel's */
@@ -140,17 +175,23 @@ static At index_of_result(Kernel *k, const Value *value, const Value *product, c
     return after;
 }
 
-/* The product's index as it is in its result's shape. */
+/* The product's index as it is in its result's shape, axes that are one label together. */
 static At product_index(Kernel *k, const LLVMValueRef *index, uint32_t lanes, uint32_t lane_axis) {
     const ContractPlan *p = k->plan;
     const Labels *groups[] = {&p->batch, &p->m, &p->n};
-    const Type *type = p->node->results[0]->type;
+    uint32_t rank = p->node->results[0]->type->rank;
+    const Label *label[MAX_RANK] = {NULL}; /* that begins at an axis, */
+    uint32_t number[MAX_RANK] = {0};       /* and which of the product's axes it is */
     At at = {.lanes = lanes};
-    for (uint32_t d = 0; d < type->rank; d++) at_push(&at, type->dims[d], index_const(k, 0));
     for (uint32_t g = 0, i = 0; g < 3; g++)
-        for (uint32_t l = 0; l < groups[g]->count; l++, i++)
-            at.index[groups[g]->label[l].axis] =
-                (Index){.base = index[i], .step = lanes > 1 && i == lane_axis};
+        for (uint32_t l = 0; l < groups[g]->count; l++, i++) {
+            label[groups[g]->label[l].axis] = &groups[g]->label[l];
+            number[groups[g]->label[l].axis] = i;
+        }
+    for (uint32_t d = 0; d < rank; d += label[d]->count) {
+        uint32_t i = number[d];
+        at_push(&at, label[d]->extent, (Index){.base = index[i], .step = lanes > 1 && i == lane_axis});
+    }
     return at;
 }
 
