@@ -38,17 +38,6 @@ static bool is_large(const Type *type) {
     return false;
 }
 
-static bool is_loop(const Node *node) { return node->op == OP_for || node->op == OP_while; }
-
-/* The outermost loop around `node` that `value` is outside of; NULL where there is none. */
-static Node *loop_without(const Node *node, const Value *value) {
-    Node *loop = NULL;
-    for (Block *block = node->block; block && block != value->block;
-         block = block->owner ? block->owner->block : NULL)
-        if (block->owner && is_loop(block->owner)) loop = block->owner;
-    return loop;
-}
-
 /* Axes in the order that direct reading wants: what both factors share with the result, what is summed, the
  * result's columns. */
 static void direct_order(const ContractSpec *spec, char *labels, const char *other, int64_t *perm) {
@@ -78,7 +67,7 @@ static void lay_out(Hoist *h, Node *contract) {
     if (labels[strlen(labels) - 1] == last || is_large(factor->type)) return;
     if (extent(rest->type, other, spec.result, labels) <= FEW_ROWS) return;
     if (extent(factor->type, labels, spec.result, other) <= NARROW) return;
-    Node *loop = loop_without(contract, factor);
+    Node *loop = hoist_loop_without(contract, factor);
     if (!loop) return;
     int64_t perm[MAX_RANK];
     direct_order(&spec, labels, other, perm);

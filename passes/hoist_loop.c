@@ -207,3 +207,13 @@ void hoist_loop(Hoist *h, Node *loop) {
         move_chosen(&l, block);
     }
 }
+
+static bool is_loop(const Node *node) { return node->op == OP_for || node->op == OP_while; }
+
+Node *hoist_loop_without(const Node *node, const Value *value) {
+    Node *loop = NULL;
+    for (Block *block = node->block; block && block != value->block;
+         block = block->owner ? block->owner->block : NULL)
+        if (block->owner && is_loop(block->owner)) loop = block->owner;
+    return loop;
+}

@@ -1,0 +1,155 @@
+/* The layout of a convolution's weights. Lanes lie along the output channels where the windows of a picture
+ * don't follow each other as vectors would, but in the result, and in the weights, these channels are not the
+ * innermost axis: every product packs the weights into panels of a few vectors of channels. Weights that are
+ * the same in every iteration of a loop are laid out so once, before it: [panels, what is summed, channels of
+ * a panel]. */
+#include "ir/build.h"
+#include "ir/shape.h"
+#include "passes/hoist.h"
+#include <string.h>
+
+enum {
+    WIDEST = 64,      /* channels of a panel, */
+    MULTIPLE = 16,    /* in whole vectors */
+    FEW_PLACES = 8,   /* of the picture: up to here the weights are read as they lie */
+    SMALL = 256,      /* pictures up to here that aren't whole vectors are worth it without windows, too */
+    LARGE = 1 << 22   /* elements of weights: from here on a second copy costs more memory than it saves time */
+};
+
+static bool has(const char *labels, char label) { return label && strchr(labels, label) != NULL; }
+
+/* Known extents alone. */
+static bool elements(const Type *type, int64_t *count) {
+    int64_t size;
+    *count = 1;
+    for (uint32_t i = 0; i < type->rank; i++)
+        if (!dim_is_const(type->dims[i], &size) || __builtin_mul_overflow(*count, size, count)) return false;
+    return true;
+}
+
+/* The only axis of the weights that the result has and the other factor lacks; -1 where there isn't just one.
+ */
+static int64_t channel_axis(const ContractSpec *spec, const char *labels, const char *other) {
+    int64_t axis = -1;
+    for (int64_t i = 0; labels[i]; i++) {
+        if (!has(spec->result, labels[i]) || has(other, labels[i])) continue;
+        if (axis >= 0) return -1;
+        axis = i;
+    }
+    return axis;
+}
+
+/* Places of the picture that follow each other in the result: its last axes, as far as they are the picture's.
+ */
+static int64_t places(const ContractSpec *spec, const Type *result, const char *weights) {
+    int64_t count = 1, size;
+    for (uint32_t i = result->rank; i-- > 0 && !has(weights, spec->result[i]);) {
+        if (!dim_is_const(result->dims[i], &size)) return SMALL + 1;
+        if (__builtin_mul_overflow(count, size, &count)) return SMALL + 1;
+    }
+    return count;
+}
+
+/* Windows of one element are no windows. */
+static bool is_windowed(const Value *value) {
+    for (const Node *node = value->node; node; node = node->operands[0]->node) {
+        if (node->op == OP_window && !(dim_is(node_dim(node, ATTR_size), 1) &&
+                                       dim_is(node_dim(node, ATTR_stride), 1)))
+            return true;
+        if (node->op != OP_window && node->op != OP_reshape && node->op != OP_permute) return false;
+    }
+    return false;
+}
+
+static int64_t panel_width(int64_t channels) {
+    for (int64_t width = WIDEST; width > 0; width -= MULTIPLE)
+        if (channels % width == 0) return width;
+    return channels;
+}
+
+static char unused_label(const ContractSpec *spec) {
+    for (char label = 'a'; label <= 'z'; label++)
+        if (!has(spec->x, label) && !has(spec->y, label)) return label;
+    return 0;
+}
+
+typedef struct {
+    ContractSpec spec;
+    uint32_t weights; /* which operand they are */
+    char *labels;     /* theirs */
+    const char *other;
+    int64_t axis, width, panels;
+} Layout;
+
+/* [shared with the picture, panels, what is summed, channels of a panel], from [.., panels, channels, ..]. */
+static Value *laid_out(Builder *b, Layout *l, Value *weights, char panel) {
+    const Type *type = weights->type;
+    const Dim *dims[MAX_RANK];
+    char split[MAX_RANK + 1] = {0}, ordered[MAX_RANK + 1] = {0}, channel = l->labels[l->axis];
+    int64_t perm[MAX_RANK];
+    uint32_t rank = 0, count = 0;
+    for (uint32_t i = 0; i < type->rank; i++) {
+        if (i == l->axis && panel) split[rank] = panel, dims[rank++] = dim_const(b->graph->ir, l->panels);
+        split[rank] = l->labels[i];
+        dims[rank++] = i == l->axis ? dim_const(b->graph->ir, l->width) : type->dims[i];
+    }
+    for (int group = 0; group < 4; group++)
+        for (uint32_t i = 0; i < rank; i++) {
+            bool shared = has(l->spec.result, split[i]) && split[i] != channel;
+            if (group != (split[i] == panel ? 1 : split[i] == channel ? 3 : shared ? 0 : 2)) continue;
+            ordered[count] = split[i];
+            perm[count++] = i;
+        }
+    memcpy(l->labels, ordered, sizeof ordered);
+    return build_permute(b, build_reshape(b, weights, rank, dims), perm);
+}
+
+static void put_panel(char *labels, char channel, char panel) {
+    char *at = strchr(labels, channel);
+    memmove(at + 1, at, strlen(at) + 1);
+    *at = panel;
+}
+
+static bool choose(const Node *contract, Layout *l) {
+    if (!contract_spec_parse(node_str(contract, ATTR_spec), &l->spec) || !l->spec.result[0]) return false;
+    char last = l->spec.result[strlen(l->spec.result) - 1];
+    l->weights = has(l->spec.x, last);
+    l->labels = l->weights ? l->spec.y : l->spec.x;
+    l->other = l->weights ? l->spec.x : l->spec.y;
+    if (has(l->labels, last)) return false;
+    const Value *weights = contract->operands[l->weights], *picture = contract->operands[!l->weights];
+    const Type *type = weights->type, *result = contract->results[0]->type;
+    int64_t size, count = places(&l->spec, result, l->labels);
+    l->axis = channel_axis(&l->spec, l->labels, l->other);
+    if (l->axis < 0 || type->rank == MAX_RANK || result->rank == MAX_RANK) return false;
+    if (!elements(type, &size) || size >= LARGE || count <= FEW_PLACES) return false;
+    if (!is_windowed(picture) && (count > SMALL || count % MULTIPLE == 0)) return false;
+    dim_is_const(type->dims[l->axis], &size);
+    l->width = panel_width(size), l->panels = size / l->width;
+    return size >= MULTIPLE && l->labels[l->axis + 1];
+}
+
+static void lay_out(Hoist *h, Node *contract) {
+    Layout l;
+    if (!choose(contract, &l)) return;
+    Value *weights = contract->operands[l.weights], *picture = contract->operands[!l.weights];
+    Node *loop = hoist_loop_without(contract, weights);
+    char channel = l.labels[l.axis], panel = l.panels > 1 ? unused_label(&l.spec) : 0;
+    if (!loop || (l.panels > 1 && !panel)) return;
+    Builder before = {.graph = h->graph, .block = loop->block, .before = loop, .loc = contract->loc};
+    Builder here = {.graph = h->graph, .block = contract->block, .before = contract, .loc = contract->loc};
+    Value *turned = laid_out(&before, &l, weights, panel);
+    if (panel) put_panel(l.spec.result, channel, panel);
+    const char *text = arena_printf(h->scratch, "%s,%s->%s", l.spec.x, l.spec.y, l.spec.result);
+    Value *x = l.weights ? picture : turned, *y = l.weights ? turned : picture;
+    const Type *type = contract->results[0]->type;
+    Value *result = build_reshape(&here, build_contract(&here, x, y, text), type->rank, type->dims);
+    value_replace(contract->results[0], result);
+}
+
+void hoist_panels(Hoist *h, Block *block) {
+    for (Node *node = block->first; node; node = node->next) {
+        if (node->op == OP_contract) lay_out(h, node);
+        for (uint32_t i = 0; i < node->block_count; i++) hoist_panels(h, node->blocks[i]);
+    }
+}
