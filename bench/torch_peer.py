@@ -84,29 +84,27 @@ def generate(work, advance):
     return step
 
 
-def make(work, compiled):
+def make(work, compile):
     if isinstance(work, Training):
-        return train(work, torch.compile if compiled else lambda f: f)
-    # Weights that don't change are laid out once by `freezing`.
-    torch.inference_mode(not compiled).__enter__()
+        return train(work, compile or (lambda function: function))
     torch.set_grad_enabled(False)
-    torch._inductor.config.freezing = True
+    if not compile:
+        torch.inference_mode().__enter__()
     if isinstance(work, Inference):
-        return infer(work, torch.compile if compiled else lambda f: f)
-    return generate(work, torch.compile(work.compiled) if compiled else work.eager)
+        return infer(work, compile or (lambda function: function))
+    return generate(work, compile(work.compiled) if compile else work.eager)
 
 
-def eager(workload, threads):
+def eager(workload, threads, compile=None):
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    return make(workload.torch(**workload.constants), False)
+    return make(workload.torch(**workload.constants), compile)
 
 
 def compiled(workload, threads):
     import torch._inductor.config
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
-    return make(workload.torch(**workload.constants), True)
+    torch._inductor.config.freezing = True  # in inference, weights are laid out once
+    return eager(workload, threads, torch.compile)
 
 
 def count_flops(step):
