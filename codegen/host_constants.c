@@ -16,6 +16,8 @@ LLVMValueRef host_constant(Emit *e, LLVMValueRef value, const char *name) {
     LLVMSetGlobalConstant(global, true);
     LLVMSetLinkage(global, LLVMPrivateLinkage);
     LLVMSetUnnamedAddress(global, LLVMGlobalUnnamedAddr);
+    /* LLVM would align arrays as its widest vectors. */
+    LLVMSetAlignment(global, LLVMABIAlignmentOfType(e->layout, LLVMTypeOf(value)));
     return global;
 }
 

@@ -26,8 +26,8 @@ void launch_flush(Emit *e);
 
 /* Emits the table of all functions that are called, when they have been. */
 void launch_table(Emit *e);
-/* Into the array of nn_tensor `out`: `pattern`, which lacks what the data of the values is. Nothing may wait.
- */
+/* Into the array of nn_tensor `out`: what the array of nn_pattern says, and the values' data. Nothing may
+ * wait. */
 void launch_describe(Emit *e, LLVMValueRef out, LLVMValueRef pattern, uint32_t count, Value *const *values);
 
 /* Memory of an arena's pointer, and of a symbol's value. */

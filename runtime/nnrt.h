@@ -164,9 +164,14 @@ void nn_parallel(nn_rt *rt, nn_kernel *kernel, void *const *args, int64_t chunks
  * nn_launch: `calls` of nn_parallel, one after the other. Words of each: the number of its kernel in
  * `kernels`, plus 2³² × how many arguments it has; its chunks, or ~s where slot s has their number; then the
  * arguments, which are sums. `args` has room for those of any call.
- * nn_describe: `count` tensors, as in `pattern` but for their data, whose addresses are sums. */
+ * nn_describe: `count` tensors by their patterns; the addresses of their data are sums. */
+typedef struct {
+    int32_t name, dims; /* bytes from the first pattern to the name and the dimensions; 0 = NULL */
+    int32_t dtype, rank;
+} nn_pattern;
+
 int64_t *nn_slots(nn_rt *rt, int64_t words);
-void nn_describe(nn_tensor *out, const nn_tensor *pattern, int64_t count, const int64_t *words,
+void nn_describe(nn_tensor *out, const nn_pattern *pattern, int64_t count, const int64_t *words,
                  const int64_t *slots);
 void nn_launch(nn_rt *rt, nn_kernel *const *kernels, int64_t calls, const int64_t *words,
                const int64_t *slots, void **args);

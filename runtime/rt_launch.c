@@ -21,11 +21,16 @@ int64_t *nn_slots(nn_rt *rt, int64_t words) {
     return slots;
 }
 
-void nn_describe(nn_tensor *out, const nn_tensor *pattern, int64_t count, const int64_t *words,
+void nn_describe(nn_tensor *out, const nn_pattern *pattern, int64_t count, const int64_t *words,
                  const int64_t *slots) {
+    const char *base = (const char *)pattern;
     for (int64_t i = 0; i < count; i++) {
-        out[i] = pattern[i];
-        out[i].data = address(slots, &words);
+        const nn_pattern *p = &pattern[i];
+        out[i] = (nn_tensor){.name = p->name ? base + p->name : NULL,
+                             .dims = p->dims ? (const int64_t *)(const void *)(base + p->dims) : NULL,
+                             .data = address(slots, &words),
+                             .dtype = p->dtype,
+                             .rank = p->rank};
     }
 }
 

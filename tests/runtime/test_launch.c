@@ -55,16 +55,23 @@ Test(launch, calls_in_order) {
 }
 
 Test(launch, described_tensors) {
+    static const struct {
+        nn_pattern pattern[2];
+        int64_t dims[2];
+        char name[2];
+    } constants = {.pattern = {{.name = 48, .dims = 32, .dtype = NN_F32, .rank = 2}, {.dtype = NN_I64}},
+                   .dims = {2, 2},
+                   .name = "a"};
     float data[8];
-    const int64_t dims[] = {2, 2};
-    const nn_tensor pattern[] = {{.name = "a", .dims = dims, .dtype = NN_F32, .rank = 2}, {.dtype = NN_I64}};
     const int64_t slots[] = {(intptr_t)data, 2};
     const int64_t words[] = {sum(0, 8, 0), sum(0, 0, 1), sum(1, 8, 0)};
     nn_tensor out[2];
-    nn_describe(out, pattern, 2, words, slots);
+    nn_describe(out, constants.pattern, 2, words, slots);
     cr_assert_eq(out[0].data, data + 2);
-    cr_assert_eq(out[0].dims, dims);
+    cr_assert_eq(out[0].dims, constants.dims);
     cr_assert_str_eq(out[0].name, "a");
     cr_assert_eq(out[1].data, data + 4);
+    cr_assert_null(out[1].name);
+    cr_assert_null(out[1].dims);
     cr_assert_eq(out[1].dtype, NN_I64);
 }
