@@ -314,7 +314,9 @@ const Val *builtin_cast(Elab *e, DType dtype, const Args *args, Span span) {
         v->tensor.type->rank == 0)
         return val_known(e, type_scalar(e->ir, dtype), v->tensor.number);
     if (v->kind != VAL_NUMBER && v->kind != VAL_TENSOR) {
-        diag_report(e->diags, D_NOT_TENSOR, arg->span, what, val_type_text(e, v));
+        Diagnostic *d = diag_report(e->diags, D_NOT_TENSOR, arg->span, what, val_type_text(e, v));
+        if (v->kind == VAL_LIST || v->kind == VAL_TUPLE)
+            diag_help(d, "`stack(%s)` makes a tensor of it", el_source(e, arg->span));
         return e->poison;
     }
     Builder b = el_builder(e, span);

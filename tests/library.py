@@ -91,6 +91,12 @@ def page(folder):
             entries = declarations(part)
             text += f"\n### {title.rstrip('.')}\n" + "".join(f"{p}\n\n" for p in paragraphs)
             text += "".join(entries[name] for name in names.split(", ") if name in entries)
+        inner = [f"{path.stem}.{part.stem}" for part in sorted((folder / path.stem).glob("*.nn"))]
+        for module in inner:  # those that nobody passes on are imported by themselves
+            if not re.search(rf"^from {module} import", source, re.M):
+                part = (folder / f"{module.replace('.', '/')}.nn").read_text()
+                text += f"\n### `{module}`\n" + "".join(f"{said}\n\n" for said in head(part.split("\n"))[0])
+                text += "".join(declarations(part).values())
     return text
 
 
