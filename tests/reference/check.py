@@ -76,6 +76,17 @@ def tests(build, tools):
                 count += same(f"{work}/out.safetensors", here / f"recurrent-{b}-{t}.safetensors", tolerance)
         return count
 
+    def long(float_type, tolerance):
+        """Steps known to the compiler, and known to the run."""
+        count = 0
+        with tempfile.TemporaryDirectory() as work:
+            program = compiled("long", float_type, work)
+            for command, steps in ("fixed", 64), ("main", 1), ("main", 2), ("main", 64):
+                sizes = [f"--steps={steps}"] if command == "main" else []
+                tools.must([program, command, f"--input={here}/long-in.safetensors", f"--out={work}/out.safetensors", *sizes])
+                count += same(f"{work}/out.safetensors", here / f"long-{steps}.safetensors", tolerance)
+        return count
+
     def attention(float_type, tolerance):
         count = 0
         with tempfile.TemporaryDirectory() as work:
@@ -179,7 +190,7 @@ def tests(build, tools):
     if build == "release":
         yield f"reference/levels {build}", levels
 
-    for test, f32, f64 in ((layers, 1e-5, 1e-10), (functions, 1e-5, 1e-10), (recurrent, 1e-5, 1e-10), (transformer, 1e-5, 1e-10), (optimizers, 1e-4, 1e-10), (mlp, 1e-3, 1e-9),
+    for test, f32, f64 in ((layers, 1e-5, 1e-10), (functions, 1e-5, 1e-10), (recurrent, 1e-5, 1e-10), (long, 1e-5, 1e-10), (transformer, 1e-5, 1e-10), (optimizers, 1e-4, 1e-10), (mlp, 1e-3, 1e-9),
                            (speller, 1e-3, 1e-9), (attention, 1e-5, 1e-10), (gpt, 1e-3, 1e-9), (convolution, 1e-5, 1e-10)):
         yield f"reference/{test.__name__} f32 {build}", lambda test=test, f32=f32: test("f32", f32)
         yield f"reference/{test.__name__} f64 {build}", lambda test=test, f64=f64: test("f64", f64)

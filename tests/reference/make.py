@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 HERE = pathlib.Path(__file__).resolve().parent
 RECURRENT = [(3, 5), (1, 1), (2, 1), (1, 4)]  # sequences and steps
+LONG = [1, 2, 64]  # steps
 TRANSFORMER = [(3, 5, 4), (1, 1, 1), (2, 1, 4), (1, 4, 3)]  # sequences, queries, keys
 
 CONVOLVED = [3, 1]  # samples
@@ -210,6 +211,34 @@ def recurrent():
         save_file(gradients(leaf, loss + (out * leaf["stepped"][:b]).sum()), HERE / f"recurrent-{b}-{steps}.safetensors")
     for b, steps in RECURRENT:
         case(b, steps)
+
+
+def long():
+    """For each number of steps a file: the gradient of long.nn's loss, which holds a gradient itself, so that loops are differentiated twice."""
+    torch.manual_seed(12)
+    layers = {"lstm": torch.nn.LSTM(3, 4, batch_first=True), "both": torch.nn.LSTM(3, 4, 2, bidirectional=True, batch_first=True),
+              "gru": torch.nn.GRU(3, 4, batch_first=True)}
+    t = {"x": torch.randn(2, max(LONG), 3), "a": 1 + torch.rand(5)}
+    for name, layer in layers.items():
+        layer.double()
+        t |= {f"{name}.layer.{key}": v for key, v in layer.named_parameters()}
+        t[f"{name}.y"] = torch.randn(2, max(LONG), 4 * (1 + layer.bidirectional))
+    leaf = leaves(t)
+    save_file({name: v.detach() for name, v in leaf.items()}, HERE / "long-in.safetensors")
+    for steps in LONG:
+        x, loss, outs = leaf["x"][:, :steps], 0, {}
+        for name, layer in layers.items():
+            weights = {key.removeprefix(f"{name}.layer."): v for key, v in leaf.items() if key.startswith(f"{name}.layer.")}
+            outs[name] = torch.func.functional_call(layer, weights, (x,))[0]
+            loss = loss + (outs[name] * leaf[f"{name}.y"][:, :steps]).sum()
+        slope = torch.autograd.grad((outs["lstm"] ** 2).sum(), x, create_graph=True)[0]
+        a = leaf["a"]
+        root = a
+        for i in range(steps):
+            for k in range(i % 3):
+                root = (root + a / root) / 2
+        curve = torch.autograd.grad((root ** 3).sum(), a, create_graph=True)[0]
+        save_file(gradients(leaf, loss + (slope ** 2).sum() + (curve ** 2).sum()), HERE / f"long-{steps}.safetensors")
 
 
 def waves(steps, width, base=10000):
@@ -604,7 +633,7 @@ def main():
         for dtype in (torch.float32, torch.float64):
             print(json.dumps(train(net, read_idx(images), read_idx(labels), dtype, 1, 64, 3200)))
         return
-    fixtures = {f.__name__: f for f in (layers, functions, recurrent, optimizers, mlp, speller, attention, gpt, transformer, convolution)}
+    fixtures = {f.__name__: f for f in (layers, functions, recurrent, long, optimizers, mlp, speller, attention, gpt, transformer, convolution)}
     for name in sys.argv[1:] or fixtures:
         fixtures[name]()
 
