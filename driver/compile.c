@@ -7,6 +7,7 @@
 #include "ir/text.h"
 #include "passes/passes.h"
 #include "rt.h"
+#include "rt_text.h"
 #include "support/clock.h"
 #include "support/file.h"
 #include <libgen.h>
@@ -264,6 +265,23 @@ static int run_program(const char *program, char *const *argv) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* The program's command line. It calls itself what was typed to start it, `nnc run FILE --`, for it says how
+ * to go on. */
+static char **program_arguments(Session *s) {
+    const Options *options = s->options;
+    char **argv = ARENA_ARRAY(s->arena, char *, options->rest_count + 2);
+    rt_text self = {0};
+    for (int i = 0; i < options->word_count; i++) {
+        rt_text_word(&self, options->words[i]);
+        rt_text_adds(&self, " ");
+    }
+    rt_text_adds(&self, "--");
+    argv[0] = arena_strdup(s->arena, self.bytes);
+    rt_text_free(&self);
+    for (int i = 0; i < options->rest_count; i++) argv[i + 1] = options->rest[i];
+    return argv;
+}
+
 /* Compiles into a temporary file and runs that. */
 static int run_executable(Session *s, Graph *graph) {
     char program[] = "/tmp/nnc-run-XXXXXX";
@@ -272,10 +290,7 @@ static int run_executable(Session *s, Graph *graph) {
     close(file);
     int status = build_executable(s, graph, program);
     if (status == 0) {
-        char **argv = ARENA_ARRAY(s->arena, char *, s->options->rest_count + 2);
-        argv[0] = arena_strdup(s->arena, program_name(s));
-        for (int i = 0; i < s->options->rest_count; i++) argv[i + 1] = s->options->rest[i];
-        status = run_program(program, argv);
+        status = run_program(program, program_arguments(s));
         if (status < 0) status = fail(program, "cannot run it");
     }
     unlink(program);
@@ -283,10 +298,7 @@ static int run_executable(Session *s, Graph *graph) {
 }
 
 static int run_interpreted(Session *s, Graph *graph) {
-    char **argv = ARENA_ARRAY(s->arena, char *, s->options->rest_count + 2);
-    argv[0] = arena_strdup(s->arena, program_name(s));
-    for (int i = 0; i < s->options->rest_count; i++) argv[i + 1] = s->options->rest[i];
-    return interpret_program(graph, s->options->rest_count + 1, argv);
+    return interpret_program(graph, s->options->rest_count + 1, program_arguments(s));
 }
 
 int compile(const Options *options, Arena *arena) {

@@ -146,8 +146,11 @@ static bool parse_option(Options *options, int argc, char **argv, int *i, Arena 
 }
 
 static bool parse_arguments(Options *options, int argc, char **argv, Arena *arena) {
+    options->words = argv;
+    options->word_count = argc;
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "--") == 0) {
+            options->word_count = i;
             if (options->command != COMMAND_RUN)
                 return usage_error("only `nnc run` takes arguments after `--`");
             options->rest = argv + i + 1;

@@ -22,6 +22,8 @@ typedef struct {
     const char *input;
     const char *value[OPTION_COUNT]; /* the last one given; "" for a flag; NULL where absent */
     VEC(Define) defines;
+    char **words; /* the command line before `--` */
+    int word_count;
     char **rest; /* what follows `--` */
     int rest_count;
 } Options;

@@ -39,6 +39,7 @@ typedef struct {
     int file; /* descriptor, -1 = none asked for, or given up after a write error */
     const char *path;
     int64_t step;
+    rt_text run; /* of a command with checkpoints: what it computes, and its arguments */
 } rt_metrics;
 
 /* Texts that live until the end of the run. */
@@ -110,7 +111,11 @@ void rt_progress_clear(nn_rt *rt); /* removes the bar from the screen until it i
 void rt_progress_metrics(nn_rt *rt, int32_t count, const nn_tensor *values);
 int rt_terminal_width(int file);
 bool rt_metrics_open(nn_rt *rt, const char *path, rt_text *error);
+/* The run starts from its beginning. Where `again`, it does so because one of the same code and arguments
+ * ended before its first checkpoint: what that wrote last is cut off. */
+void rt_metrics_begin(nn_rt *rt, const char *code, bool again);
 void rt_metrics_close(nn_rt *rt);
+void rt_metrics_free(nn_rt *rt);
 
 /* --- rt_print.c */
 void rt_flush(nn_rt *rt); /* standard output; a failure to write ends the program */

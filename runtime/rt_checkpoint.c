@@ -124,6 +124,10 @@ static _Noreturn void stop_here(nn_rt *rt) {
         rt_option_name(&line, rt->command->name);
     }
     rt_state_arguments(rt, &line);
+    if (rt->metrics.path) {
+        rt_text_adds(&line, " --metrics ");
+        rt_text_word(&line, rt->metrics.path);
+    }
     rt_progress_clear(rt);
     rt_flush(rt);
     fprintf(stderr, "%s --resume\n", line.bytes);

@@ -39,27 +39,6 @@ static void note_arguments(nn_rt *rt, rt_notes *notes) {
     rt_text_free(&value);
 }
 
-static bool plain(const char *text) {
-    return *text &&
-           text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./=:,+-")] == 0;
-}
-
-/* As a shell reads it. */
-static void add_word(rt_text *text, const char *word) {
-    if (plain(word)) {
-        rt_text_adds(text, word);
-        return;
-    }
-    rt_text_adds(text, "'");
-    for (; *word; word++) {
-        if (*word == '\'')
-            rt_text_adds(text, "'\\''");
-        else
-            rt_text_add(text, word, 1);
-    }
-    rt_text_adds(text, "'");
-}
-
 void rt_state_arguments(const nn_rt *rt, rt_text *text) {
     for (int32_t i = 0; i < rt->command->param_count; i++) {
         const nn_param *param = &rt->command->params[i];
@@ -70,15 +49,11 @@ void rt_state_arguments(const nn_rt *rt, rt_text *text) {
             rt_text_adds(text, flag && !rt->args[i].b ? " --no-" : " --");
             rt_option_name(text, param->name);
             if (!flag) rt_text_adds(text, " ");
-            if (!flag) add_word(text, rt_text_string(&value));
+            if (!flag) rt_text_word(text, rt_text_string(&value));
         }
         rt_text_free(&value);
     }
     if (rt->seed) rt_text_addf(text, " --seed %" PRId64, rt->seed);
-    if (rt->metrics.path) {
-        rt_text_adds(text, " --metrics ");
-        add_word(text, rt->metrics.path);
-    }
 }
 
 /* --- writing down */

@@ -1,10 +1,14 @@
 /* `--metrics FILE`: a line of JSON for each report, `{"step":1,"time":0.25,"loss":2.3}`. `step` counts the
  * reports, `time` is in seconds since the command started. What JSON has no number for is the string "NaN",
- * "Infinity" or "-Infinity". */
+ * "Infinity" or "-Infinity". The first line of a command with checkpoints says which run it is, so that one
+ * that starts again can take back what it wrote. */
 #include "rt.h"
+#include "rt_checkpoint.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -43,6 +47,42 @@ static void add_json_value(rt_text *line, const nn_tensor *value) {
     }
 }
 
+/* How the first line begins. */
+static void add_first(rt_text *line, const rt_text *run) {
+    rt_text_adds(line, "{\"step\":1,\"run\":");
+    add_json_string(line, rt_text_string(run));
+    rt_text_adds(line, ",");
+}
+
+/* Where the last run in the file begins, if that was this one; -1 otherwise. */
+static off_t last_run(FILE *file, const rt_text *first) {
+    static const char any[] = "{\"step\":1,";
+    char *line = NULL;
+    size_t capacity = 0;
+    off_t at = 0, found = -1;
+    for (ssize_t length; (length = getline(&line, &capacity, file)) > 0; at += length) {
+        if (strncmp(line, any, sizeof any - 1) != 0) continue;
+        found = strncmp(line, first->bytes, first->length) == 0 ? at : -1;
+    }
+    free(line);
+    return found;
+}
+
+void rt_metrics_begin(nn_rt *rt, const char *code, bool again) {
+    rt_text_addf(&rt->metrics.run, "%s %s", code, rt->command->name);
+    rt_state_arguments(rt, &rt->metrics.run);
+    if (!again || rt->metrics.file < 0 || lseek(rt->metrics.file, 0, SEEK_END) <= 0) return;
+    FILE *file = fopen(rt->metrics.path, "re");
+    if (!file) return;
+    rt_text first = {0};
+    add_first(&first, &rt->metrics.run);
+    off_t at = last_run(file, &first);
+    if (at >= 0 && ftruncate(rt->metrics.file, at) != 0)
+        rt_warn(rt, "cannot cut back the file of metrics: some lines are in it twice");
+    rt_text_free(&first);
+    fclose(file);
+}
+
 /* A lost log is no reason to lose the training: it goes on without. */
 static void give_up(nn_rt *rt, int reason) {
     rt_text message = {0};
@@ -58,7 +98,11 @@ static void add_line(nn_rt *rt, int32_t count, const nn_tensor *values) {
     rt->metrics.step++;
     if (rt->metrics.file < 0) return;
     rt_text line = {0};
-    rt_text_addf(&line, "{\"step\":%lld,\"time\":%.6f", (long long)rt->metrics.step, rt_now() - rt->started);
+    if (rt->metrics.step == 1 && rt->metrics.run.length)
+        add_first(&line, &rt->metrics.run);
+    else
+        rt_text_addf(&line, "{\"step\":%lld,", (long long)rt->metrics.step);
+    rt_text_addf(&line, "\"time\":%.6f", rt_now() - rt->started);
     for (int32_t i = 0; i < count; i++) {
         if (values[i].rank != 0) continue;
         rt_text_adds(&line, ",");
@@ -82,4 +126,9 @@ void nn_report(nn_rt *rt, const nn_loc *loc, int32_t count, const nn_tensor *val
 void rt_metrics_close(nn_rt *rt) {
     if (rt->metrics.file >= 0) close(rt->metrics.file);
     rt->metrics.file = -1;
+}
+
+void rt_metrics_free(nn_rt *rt) {
+    rt_metrics_close(rt);
+    rt_text_free(&rt->metrics.run);
 }

@@ -137,9 +137,13 @@ int32_t nn_resume(nn_rt *rt, const char *code, int32_t dtype, int32_t count, con
         remove_remains(path[i]);
     }
     c->signals = rt_signals_start();
-    if (!rt->resume) return -1;
+    if (!rt->resume) {
+        rt_metrics_begin(rt, code, false);
+        return -1;
+    }
     if (!find_newest(rt, count, path, &c->archive)) {
         fprintf(stderr, "there is no checkpoint to resume from: starting afresh\n");
+        rt_metrics_begin(rt, code, true);
         return -1;
     }
     rt_state_restore(rt, &c->archive);

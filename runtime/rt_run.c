@@ -66,7 +66,7 @@ static void free_run(nn_rt *rt) {
     rt_checkpoints_free(rt);
     rt_data_free(rt); /* before the pool: its prefetching thread reads them */
     rt_pool_free(rt);
-    rt_metrics_close(rt);
+    rt_metrics_free(rt);
     rt_memory_free(rt);
 }
 

@@ -115,3 +115,24 @@ void rt_text_quote(rt_text *text, const char *bytes, size_t count) {
 }
 
 void rt_text_quotes(rt_text *text, const char *string) { rt_text_quote(text, string, strlen(string)); }
+
+/* --- words of a command line */
+static bool plain(const char *text) {
+    return *text &&
+           text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./=:,+-")] == 0;
+}
+
+void rt_text_word(rt_text *text, const char *word) {
+    if (plain(word)) {
+        rt_text_adds(text, word);
+        return;
+    }
+    rt_text_adds(text, "'");
+    for (; *word; word++) {
+        if (*word == '\'')
+            rt_text_adds(text, "'\\''");
+        else
+            rt_text_add(text, word, 1);
+    }
+    rt_text_adds(text, "'");
+}

@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import resource
+import shlex
 import shutil
 import signal
 import struct
@@ -534,12 +535,28 @@ def signals(small):
         command = [small.tools.nnc(small.build), "run", *how, "long.nn"]
         whole, _ = small.tools.must(command, cwd=small.work)
         status, out, err = stop(small, [signal.SIGTERM], command[0], command[1:])
-        small.require(status == 75 and "go on with: long" in err, f"exit status {status}\n{out}{err}")
+        small.require(status == 75 and f"go on with: {shlex.join(command)} -- --resume" in err, f"exit status {status}\n{out}{err}")
         out, err = small.tools.must([*command, "--", "--resume"], cwd=small.work)
         small.require(whole.endswith(out), "it ends differently")
         count += 1
+    # One that was killed before its first checkpoint starts again, and takes back its metrics, and no others.
+    small.compile(LONG.replace("        if step", "        report(step)\n        if step"), "reporting")
+    shutil.rmtree(small.folder)
+    small.folder.mkdir()
+    program, metrics = str(small.work / "reporting"), small.work / "m.jsonl"
+    small.tools.must([program, "--steps=3", "--metrics=m.jsonl"], cwd=small.work)
+    before = metrics.read_text()
+    status, out, err = stop(small, [signal.SIGKILL], program, ["--steps=20", "--metrics=m.jsonl"])
+    small.require(len(metrics.read_text().splitlines()) > 5, metrics.read_text())
+    for again in range(2):
+        _, err = small.tools.must([program, "--steps=20", "--metrics=m.jsonl", "--resume"], cwd=small.work)
+        small.require("starting afresh" in err, err)
+        lines = metrics.read_text()
+        steps = [json.loads(line)["step"] for line in lines.splitlines()]
+        small.require(lines.startswith(before) and steps == [1, 2, 3, *range(1, 21)], f"{steps}")
     # Where nothing can be saved, stopping is a failure.
     shutil.rmtree(small.folder)
+    program = str(small.work / "long")
     status, out, err = stop(small, [signal.SIGTERM], program)
     small.require(status == 1 and "stopped, but cannot save the checkpoint" in err, f"exit status {status}\n{err}")
     # Without checkpoints a signal does what it does everywhere.
