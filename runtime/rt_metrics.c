@@ -49,19 +49,19 @@ static void add_json_value(rt_text *line, const nn_tensor *value) {
 
 /* How the first line begins. */
 static void add_first(rt_text *line, const rt_text *run) {
-    rt_text_adds(line, "{\"step\":1,\"run\":");
+    rt_text_adds(line, "{\"run\":");
     add_json_string(line, rt_text_string(run));
     rt_text_adds(line, ",");
 }
 
 /* Where the last run in the file begins, if that was this one; -1 otherwise. */
 static off_t last_run(FILE *file, const rt_text *first) {
-    static const char any[] = "{\"step\":1,";
+    static const char run[] = "{\"run\":", other[] = "{\"step\":1,"; /* … of a command without checkpoints */
     char *line = NULL;
     size_t capacity = 0;
     off_t at = 0, found = -1;
     for (ssize_t length; (length = getline(&line, &capacity, file)) > 0; at += length) {
-        if (strncmp(line, any, sizeof any - 1) != 0) continue;
+        if (strncmp(line, run, sizeof run - 1) != 0 && strncmp(line, other, sizeof other - 1) != 0) continue;
         found = strncmp(line, first->bytes, first->length) == 0 ? at : -1;
     }
     free(line);
@@ -94,6 +94,15 @@ static void give_up(nn_rt *rt, int reason) {
     rt_metrics_close(rt);
 }
 
+static const char *name_of(const nn_tensor *value) { return value->name ? value->name : "value"; }
+
+static bool is_reported(int32_t count, const nn_tensor *values, const char *name) {
+    for (int32_t i = 0; i < count; i++)
+        if (values[i].rank == 0 && strcmp(name_of(&values[i]), name) == 0) return true;
+    return false;
+}
+
+/* What the program reports under a name of ours takes its place. */
 static void add_line(nn_rt *rt, int32_t count, const nn_tensor *values) {
     rt->metrics.step++;
     if (rt->metrics.file < 0) return;
@@ -101,15 +110,18 @@ static void add_line(nn_rt *rt, int32_t count, const nn_tensor *values) {
     if (rt->metrics.step == 1 && rt->metrics.run.length)
         add_first(&line, &rt->metrics.run);
     else
-        rt_text_addf(&line, "{\"step\":%lld,", (long long)rt->metrics.step);
-    rt_text_addf(&line, "\"time\":%.6f", rt_now() - rt->started);
+        rt_text_adds(&line, "{");
+    if (!is_reported(count, values, "step"))
+        rt_text_addf(&line, "\"step\":%lld,", (long long)rt->metrics.step);
+    if (!is_reported(count, values, "time")) rt_text_addf(&line, "\"time\":%.6f,", rt_now() - rt->started);
     for (int32_t i = 0; i < count; i++) {
         if (values[i].rank != 0) continue;
-        rt_text_adds(&line, ",");
-        add_json_string(&line, values[i].name ? values[i].name : "value");
+        add_json_string(&line, name_of(&values[i]));
         rt_text_adds(&line, ":");
         add_json_value(&line, &values[i]);
+        rt_text_adds(&line, ",");
     }
+    line.length--; /* the last comma, if there is anything */
     rt_text_adds(&line, "}\n");
     /* One write a line, so that a killed program leaves whole lines. */
     ssize_t written = write(rt->metrics.file, line.bytes, line.length);

@@ -540,7 +540,7 @@ def signals(small):
         small.require(whole.endswith(out), "it ends differently")
         count += 1
     # One that was killed before its first checkpoint starts again, and takes back its metrics, and no others.
-    small.compile(LONG.replace("        if step", "        report(step)\n        if step"), "reporting")
+    small.compile(LONG.replace("        if step", "        report(at=step)\n        if step"), "reporting")
     shutil.rmtree(small.folder)
     small.folder.mkdir()
     program, metrics = str(small.work / "reporting"), small.work / "m.jsonl"
