@@ -1,4 +1,5 @@
 /* From graph to file: make the module, emit all commands and the program's table, verify, optimise, write. */
+#include "codegen/contract_blas.h"
 #include "codegen/debug.h"
 #include "codegen/host.h"
 #include "codegen/launch.h"
@@ -30,6 +31,7 @@ static void emit_program(Emit *e) {
             entries[count++] = host_command(e, e->graph->functions.at[i]);
     launch_table(e);
     host_table(e, entries);
+    blas_start(e);
     debug_finish(e);
 }
 
@@ -86,7 +88,7 @@ static const char *start(Graph *graph, const CodegenOptions *options, TargetMach
 }
 
 const char *codegen_emit(Graph *graph, const CodegenOptions *options, EmitKind kind, const char *path,
-                         Arena *arena) {
+                         bool *uses_blas, Arena *arena) {
     TargetMachine machine;
     Emit e;
     const char *error = start(graph, options, &machine, &e, arena);
@@ -98,6 +100,7 @@ const char *codegen_emit(Graph *graph, const CodegenOptions *options, EmitKind k
     report_time(options, "optimise", &since);
     if (!error) error = write_file(e.module, machine.machine, kind, path, arena);
     report_time(options, "machine code", &since);
+    if (uses_blas) *uses_blas = e.uses_blas;
     EmitModule m = emit_module(&e);
     emit_module_close(&m);
     arena_free(e.arena);
@@ -107,16 +110,16 @@ const char *codegen_emit(Graph *graph, const CodegenOptions *options, EmitKind k
 
 /* Line tables are one for the whole program, and so is its module then. */
 static const char *one_object(Graph *graph, const CodegenOptions *options, const char *directory,
-                              Arena *arena, const char *const **objects, uint32_t *count) {
+                              Arena *arena, const char *const **objects, uint32_t *count, bool *uses_blas) {
     const char **object = ARENA_NEW(arena, const char *);
     *object = arena_printf(arena, "%s/0.o", directory);
     *objects = object, *count = 1;
-    return codegen_emit(graph, options, EMIT_OBJ, *object, arena);
+    return codegen_emit(graph, options, EMIT_OBJ, *object, uses_blas, arena);
 }
 
 const char *codegen_objects(Graph *graph, const CodegenOptions *options, const char *directory, Arena *arena,
-                            const char *const **objects, uint32_t *count) {
-    if (options->debug) return one_object(graph, options, directory, arena, objects, count);
+                            const char *const **objects, uint32_t *count, bool *uses_blas) {
+    if (options->debug) return one_object(graph, options, directory, arena, objects, count, uses_blas);
     TargetMachine machine;
     Emit e;
     *count = 0;
@@ -128,6 +131,7 @@ const char *codegen_objects(Graph *graph, const CodegenOptions *options, const c
     report_time(options, "emit LLVM, while threads compile", &since);
     error = parts_close(&e, arena, objects, count);
     report_time(options, "compile the rest", &since);
+    *uses_blas = e.uses_blas;
     arena_free(e.arena);
     target_close(&machine);
     return error;

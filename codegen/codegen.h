@@ -7,25 +7,30 @@
 
 typedef enum { EMIT_LLVM, EMIT_ASM, EMIT_OBJ } EmitKind;
 
+/* Which products OpenBLAS computes: those of which a measurement says so, none, all that it can. */
+typedef enum { BLAS_AUTO, BLAS_NONE, BLAS_OPENBLAS } BlasChoice;
+
 typedef struct {
     int optimize;       /* 0…3 */
     const char *cpu;    /* "native", "generic" or an LLVM CPU name; NULL = native when the target is the host,
                            else generic */
     const char *triple; /* NULL = the host */
-    bool debug;         /* .nn line tables */
-    bool verify;        /* run LLVM's verifier before optimising (always in tests) */
-    bool time;          /* print the time of emission, optimisation and machine code to stderr */
-    uint32_t threads;   /* for codegen_objects: that may work at once; 0 counts as 1 */
+    BlasChoice blas;
+    bool debug;       /* .nn line tables */
+    bool verify;      /* run LLVM's verifier before optimising (always in tests) */
+    bool time;        /* print the time of emission, optimisation and machine code to stderr */
+    uint32_t threads; /* for codegen_objects: that may work at once; 0 counts as 1 */
 } CodegenOptions;
 
-/* Writes the output to `path`. NULL, or a message in `arena` (unknown CPU or triple, disk full, …). */
+/* Writes the output to `path`. NULL, or a message in `arena` (unknown CPU or triple, disk full, …). Sets
+ * `*uses_blas`, where that isn't NULL, if the output calls OpenBLAS. */
 const char *codegen_emit(Graph *graph, const CodegenOptions *options, EmitKind kind, const char *path,
-                         Arena *arena);
+                         bool *uses_blas, Arena *arena);
 
 /* The program as object files in `directory`, whose paths are `*objects`; they are there to be removed also
  * after an error. What is in them doesn't depend on the number of threads. NULL, or a message in `arena`. */
 const char *codegen_objects(Graph *graph, const CodegenOptions *options, const char *directory, Arena *arena,
-                            const char *const **objects, uint32_t *count);
+                            const char *const **objects, uint32_t *count, bool *uses_blas);
 
 typedef struct {
     const char *const *objects; /* object files, first the program's */
@@ -34,6 +39,7 @@ typedef struct {
     const char *output;
     const char *flags; /* further words for the linker, separated by blanks, or NULL */
     bool debug, statically;
+    bool blas; /* with OpenBLAS */
 } LinkOptions;
 
 /* Runs the system's linker through its C compiler driver (`$CC`, cc, clang, gcc). NULL, or a message in

@@ -11,7 +11,8 @@
  *     if k is in blocks: the epilogue of the chunk
  *
  * With k in one block the buffer is one tile on the stack; in several it is the rows and columns of the
- * chunk, in scratch memory. */
+ * chunk, in scratch memory. Where OpenBLAS multiplies, one call of it fills that buffer. */
+#include "codegen/contract_blas.h"
 #include "codegen/contract_dot.h"
 #include "codegen/contract_epilogue.h"
 #include "codegen/contract_pack.h"
@@ -32,7 +33,7 @@ typedef struct {
     LLVMValueRef packed_a, packed_b;                   /* scratch, or NULL */
     LLVMValueRef sums;                                 /* buffer of accumulators */
     Size sums_stride;                                  /* its elements a row */
-    bool blocked;                                      /* is k in blocks? */
+    bool blocked;                                      /* do all of the chunk's sums wait in the buffer? */
     TileAxis k[MAX_RANK];                              /* of this block of k */
     LLVMValueRef a_block, b_block;                     /* offsets of this block of k in A and B */
     Size block_column, block_end;                      /* this block of columns */
@@ -508,6 +509,19 @@ static void epilogue_of_chunk(Emit *e, Where *at) {
     emit_epilogue(e, &epilogue);
 }
 
+static void multiply_by_blas(Emit *e, const Where *at) {
+    const Product *p = at->p;
+    LLVMValueRef a = offset_multiply(e, at->row_from.value, p->rows.at[0].a.value);
+    LLVMValueRef b = offset_multiply(e, at->column_from.value, p->column.b.value);
+    BlasBlock block = {.rows = size_sub(e, at->row_to, at->row_from).value,
+                       .columns = size_sub(e, at->column_to, at->column_from).value,
+                       .a = vector_at(e, p->memory, at->a, a),
+                       .b = vector_at(e, p->memory, at->b, b),
+                       .sums = at->sums,
+                       .stride = at->sums_stride.value};
+    blas_multiply(e, p, &block);
+}
+
 static void product_body(Emit *e, LLVMValueRef outer, void *user) {
     Where *at = user;
     const Product *p = at->p;
@@ -518,7 +532,10 @@ static void product_body(Emit *e, LLVMValueRef outer, void *user) {
         depth_body(e, emit_i64(e, 0), at);
         return;
     }
-    blocks_of_depth(e, at);
+    if (p->plan.blas)
+        multiply_by_blas(e, at);
+    else
+        blocks_of_depth(e, at);
     epilogue_of_chunk(e, at);
 }
 
@@ -638,6 +655,7 @@ void emit_contract(Emit *e, const Contract *contract, LLVMValueRef chunk) {
     const Size *depth = &p.k.at[0].extent;
     at.blocked = p.plan.depth_block && p.k.count && (!depth->known || depth->constant > p.plan.depth_block);
     if (!at.blocked) p.plan.depth_block = 0;
+    if (p.plan.blas) at.blocked = true;
     for (uint32_t i = 0; i < product_index_count(&p); i++) at.index[i] = emit_i64(e, 0);
     for (uint32_t i = 0; i < p.k.count; i++) at.k[i] = (TileAxis){p.k.at[i].extent, p.k.at[i].a, p.k.at[i].b};
     take_memory(e, &at);

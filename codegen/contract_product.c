@@ -1,6 +1,7 @@
 /* Canonicalises contractions: drops axes of extent 1, merges neighbours, chooses the lane axis and which
  * operand plays A. */
 #include "codegen/contract_product.h"
+#include "codegen/contract_blas.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -194,6 +195,22 @@ static bool slides(const Product *p) {
            size_is(line->a, 0) && !size_is(line->b, 0);
 }
 
+/* The schedule of OpenBLAS for what it can compute: the chunks, and the vectors of the epilogue, are as ours.
+ */
+static bool take_blas(Emit *e, Product *p) {
+    ContractShape shape = shape_of(e, p);
+    ContractSchedule plan = contract_schedule(&e->target, &shape);
+    p->plan = (ContractSchedule){.blas = true,
+                                 .lanes = plan.lanes,
+                                 .rows = 1,
+                                 .vectors = 1,
+                                 .chunk_outer = plan.chunk_outer,
+                                 .chunk_rows = plan.chunk_rows,
+                                 .chunk_columns = plan.chunk_columns,
+                                 .columns_first = plan.columns_first};
+    return blas_fits(p);
+}
+
 void product_open(Emit *e, const Contract *contract, Product *p) {
     Product exchanged;
     *p = (Product){.contract = contract,
@@ -204,6 +221,7 @@ void product_open(Emit *e, const Contract *contract, Product *p) {
     arrange(e, contract, false, p);
     p->slides = slides(p);
     if (p->slides) return;
+    if (e->options->blas == BLAS_OPENBLAS && take_blas(e, p)) return;
     arrange(e, contract, true, &exchanged);
     if (cost_of(e, &exchanged) < cost_of(e, p)) *p = exchanged;
     ContractShape shape = shape_of(e, p);

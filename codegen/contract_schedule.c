@@ -414,6 +414,7 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
 }
 
 void contract_schedule_print(FILE *out, const ContractSchedule *plan) {
+    if (plan->blas) fprintf(out, "OpenBLAS, ");
     if (plan->dot_lanes)
         fprintf(out, "dot products by %u of %ux%u%s, ", plan->dot_lanes, plan->rows, plan->dot_columns,
                 plan->dot_unroll > 1 ? " in turn" : "");

@@ -29,6 +29,7 @@ typedef struct {
 } ContractShape;
 
 typedef struct {
+    bool blas;              /* a chunk is computed by OpenBLAS; what says how chunks are is ignored */
     uint32_t lanes;         /* elements a vector */
     uint32_t rows, vectors; /* the full register tile: rows x (vectors · lanes) */
     uint32_t dot_lanes;     /* not 0: dot products along k by vectors of so many lanes, */

@@ -41,6 +41,7 @@ static Arguments command_line(const LinkOptions *options, const char *driver, co
     if (!options->debug) add(arena, &arguments, "-s");
     if (options->statically) add(arena, &arguments, "-static");
     if (options->flags) add_words(arena, &arguments, options->flags);
+    if (options->blas) add(arena, &arguments, "-lopenblas");
     add(arena, &arguments, "-lm");
     add(arena, &arguments, "-lpthread");
     add(arena, &arguments, NULL);
@@ -69,7 +70,10 @@ static bool try_driver(const LinkOptions *options, const char *driver, const cha
     else if (status < 0)
         *error = arena_printf(arena, "cannot run the linker `%s`: %s", driver, strerror(-status));
     else
-        *error = arena_printf(arena, "the linker `%s` failed with status %d", driver, status);
+        *error = arena_printf(arena, "the linker `%s` failed with status %d%s", driver, status,
+                              options->blas ? "; the program uses OpenBLAS: install it (on Debian "
+                                              "libopenblas-dev), or build with --blas=none"
+                                            : "");
     return true;
 }
 

@@ -83,15 +83,18 @@ static bool choose_rendering(Session *s) {
 static bool choose_codegen(Session *s) {
     static const char *const levels[] = {"0", "1", "2", "3"};
     static const char *const floats[] = {"f32", "f64", "bf16", "f16"};
+    static const char *const libraries[] = {"auto", "none", "openblas"};
     static const DType float_types[] = {DTYPE_f32, DTYPE_f64, DTYPE_bf16, DTYPE_f16};
     const Options *o = s->options;
     int level = options_choice(o, OPTION_optimize, levels, 4, 3);
     int type = options_choice(o, OPTION_float, floats, 4, 0);
-    if (level < 0 || type < 0) return false;
+    int blas = options_choice(o, OPTION_blas, libraries, 3, BLAS_AUTO);
+    if (level < 0 || type < 0 || blas < 0) return false;
     s->float_type = float_types[type];
     s->codegen = (CodegenOptions){.optimize = level,
                                   .cpu = o->value[OPTION_cpu],
                                   .triple = o->value[OPTION_target],
+                                  .blas = (BlasChoice)blas,
                                   .debug = o->value[OPTION_debug] != NULL,
                                   .verify = o->value[OPTION_verify] != NULL,
                                   .time = o->value[OPTION_time_passes] != NULL,
@@ -182,8 +185,8 @@ static int build_executable(Session *s, Graph *graph, const char *output) {
                         .debug = s->codegen.debug,
                         .statically = s->options->value[OPTION_statically] != NULL};
     double start = clock_milliseconds();
-    const char *error =
-        codegen_objects(graph, &s->codegen, directory, s->arena, &link.objects, &link.object_count);
+    const char *error = codegen_objects(graph, &s->codegen, directory, s->arena, &link.objects,
+                                        &link.object_count, &link.blas);
     double linking = clock_milliseconds();
     if (!error) error = codegen_link(&link, s->arena);
     if (!error && s->codegen.time)
@@ -235,7 +238,7 @@ static int emit_code(Session *s, Graph *graph) {
     const char *output = output_path(s);
     if (s->kind == KIND_EXE) return build_executable(s, graph, output);
     if (strcmp(output, "-") == 0) output = "/dev/stdout";
-    const char *error = codegen_emit(graph, &s->codegen, kinds[s->kind], output, s->arena);
+    const char *error = codegen_emit(graph, &s->codegen, kinds[s->kind], output, NULL, s->arena);
     return error ? fail(output, error) : 0;
 }
 

@@ -402,7 +402,7 @@ static const char *compile(Arena *arena, Graph *graph, const NativeOptions *opti
     if (file < 0) abort();
     close(file);
     CodegenOptions codegen = {.optimize = options->optimize, .cpu = options->cpu, .verify = true};
-    const char *error = codegen_emit(graph, &codegen, EMIT_OBJ, path, arena);
+    const char *error = codegen_emit(graph, &codegen, EMIT_OBJ, path, NULL, arena);
     LLVMMemoryBufferRef object = NULL;
     char *message = NULL;
     if (!error && LLVMCreateMemoryBufferWithContentsOfFile(path, &object, &message))

@@ -46,7 +46,7 @@ static void finish(Test *t) {
 static const char *emit(Test *t, CodegenOptions options, EmitKind kind) {
     const char *path = path_in(t, "out"), *read_error;
     options.verify = true;
-    const char *error = codegen_emit(t->graph, &options, kind, path, t->arena);
+    const char *error = codegen_emit(t->graph, &options, kind, path, NULL, t->arena);
     cr_assert_null(error, "%s", error);
     size_t length;
     const char *bytes = file_read(t->arena, path, &length, &read_error);
@@ -57,7 +57,7 @@ static const char *emit(Test *t, CodegenOptions options, EmitKind kind) {
 
 static void refuses(const char *expected, CodegenOptions options) {
     Test t = start("control.nnir");
-    const char *error = codegen_emit(t.graph, &options, EMIT_OBJ, path_in(&t, "out"), t.arena);
+    const char *error = codegen_emit(t.graph, &options, EMIT_OBJ, path_in(&t, "out"), NULL, t.arena);
     cr_assert_not_null(error);
     cr_expect_not_null(strstr(error, expected), "%s", error);
     cr_expect_neq(access(path_in(&t, "out"), F_OK), 0);
@@ -118,7 +118,7 @@ Test(codegen, refusals) {
     refuses("`native` is this machine's CPU", (CodegenOptions){.triple = "x86_64-freebsd", .cpu = "native"});
     refuses("no code can be made for riscv64", (CodegenOptions){.triple = "riscv64-linux-gnu"});
     Test t = start("control.nnir");
-    cr_expect_not_null(codegen_emit(t.graph, &(CodegenOptions){0}, EMIT_OBJ, "/nowhere/at/all", t.arena));
+    cr_expect_not_null(codegen_emit(t.graph, &(CodegenOptions){0}, EMIT_OBJ, "/nowhere/at/all", NULL, t.arena));
     finish(&t);
 }
 

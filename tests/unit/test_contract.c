@@ -3,6 +3,7 @@
  * C, so that an element stored twice or never shows. */
 #include "product.h"
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -474,4 +475,49 @@ Test(contract, lesser_targets_and_no_optimisation) {
         }
     check_sizes(DTYPE_f32, false, false, "x86-64-v3");
     check_sizes(DTYPE_f64, true, true, "x86-64");
+}
+
+/* --- OpenBLAS, where it is installed: the same products, and others that it must not be asked for */
+static bool by_blas(const ProductCase *c) {
+    Jit jit;
+    jit_open(&jit, 1, NULL);
+    jit.options.blas = BLAS_OPENBLAS;
+    product_emit(&jit, c, true);
+    bool used = jit.emit.uses_blas;
+    jit_load(&jit, NULL);
+    run_case(&jit, c);
+    jit_close(&jit);
+    return used;
+}
+
+Test(contract, by_openblas) {
+    static const int64_t size[][4] = {{1, 2, 2, 1},      {1, 7, 33, 20},  {3, 64, 10, 128},
+                                      {1, 300, 130, 70}, {5, 90, 90, 90}, {1, 64, 784, 300}};
+    if (!dlopen("libopenblas.so.0", RTLD_NOW | RTLD_GLOBAL)) cr_skip_test("OpenBLAS isn't installed");
+    for (uint32_t i = 0; i < sizeof size / sizeof *size; i++)
+        for (uint32_t layout = 0; layout < 8; layout++) {
+            ProductCase c = product_case(layout & 4 ? DTYPE_f64 : DTYPE_f32, size[i][0], size[i][1],
+                                         size[i][2], size[i][3], layout & 1, layout & 2);
+            cr_expect(by_blas(&c) == (size[i][3] > 1));
+            c.axis[1].run_time = true;
+            cr_expect(by_blas(&c) == (size[i][3] > 1 && !(layout & 1)));
+        }
+}
+
+Test(contract, openblas_cannot) {
+    if (!dlopen("libopenblas.so.0", RTLD_NOW | RTLD_GLOBAL)) cr_skip_test("OpenBLAS isn't installed");
+    ProductCase integers = product_case(DTYPE_i32, 1, 20, 20, 20, false, false);
+    ProductCase no_k = product_case(DTYPE_f32, 1, 20, 20, 0, false, false);
+    ProductCase vector = product_case(DTYPE_f32, 1, 1, 20, 20, false, false);
+    ProductCase strided = product_case(DTYPE_f32, 1, 20, 20, 20, false, false);
+    ProductCase windows = product_case(DTYPE_f32, 1, 20, 20, 20, false, false);
+    strided.axis[1].a = 40, strided.axis[3].a = 2;
+    windows.axis[1].a = 1; /* overlapping rows */
+    cr_expect_not(by_blas(&integers));
+    cr_expect_not(by_blas(&no_k));
+    cr_expect_not(by_blas(&vector));
+    cr_expect_not(by_blas(&strided));
+    cr_expect_not(by_blas(&windows));
+    ProductCase picture = convolution(2, 3, 16, 9, 3, 1, false);
+    cr_expect_not(by_blas(&picture));
 }
