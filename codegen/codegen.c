@@ -5,12 +5,15 @@
 #include "codegen/launch.h"
 #include "codegen/optimize.h"
 #include "codegen/parts.h"
+#include "codegen/products.h"
 #include "codegen/target.h"
 #include "support/clock.h"
 #include <assert.h>
 #include <llvm-c/Analysis.h>
 #include <llvm/Config/llvm-config.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static_assert(LLVM_VERSION_MAJOR == 19, "written for LLVM 19");
 
@@ -87,6 +90,14 @@ static const char *start(Graph *graph, const CodegenOptions *options, TargetMach
     return NULL;
 }
 
+/* Of one module. */
+static void finish(Emit *e, TargetMachine *machine) {
+    EmitModule m = emit_module(e);
+    emit_module_close(&m);
+    arena_free(e->arena);
+    target_close(machine);
+}
+
 const char *codegen_emit(Graph *graph, const CodegenOptions *options, EmitKind kind, const char *path,
                          bool *uses_blas, Arena *arena) {
     TargetMachine machine;
@@ -101,10 +112,7 @@ const char *codegen_emit(Graph *graph, const CodegenOptions *options, EmitKind k
     if (!error) error = write_file(e.module, machine.machine, kind, path, arena);
     report_time(options, "machine code", &since);
     if (uses_blas) *uses_blas = e.uses_blas;
-    EmitModule m = emit_module(&e);
-    emit_module_close(&m);
-    arena_free(e.arena);
-    target_close(&machine);
+    finish(&e, &machine);
     return error;
 }
 
@@ -134,5 +142,64 @@ const char *codegen_objects(Graph *graph, const CodegenOptions *options, const c
     *uses_blas = e.uses_blas;
     arena_free(e.arena);
     target_close(&machine);
+    return error;
+}
+
+/* --- products */
+void products_note(ProductList *list, const Contract *contract, const ContractSchedule *plan) {
+    ProductUse use = {.plan = *plan, .uses = 1};
+    contract_key(contract, &use.key);
+    use.text = contract_key_text(&use.key, list->arena);
+    for (uint32_t i = 0; i < list->at.count; i++)
+        if (strcmp(list->at.at[i].text, use.text) == 0) {
+            list->at.at[i].uses++;
+            return;
+        }
+    vec_push(list->arena, &list->at, use);
+}
+
+const char *products_of(Graph *graph, const CodegenOptions *options, ProductList *list) {
+    TargetMachine machine;
+    Emit e;
+    const char *error = start(graph, options, &machine, &e, list->arena);
+    if (error) return error;
+    e.products = list;
+    emit_program(&e);
+    finish(&e, &machine);
+    return NULL;
+}
+
+static const char *schedule_text(const ContractSchedule *plan, Arena *arena) {
+    char *text = NULL;
+    size_t length = 0;
+    if (plan->lanes == 0) return "windows that slide";
+    FILE *out = open_memstream(&text, &length);
+    if (!out) abort();
+    contract_schedule_print(out, plan);
+    fclose(out);
+    const char *copy = arena_strndup(arena, text, length);
+    free(text);
+    return copy;
+}
+
+static int by_work(const void *a, const void *b) {
+    double x = ((const ProductReport *)a)->work, y = ((const ProductReport *)b)->work;
+    return x > y ? -1 : x < y;
+}
+
+const char *codegen_products(Graph *graph, const CodegenOptions *options, ProductReport **out,
+                             uint32_t *count, Arena *arena) {
+    ProductList list = {.arena = arena};
+    const char *error = products_of(graph, options, &list);
+    *count = list.at.count;
+    *out = ARENA_ARRAY(arena, ProductReport, *count + 1);
+    for (uint32_t i = 0; i < *count; i++) {
+        const ProductUse *use = &list.at.at[i];
+        (*out)[i] = (ProductReport){.product = use->text,
+                                    .schedule = schedule_text(&use->plan, arena),
+                                    .uses = use->uses,
+                                    .work = use->uses * contract_key_work(&use->key)};
+    }
+    qsort(*out, *count, sizeof **out, by_work);
     return error;
 }

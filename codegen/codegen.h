@@ -5,6 +5,9 @@
 
 #include "ir/graph.h"
 
+/* Schedules that were measured (tune.h). */
+typedef struct TuneTable TuneTable;
+
 typedef enum { EMIT_LLVM, EMIT_ASM, EMIT_OBJ } EmitKind;
 
 /* Which products OpenBLAS computes: those of which a measurement says so, none, all that it can. */
@@ -16,6 +19,8 @@ typedef struct {
                            else generic */
     const char *triple; /* NULL = the host */
     BlasChoice blas;
+    const TuneTable
+        *tune;        /* what products are computed by rather than by what the cost model says; or NULL */
     bool debug;       /* .nn line tables */
     bool verify;      /* run LLVM's verifier before optimising (always in tests) */
     bool time;        /* print the time of emission, optimisation and machine code to stderr */
@@ -31,6 +36,17 @@ const char *codegen_emit(Graph *graph, const CodegenOptions *options, EmitKind k
  * after an error. What is in them doesn't depend on the number of threads. NULL, or a message in `arena`. */
 const char *codegen_objects(Graph *graph, const CodegenOptions *options, const char *directory, Arena *arena,
                             const char *const **objects, uint32_t *count, bool *uses_blas);
+
+/* A product of the program, as tune files have it. */
+typedef struct {
+    const char *product, *schedule; /* what it is; how it is computed */
+    uint32_t uses;                  /* places in the program */
+    double work;                    /* multiply-adds of all of these together */
+} ProductReport;
+
+/* All products, those with the most work first. NULL, or a message in `arena`. */
+const char *codegen_products(Graph *graph, const CodegenOptions *options, ProductReport **out,
+                             uint32_t *count, Arena *arena);
 
 typedef struct {
     const char *const *objects; /* object files, first the program's */

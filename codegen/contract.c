@@ -19,6 +19,7 @@
 #include "codegen/contract_product.h"
 #include "codegen/contract_slide.h"
 #include "codegen/contract_variant.h"
+#include "codegen/products.h"
 #include "codegen/transpose.h"
 #include "codegen/vector.h"
 #include <string.h>
@@ -621,6 +622,7 @@ static Size pieces(Emit *e, Size size, int64_t chunk) {
 LLVMValueRef contract_chunks(Emit *e, const Contract *contract) {
     Product p;
     product_open(e, contract, &p);
+    if (e->products) products_note(e->products, contract, &p.plan);
     if (p.slides) return slide_chunks(e, &p);
     Size count = pieces(e, p.outer_count, p.plan.chunk_outer);
     count = size_mul(e, count, pieces(e, p.row_count, p.plan.chunk_rows));

@@ -25,6 +25,17 @@ bool blas_fits(const Product *p) {
            (lies_in_rows(k->b, column->b, column->extent) || lies_in_rows(column->b, k->b, k->extent));
 }
 
+ContractSchedule blas_schedule(const ContractSchedule *like) {
+    return (ContractSchedule){.blas = true,
+                              .lanes = like->lanes,
+                              .rows = 1,
+                              .vectors = 1,
+                              .chunk_outer = like->chunk_outer,
+                              .chunk_rows = like->chunk_rows,
+                              .chunk_columns = like->chunk_columns,
+                              .columns_first = like->columns_first};
+}
+
 /* --- the call */
 static LLVMTypeRef int_type(Emit *e) { return LLVMInt32TypeInContext(e->llvm); }
 

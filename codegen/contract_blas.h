@@ -10,6 +10,9 @@
  * a known one in either operand? */
 bool blas_fits(const Product *p);
 
+/* By OpenBLAS, with the chunks of another schedule. */
+ContractSchedule blas_schedule(const ContractSchedule *like);
+
 /* A block of C, `stride` elements a row: its rows and columns, and the first elements of what it is made of.
  */
 typedef struct {

@@ -2,6 +2,8 @@
  * operand plays A. */
 #include "codegen/contract_product.h"
 #include "codegen/contract_blas.h"
+#include "codegen/contract_key.h"
+#include "codegen/tune_table.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -195,37 +197,61 @@ static bool slides(const Product *p) {
            size_is(line->a, 0) && !size_is(line->b, 0);
 }
 
-/* The schedule of OpenBLAS for what it can compute: the chunks, and the vectors of the epilogue, are as ours.
- */
-static bool take_blas(Emit *e, Product *p) {
+/* --- the schedule */
+static void take_model(Emit *e, Product *p) {
     ContractShape shape = shape_of(e, p);
-    ContractSchedule plan = contract_schedule(&e->target, &shape);
-    p->plan = (ContractSchedule){.blas = true,
-                                 .lanes = plan.lanes,
-                                 .rows = 1,
-                                 .vectors = 1,
-                                 .chunk_outer = plan.chunk_outer,
-                                 .chunk_rows = plan.chunk_rows,
-                                 .chunk_columns = plan.chunk_columns,
-                                 .columns_first = plan.columns_first};
+    p->plan = contract_schedule(&e->target, &shape);
+    p->plan.exchanged = p->exchanged;
+}
+
+/* OpenBLAS where it is to compute what it can: chunks are as ours. */
+static bool take_blas(Emit *e, Product *p) {
+    if (e->options->blas != BLAS_OPENBLAS) return false;
+    take_model(e, p);
+    p->plan = blas_schedule(&p->plan);
     return blas_fits(p);
 }
 
-void product_open(Emit *e, const Contract *contract, Product *p) {
-    Product exchanged;
+/* What was measured, if it is something that this product can be computed by. */
+static bool take_measured(Emit *e, Product *p, const Product *exchanged) {
+    if (!e->options->tune) return false;
+    ContractKey key;
+    contract_key(p->contract, &key);
+    const char *cpu = tune_cpu(e->cpu, &e->target, e->arena), *product = contract_key_text(&key, e->arena);
+    const ContractSchedule *plan = tune_find(e->options->tune, cpu, product);
+    if (!plan || (plan->blas && e->options->blas == BLAS_NONE)) return false;
+    Product chosen = plan->exchanged ? *exchanged : *p;
+    ContractShape shape = shape_of(e, &chosen);
+    chosen.plan = *plan;
+    if (!schedule_fits(&e->target, &shape, plan) || (plan->blas && !blas_fits(&chosen))) return false;
+    *p = chosen;
+    return true;
+}
+
+static void both_ways(Emit *e, const Contract *contract, Product *p, Product *exchanged) {
     *p = (Product){.contract = contract,
                    .dtype = contract->dtype,
                    .memory = memory_type(e, contract->dtype),
                    .element = accumulator(e, contract->dtype)};
-    exchanged = *p;
+    *exchanged = *p;
     arrange(e, contract, false, p);
     p->slides = slides(p);
+    arrange(e, contract, true, exchanged);
+}
+
+void product_open(Emit *e, const Contract *contract, Product *p) {
+    Product exchanged;
+    both_ways(e, contract, p, &exchanged);
     if (p->slides) return;
-    if (e->options->blas == BLAS_OPENBLAS && take_blas(e, p)) return;
-    arrange(e, contract, true, &exchanged);
+    if (take_blas(e, p) || take_measured(e, p, &exchanged)) return;
     if (cost_of(e, &exchanged) < cost_of(e, p)) *p = exchanged;
-    ContractShape shape = shape_of(e, p);
-    p->plan = contract_schedule(&e->target, &shape);
+    take_model(e, p);
+}
+
+void product_shapes(Emit *e, const Contract *contract, ContractShape *out) {
+    Product p, exchanged;
+    both_ways(e, contract, &p, &exchanged);
+    out[0] = shape_of(e, &p), out[1] = shape_of(e, &exchanged);
 }
 
 /* --- indices */

@@ -29,31 +29,36 @@ typedef struct {
 } ContractShape;
 
 typedef struct {
-    bool blas;              /* a chunk is computed by OpenBLAS; what says how chunks are is ignored */
-    uint32_t lanes;         /* elements a vector */
-    uint32_t rows, vectors; /* the full register tile: rows x (vectors · lanes) */
-    uint32_t dot_lanes;     /* not 0: dot products along k by vectors of so many lanes, */
-    uint32_t dot_columns;   /* rows x dot_columns of them at once, */
-    uint32_t
-        dot_unroll;  /* or, where this is more than 1, column after column, so many vectors of k at once */
-    bool transposed; /* tiles reach the epilogue transposed, its lanes along rows; */
-    int64_t row_run; /* no tile then crosses a multiple of so many rows; 0 = it may */
-    bool pack_a;     /* copy A into strips of `lanes` rows that the tile reads in order */
-    bool pack_b;     /* copy B into panels that the tile reads in order */
-    int64_t
-        depth_block; /* steps of the outermost k axis between visits of the accumulators in memory; 0 = all */
-    int64_t
-        column_block; /* columns whose panels of B are in use together, a multiple of the tile's; 0 = all */
-    bool ahead_a;     /* the next tile's rows of A are brought near while this one is multiplied */
-    uint32_t ahead_b; /* and so is B, so many steps of k ahead; 0 = not */
-    int64_t chunk_outer, chunk_rows, chunk_columns; /* what one chunk covers; 0 = all */
-    bool columns_first; /* neighbouring chunks, which one thread takes, share columns rather than rows */
+#define SCHEDULE_FIELD(type, name, max) type name;
+#include "codegen/contract_schedule.def"
+#undef SCHEDULE_FIELD
 } ContractSchedule;
 
 ContractSchedule contract_schedule(const Target *target, const ContractShape *shape);
 /* Estimated time in half cycles of one core with two multiply-add pipes, packing included. */
 double contract_cost(const Target *target, const ContractShape *shape);
-/* One line, for people. */
+bool schedule_equal(const ContractSchedule *a, const ContractSchedule *b);
+/* May tiles be transposed before the epilogue sees them? While they are in registers, and if their rows then
+ * are neighbours in the result. */
+bool schedule_can_transpose(const Target *target, const ContractShape *shape, const ContractSchedule *plan);
+/* Can the product be computed so, with right results? What OpenBLAS can compute `blas_fits` tells. */
+bool schedule_fits(const Target *target, const ContractShape *shape, const ContractSchedule *plan);
+
+/* Ways to vary a schedule, to be measured one after the other, each on from the best of those before. */
+typedef enum {
+    VARY_FORM,   /* dot products or outer ones; what is packed or transposed */
+    VARY_TILE,   /* the register tile */
+    VARY_BLOCKS, /* of depth and columns; what is fetched ahead */
+    VARY_CHUNKS, /* the same number of chunks, cut the other way */
+    VARY_COUNT
+} Variation;
+enum { MAX_CANDIDATES = 16 };
+/* `plan` itself and schedules near it, all of which fit; their number. */
+uint32_t schedule_candidates(const Target *target, const ContractShape *shape, const ContractSchedule *plan,
+                             Variation variation, ContractSchedule *out);
+/* `name` of what is so and `name=value`, divided by blanks: for people and files. */
 void contract_schedule_print(FILE *out, const ContractSchedule *schedule);
+/* The same back, from `text` of `length` bytes. NULL, or what of it isn't understood, in `arena`. */
+const char *contract_schedule_parse(const char *text, size_t length, ContractSchedule *out, Arena *arena);
 
 #endif

@@ -30,7 +30,7 @@ typedef struct {
     Size units, pieces;  /* in all; of a picture */
     int64_t chunk_units; /* units that a chunk takes */
     uint32_t depth;
-    LLVMValueRef a, b; /* of this picture */
+    LLVMValueRef a, b;                        /* of this picture */
     LLVMValueRef factor[PRODUCT_SLIDE_DEPTH]; /* splat; NULL: loaded where it is used */
     LLVMValueRef a_offset[PRODUCT_SLIDE_DEPTH], b_offset[PRODUCT_SLIDE_DEPTH];
     LLVMValueRef index[PRODUCT_MAX_AXES], row, row_end, sums;
@@ -110,7 +110,8 @@ static LLVMValueRef load_apart(Emit *e, const Product *p, LLVMValueRef pointer, 
             order[i] = LLVMConstInt(i32, (uint64_t)(i < before ? old : lanes + fresh), false);
         }
         LLVMValueRef other = result ? result : LLVMGetPoison(LLVMTypeOf(piece));
-        result = LLVMBuildShuffleVector(e->builder, other, piece, LLVMConstVector(order, (unsigned)lanes), "");
+        result =
+            LLVMBuildShuffleVector(e->builder, other, piece, LLVMConstVector(order, (unsigned)lanes), "");
     }
     return result;
 }
@@ -149,8 +150,8 @@ static uint32_t list_terms(Emit *e, const Slide *s, Term *terms) {
     for (uint32_t k = 0; k < s->depth; k++) known = known && LLVMIsAConstantInt(s->b_offset[k]);
     for (uint32_t k = 0; k < s->depth; k++)
         for (uint32_t r = 0; r < s->rows; r++)
-            terms[count++] =
-                (Term){r, k, known, known ? LLVMConstIntGetSExtValue(s->b_offset[k]) + r * stride.constant : 0};
+            terms[count++] = (Term){
+                r, k, known, known ? LLVMConstIntGetSExtValue(s->b_offset[k]) + r * stride.constant : 0};
     (void)e;
     if (known) qsort(terms, count, sizeof *terms, by_offset);
     return count;

@@ -57,7 +57,8 @@ typedef struct Emit {
     struct Debug *debug;              /* debug.c; NULL without line tables */
     struct Parts *parts;              /* parts.c; NULL where all is one module */
     uint32_t next_kernel;
-    bool uses_blas; /* something that was emitted calls OpenBLAS */
+    struct ProductList *products; /* where products are noted, or NULL (products.h) */
+    bool uses_blas;               /* something that was emitted calls OpenBLAS */
 } Emit;
 
 /* The module that is emitted into; from now on. */

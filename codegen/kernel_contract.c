@@ -70,8 +70,8 @@ static bool continues(Kernel *k, const Label *outer, const Label *inner) {
            dim_mul(ir, inner->b, inner->extent) == outer->b && dim_mul(ir, outer->extent, inner->extent);
 }
 
-/* Neighbours that are one axis everywhere become one label, so that vectors may cross the seam: a picture that
- * windows leave as it is has as many columns as elements. */
+/* Neighbours that are one axis everywhere become one label, so that vectors may cross the seam: a picture
+ * that windows leave as it is has as many columns as elements. */
 static void join_labels(Kernel *k, Labels *labels) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < labels->count; i++) {

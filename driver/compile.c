@@ -4,6 +4,7 @@
 #include "codegen/codegen.h"
 #include "driver/interpret.h"
 #include "driver/report.h"
+#include "driver/tuning.h"
 #include "ir/text.h"
 #include "passes/passes.h"
 #include "rt.h"
@@ -90,6 +91,10 @@ static bool choose_codegen(Session *s) {
     int type = options_choice(o, OPTION_float, floats, 4, 0);
     int blas = options_choice(o, OPTION_blas, libraries, 3, BLAS_AUTO);
     if (level < 0 || type < 0 || blas < 0) return false;
+    if (o->value[OPTION_tune] && (o->value[OPTION_cpu] || o->value[OPTION_target])) {
+        fputs("nnc: `--tune` measures on this machine: leave out `--cpu` and `--target`\n", stderr);
+        return false;
+    }
     s->float_type = float_types[type];
     s->codegen = (CodegenOptions){.optimize = level,
                                   .cpu = o->value[OPTION_cpu],
@@ -323,9 +328,19 @@ int compile(const Options *options, Arena *arena) {
         PassOptions passes = {.verify = options->value[OPTION_verify] != NULL, .out = stderr};
         if (!passes_run(graph, "autodiff,checkpoint", &passes, s.diags)) graph = NULL;
     }
+    bool emits = options->command != COMMAND_CHECK && s.kind != KIND_IR && !interpret;
+    if (emits) s.codegen.tune = tuning_read(options, s.sources, s.diags, arena);
     int status = show_diagnostics(&s);
     if (!graph || status != 0) return EXIT_USER_ERROR;
     if (options->value[OPTION_report]) report_memory(stdout, graph, arena);
+    if (emits && options->value[OPTION_tune]) {
+        const char *error = tuning_measure(options, graph, &s.codegen, s.sources, s.diags, arena);
+        if (error) return fail("--tune", error);
+    }
+    if (emits && options->value[OPTION_report]) {
+        const char *error = report_products(stdout, graph, &s.codegen, arena);
+        if (error) return fail("--report", error);
+    }
     switch (options->command) {
     case COMMAND_CHECK: return 0;
     case COMMAND_RUN: return interpret ? run_interpreted(&s, graph) : run_executable(&s, graph);

@@ -1,14 +1,19 @@
-/* What a planned program takes of memory: the bytes of each command's arenas, with run-time sizes as
- * polynomials, and the largest places in them. Tensors that share a place are shown by the first of them. */
+/* What a planned program takes of memory, and how its products are computed. Memory is the bytes of each
+ * command's arenas, with run-time sizes as polynomials, and the largest places in them. Tensors that share a
+ * place are shown by the first of them. */
 #include "driver/report.h"
 #include "support/map.h"
 #include <stdlib.h>
 
-enum { LARGEST = 12 }; /* places shown of a command */
+enum {
+    LARGEST = 12,   /* places shown of a command */
+    RUN_TIME = 192, /* what a size that only the run tells counts as, to say which these are */
+};
 
 typedef struct {
     const Value *value;
     int64_t bytes; /* -1: known when it runs */
+    int64_t about; /* the same with sizes known when it runs as they are counted */
     uint32_t order;
 } Shown;
 
@@ -36,13 +41,20 @@ static bool is_shown(const Report *r, const Value *value, int64_t bytes) {
     return false;
 }
 
+static bool assumed(void *user, const Dim *symbol, int64_t *out) {
+    (void)user, (void)symbol;
+    *out = RUN_TIME;
+    return true;
+}
+
 static void see_value(Report *r, const Value *value) {
     if (value->place.frame < 0 || !value->place.offset || !value->node) return;
-    int64_t bytes = -1;
+    int64_t bytes = -1, about = INT64_MAX;
     const Dim *size = bytes_of(r->ir, value->type);
     if (size) dim_is_const(size, &bytes);
+    if (size) dim_eval(size, assumed, NULL, &about);
     if (is_shown(r, value, bytes)) return;
-    vec_push(r->arena, &r->places, ((Shown){value, bytes, r->places.count}));
+    vec_push(r->arena, &r->places, ((Shown){value, bytes, about, r->places.count}));
 }
 
 static void see_node(void *user, Node *node) {
@@ -51,12 +63,10 @@ static void see_node(void *user, Node *node) {
     for (uint32_t i = 0; i < node->result_count; i++) see_value(r, node->results[i]);
 }
 
-/* Those of run-time size first, then the largest. */
+/* The largest first. */
 static int by_size(const void *a, const void *b) {
     const Shown *x = a, *y = b;
-    bool runs_x = x->bytes < 0, runs_y = y->bytes < 0;
-    if (runs_x != runs_y) return runs_x ? -1 : 1;
-    if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
+    if (x->about != y->about) return x->about > y->about ? -1 : 1;
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
@@ -82,4 +92,19 @@ void report_memory(FILE *out, const Graph *graph, Arena *arena) {
         if (r.places.count) qsort(r.places.at, r.places.count, sizeof(Shown), by_size);
         for (uint32_t k = 0; k < r.places.count && k < LARGEST; k++) show_place(&r, &r.places.at[k]);
     }
+}
+
+/* --- products */
+const char *report_products(FILE *out, Graph *graph, const CodegenOptions *options, Arena *arena) {
+    ProductReport *products;
+    uint32_t count;
+    const char *error = codegen_products(graph, options, &products, &count, arena);
+    double all = 0;
+    if (error || count == 0) return error;
+    for (uint32_t i = 0; i < count; i++) all += products[i].work;
+    fputs("products: share of their work, places, product = how it is computed\n", out);
+    for (uint32_t i = 0; i < count; i++)
+        fprintf(out, "  %5.1f%% %3ux  %s = %s\n", all > 0 ? 100 * products[i].work / all : 0,
+                products[i].uses, products[i].product, products[i].schedule);
+    return NULL;
 }

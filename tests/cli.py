@@ -18,6 +18,14 @@ command table(n: int) {
 }
 """
 
+PRODUCT = """
+command main(n: int = 20, a: float = 2) {
+    let x = float(range(n * 30)).reshape(n, 30) * a
+    let y = float(range(30 * 40)).reshape(30, 40) + a
+    print("{max(x @ y)}")
+}
+"""
+
 # (arguments after nnc, exit status, words that the output must hold)
 NNC = [
     (["--version"], 0, ["nnc "]),
@@ -31,6 +39,7 @@ NNC = [
     (["build"], 2, ["which file"]),
     (["build", "hello.nn", "--emti=ir"], 2, ["did you mean `--emit`"]),
     (["build", "hello.nn", "--emit=cobol"], 2, ["cannot be `cobol`", "llvm"]),
+    (["build", "hello.nn", "--blas=mkl"], 2, ["cannot be `mkl`", "openblas"]),
     (["build", "hello.nn", "-D", "x"], 2, ["NAME=VALUE"]),
     (["build", "hello.nn", "--cpu=pdp11", "-o", "x"], 1, ["pdp11"]),
     (["build", "missing.nn"], 1, ["missing.nn"]),
@@ -44,6 +53,10 @@ NNC = [
     (["build", "hello.nn", "--target=aarch64-linux-gnu", "-o", "arm.o"], 0, []),
     (["build", "hello.nn", "-g", "-o", "debuggable"], 0, []),
     (["build", "hello.nn", "--report", "-o", "reported"], 0, ["greet: 0 bytes", "table: 64*", "steps  hello.nn:12"]),
+    (["build", "product.nn", "--report", "-o", "reported"], 0, ["100.0%   1x  f32 m?:30:0 n40:0:1 k30:1:40 = lanes="]),
+    (["build", "product.nn", "--report", "--blas=openblas", "-o", "reported"], 0, ["k30:1:40 = blas lanes="]),
+    (["build", "product.nn", "--tune", "--cpu=x86-64"], 2, ["measures on this machine"]),
+    (["build", "product.nn", "--tune-file=none.tune", "-o", "x"], 1, ["none.tune"]),
 ]
 
 PROGRAM = [
@@ -75,6 +88,8 @@ def tests(build, tools):
     def prepare(work):
         with open(os.path.join(work, "hello.nn"), "w") as file:
             file.write(HELLO)
+        with open(os.path.join(work, "product.nn"), "w") as file:
+            file.write(PRODUCT)
 
     for arguments, status, words in NNC:
         def test(arguments=arguments, status=status, words=words):
@@ -91,3 +106,47 @@ def tests(build, tools):
                 check(["./hello", *arguments], status, words, work)
         return len(PROGRAM)
     yield f"cli/program {build}", program
+
+    def openblas():
+        """Linked only where it is used."""
+        with tempfile.TemporaryDirectory() as work:
+            prepare(work)
+            for source, choice, used in (("product", "openblas", True), ("product", "none", False),
+                                         ("product", "auto", False), ("hello", "openblas", False)):
+                tools.must([tools.nnc(build), "build", f"--blas={choice}", f"{source}.nn", "-o", "program"], cwd=work)
+                out, _ = tools.must(["ldd", "program"], cwd=work)
+                if ("openblas" in out) != used:
+                    raise tools.Failure(f"--blas={choice} {source}.nn:\n{out}")
+    yield f"cli/openblas {build}", openblas
+
+    def tune():
+        """What was measured is read by later builds, on this CPU; what isn't understood is a warning."""
+        with tempfile.TemporaryDirectory() as work:
+            prepare(work)
+            product = "f32 m?:30:0 n40:0:1 k30:1:40"
+            report = [tools.nnc(build), "build", "--color=never", "--report", "product.nn", "-o", "program"]
+            tools.must([*report, "--tune"], cwd=work)
+            path = os.path.join(work, "product.tune")
+            with open(path) as file:
+                measured = [line for line in file if product in line]
+            if len(measured) != 1:
+                raise tools.Failure(f"{product} wasn't measured: {measured}")
+            cpu = measured[0].lstrip("# ").split()[0]
+            with open(path, "w") as file:
+                file.write(f"pdp11/16 {product} = rows=1\n{cpu} {product} = blas lanes=16 rows=1 vectors=1 chunk_rows=8\n"
+                           f"{cpu} {product} = speed\n")
+            out, err = tools.must(report, cwd=work)
+            if f"{product} = blas " not in out or "product.tune:3:" not in err or "no `speed`" not in err:
+                raise tools.Failure(out + err)
+            out, _ = tools.must([*report, "--blas=none"], cwd=work)
+            if "blas" in out:
+                raise tools.Failure(out)
+            tools.must([*report, "--tune", "--blas=none"], cwd=work)
+            with open(path) as file:
+                text = file.read()
+            if f"\npdp11/16 {product} = rows=1\n" not in text or "blas" in text:
+                raise tools.Failure(text)
+            out, _ = tools.must(["./program"], cwd=work)
+            if out != tools.must([tools.nnc(build), "run", "--interpret", "product.nn"], cwd=work)[0]:
+                raise tools.Failure(out)
+    yield f"cli/tune {build}", tune

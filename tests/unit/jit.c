@@ -1,7 +1,6 @@
 /* Runs emitted code in this process by LLVM's ORC. */
 #include "jit.h"
 #include <llvm-c/Analysis.h>
-#include <llvm-c/Error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,25 +9,6 @@ static void require(bool ok, const char *what, const char *message) {
     if (ok) return;
     fprintf(stderr, "jit: %s: %s\n", what, message ? message : "failed");
     exit(1);
-}
-
-static void require_none(LLVMErrorRef error, const char *what) {
-    if (error) require(false, what, LLVMGetErrorMessage(error));
-}
-
-/* The runtime's per-thread scratch memory; tests run one thread. */
-static void *scratch(void *rt, int64_t bytes) {
-    struct {
-        void *memory;
-        int64_t size;
-    } *area = rt;
-    if (area->size < bytes) {
-        free(area->memory);
-        area->memory = aligned_alloc(64, (size_t)(bytes + 63) / 64 * 64);
-        area->size = bytes;
-        require(area->memory != NULL, "scratch", "out of memory");
-    }
-    return area->memory;
 }
 
 void jit_open(Jit *jit, int optimize, const char *cpu) {
@@ -45,7 +25,6 @@ void jit_open(Jit *jit, int optimize, const char *cpu) {
     e->layout = LLVMCreateTargetDataLayout(jit->machine.machine);
     LLVMSetTarget(e->module, jit->machine.triple);
     LLVMSetModuleDataLayout(e->module, e->layout);
-    require_none(LLVMOrcCreateLLJIT(&jit->lljit, NULL), "LLJIT");
 }
 
 LLVMValueRef jit_function(Jit *jit, const char *name, const char *signature, bool returns) {
@@ -62,19 +41,6 @@ LLVMValueRef jit_function(Jit *jit, const char *name, const char *signature, boo
     return function;
 }
 
-static void define_scratch(Jit *jit) {
-    LLVMOrcCSymbolMapPair pair = {
-        .Name = LLVMOrcLLJITMangleAndIntern(jit->lljit, "nn_scratch"),
-        .Sym = {.Address = (LLVMOrcExecutorAddress)(uintptr_t)scratch,
-                .Flags = {LLVMJITSymbolGenericFlagsExported | LLVMJITSymbolGenericFlagsCallable, 0}}};
-    LLVMOrcJITDylibRef library = LLVMOrcLLJITGetMainJITDylib(jit->lljit);
-    require_none(LLVMOrcJITDylibDefine(library, LLVMOrcAbsoluteSymbols(&pair, 1)), "nn_scratch");
-    LLVMOrcDefinitionGeneratorRef process;
-    char prefix = LLVMOrcLLJITGetGlobalPrefix(jit->lljit);
-    require_none(LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(&process, prefix, NULL, NULL), "libc");
-    LLVMOrcJITDylibAddGenerator(library, process);
-}
-
 void jit_load(Jit *jit, const char *assembly) {
     Emit *e = &jit->emit;
     char *message = NULL;
@@ -89,24 +55,20 @@ void jit_load(Jit *jit, const char *assembly) {
             "assembly", message);
         LLVMDisposeModule(copy);
     }
-    LLVMMemoryBufferRef object;
-    require(!LLVMTargetMachineEmitToMemoryBuffer(jit->machine.machine, e->module, LLVMObjectFile, &message,
-                                                 &object),
-            "object", message);
-    define_scratch(jit);
-    require_none(LLVMOrcLLJITAddObjectFile(jit->lljit, LLVMOrcLLJITGetMainJITDylib(jit->lljit), object),
-                 "load");
+    error = orc_load(&jit->lljit, e->module, jit->machine.machine, e->arena);
+    require(!error, "load", error);
 }
 
 JitFunction *jit_find(Jit *jit, const char *name) {
-    LLVMOrcExecutorAddress address;
-    require_none(LLVMOrcLLJITLookup(jit->lljit, &address, name), name);
-    return (JitFunction *)(uintptr_t)address;
+    OrcFunction *function = orc_find(jit->lljit, name);
+    require(function != NULL, name, "not found");
+    return function;
 }
 
 void jit_close(Jit *jit) {
     Emit *e = &jit->emit;
-    require_none(LLVMOrcDisposeLLJIT(jit->lljit), "close");
+    const char *error = orc_close(jit->lljit, e->arena);
+    require(!error, "close", error);
     LLVMDisposeBuilder(e->builder);
     LLVMDisposeModule(e->module);
     LLVMDisposeTargetData(e->layout);

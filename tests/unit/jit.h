@@ -4,8 +4,8 @@
 #define TESTS_UNIT_JIT_H
 
 #include "codegen/optimize.h"
+#include "codegen/orc.h"
 #include "codegen/target.h"
-#include <llvm-c/LLJIT.h>
 
 typedef struct {
     Emit emit;

@@ -101,6 +101,21 @@ static Contract contract_of(Emit *e, const ProductCase *c, LLVMValueRef sizes, C
                       .user = store};
 }
 
+void product_examine(Jit *jit, const ProductCase *c, ContractShape *shapes, ProductUse *use) {
+    Emit *e = &jit->emit;
+    ContractAxis axes[4 * CASE_MAX_AXES];
+    Store store = {.c = c};
+    ProductList list = {.arena = e->arena};
+    LLVMValueRef function = jit_function(jit, "examine", "p", false);
+    Contract contract = contract_of(e, c, LLVMGetParam(function, 0), axes, &store);
+    product_shapes(e, &contract, shapes);
+    e->products = &list;
+    contract_chunks(e, &contract);
+    e->products = NULL;
+    *use = list.at.at[0];
+    LLVMBuildRetVoid(e->builder);
+}
+
 void product_print(Jit *jit, const ProductCase *c, FILE *out) {
     Emit *e = &jit->emit;
     ContractAxis axes[4 * CASE_MAX_AXES];
@@ -109,8 +124,8 @@ void product_print(Jit *jit, const ProductCase *c, FILE *out) {
     Contract contract = contract_of(e, c, LLVMGetParam(function, 0), axes, &store);
     Product p;
     product_open(e, &contract, &p);
-    fprintf(out, "%s", p.exchanged ? "exchanged, " : "");
     contract_schedule_print(out, &p.plan);
+    fputc('\n', out);
     LLVMBuildRetVoid(e->builder);
 }
 

@@ -3,7 +3,8 @@
 #ifndef TESTS_UNIT_PRODUCT_H
 #define TESTS_UNIT_PRODUCT_H
 
-#include "codegen/contract.h"
+#include "codegen/contract_schedule.h"
+#include "codegen/products.h"
 #include "jit.h"
 #include <stdio.h>
 
@@ -34,6 +35,9 @@ ProductCase product_case(DType dtype, int64_t batch, int64_t m, int64_t n, int64
                          bool b_transposed);
 /* Emits `kernel` and `chunks`. */
 void product_emit(Jit *jit, const ProductCase *c, bool accumulate);
+/* Emits nothing that is called: the shapes that the product has for schedules, as it is and exchanged, and
+ * how it is known and computed. */
+void product_examine(Jit *jit, const ProductCase *c, ContractShape *shapes, ProductUse *use);
 /* Prints how the product would be computed. */
 void product_print(Jit *jit, const ProductCase *c, FILE *out);
 /* The sizes argument: 4 · count entries. */

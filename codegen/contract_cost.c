@@ -1,0 +1,143 @@
+/* What parts of a product cost, in half cycles of one core with two multiply-add pipes. */
+#include "codegen/contract_cost.h"
+
+/* Measured on one core; see docs/performance.md. */
+enum {
+    ASSUMED_SIZE = 192,   /* of a size known at run time only */
+    TILE_OVERHEAD = 60,   /* half cycles to start and store a tile */
+    DOT_TILE = 12,        /* half cycles to start a tile of dot products */
+    DOT_TILE_OF_TWO = 42, /* the same where its sums are more than one vector's */
+    DOT_ROW = 3,          /* to store one row of its sums */
+    POINTERS = 11,        /* to rows that registers hold */
+    SQUARE = 60,          /* to transpose a square of a vector's lanes */
+};
+
+static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+int64_t cost_assumed(int64_t size) { return size < 0 ? ASSUMED_SIZE : size; }
+
+uint32_t cost_lanes(const Target *target, const ContractShape *shape) {
+    uint32_t lanes = target->vector_bytes / shape->bytes;
+    while (lanes > 1 && shape->columns >= 0 && shape->columns <= lanes / 2) lanes /= 2;
+    return lanes;
+}
+
+/* --- the register tile */
+/* Half cycles for one step of k: two multiply-adds, two loads a cycle, a latency of four cycles, and a
+ * quarter of the first-level bandwidth for vectors that come from the second level. Rows that are not one
+ * axis take a pointer each, and what is beyond the registers for these is loaded before it is used. */
+static double step_cost(const ContractShape *shape, int64_t rows, int64_t vectors) {
+    if (rows == 0 || vectors == 0) return 0;
+    int64_t loads = rows + vectors + (shape->a_row < 0 ? max64(rows - POINTERS, 0) : 0);
+    double cost = (double)max64(max64(rows * vectors, loads), max64(8, 3 * vectors));
+    cost *= vectors == 1 ? 1.1 : 1 + 0.01 * (double)max64(vectors - 4, 0);
+    return rows > 12 ? 1.05 * cost : rows > 8 ? 1.03 * cost : cost;
+}
+
+double cost_tiles(const ContractShape *shape, int64_t rows, int64_t vectors, int64_t tile_rows,
+                  int64_t tile_vectors, int64_t depth) {
+    int64_t full_rows = rows / tile_rows, rest_rows = rows % tile_rows;
+    int64_t full_vectors = vectors / tile_vectors, rest_vectors = vectors % tile_vectors;
+    double step = (double)full_rows * (double)full_vectors * step_cost(shape, tile_rows, tile_vectors) +
+                  (double)full_vectors * step_cost(shape, rest_rows, tile_vectors) +
+                  (double)full_rows * step_cost(shape, tile_rows, rest_vectors) +
+                  step_cost(shape, rest_rows, rest_vectors);
+    double tiles = (double)(full_rows + (rest_rows > 0)) * (double)(full_vectors + (rest_vectors > 0));
+    return step * (double)depth + tiles * (double)TILE_OVERHEAD;
+}
+
+/* Is a block of so many elements more than the second level holds beside others? */
+bool cost_is_far(const Target *target, double elements, uint32_t bytes) {
+    return elements * bytes > (double)target->l2_bytes / 2;
+}
+
+/* Elements of memory that so many of an operand's are: windows share theirs. */
+double cost_distinct(double elements, int64_t span) {
+    return span >= 0 && (double)span < elements ? (double)span : elements;
+}
+
+double cost_b_elements(const ContractShape *shape) {
+    return cost_distinct((double)cost_assumed(shape->depth) * (double)cost_assumed(shape->columns),
+                         shape->b_span);
+}
+
+/* Steps of k that are summed up in registers at most. */
+int64_t cost_depth_limit(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    if (plan->pack_b || plan->dot_lanes) return PACKED_DEPTH;
+    return cost_is_far(target, cost_b_elements(shape), shape->memory_bytes) ? FAR_DEPTH : DIRECT_DEPTH;
+}
+
+/* Half cycles by which an epilogue is slower whose lanes aren't neighbours in memory, tile by tile:
+ * transposed by squares of lanes, or stored one by one. */
+double cost_store(const ContractShape *shape, const ContractSchedule *plan, int64_t rows, int64_t tile_rows) {
+    int64_t columns = max64(cost_assumed(shape->columns), 1), lanes = plan->lanes;
+    if (!shape->exchanged) return 0;
+    if (!plan->transposed) return 6.0 * (double)rows * (double)columns;
+    int64_t squares = rows / tile_rows * div_up(tile_rows, lanes) + div_up(rows % tile_rows, lanes);
+    return SQUARE * (double)(div_up(columns, lanes) * squares) + 0.3 * (double)rows * (double)columns;
+}
+
+/* --- packing and memory */
+/* Half cycles to pack all of an operand: copied where rows or columns are contiguous, transposed by shuffles,
+ * squares of `lanes` at most `run` deep, where k is, else gathered. */
+double cost_pack(const Target *target, double elements, uint32_t bytes, int64_t stride, int64_t depth_stride,
+                 int64_t run) {
+    double far = cost_is_far(target, elements, bytes) ? 0.75 : 0,
+           lanes = (double)target->vector_bytes / bytes;
+    if (stride == 1) return (0.25 + far) * elements;
+    double part = run < 0 || (double)run > lanes ? 1 : (double)max64(run, 1) / lanes;
+    double square = depth_stride == 1 && bytes >= 4 ? 0.6 / part : 3.0;
+    return (far + (square < 3.0 ? square : 3.0)) * elements;
+}
+
+/* Half cycles to bring the operands near: both once, A again for each panel if the second level doesn't hold
+ * it. That overlaps with the arithmetic as long as a cache holds A at all. */
+double cost_touch(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    double depth = (double)cost_assumed(shape->depth), rows = (double)cost_assumed(shape->rows), near = 0.3,
+           far = 1;
+    double a = cost_distinct(rows * depth, shape->a_span);
+    double b = cost_b_elements(shape);
+    double again = (double)cost_assumed(shape->columns) / (plan->vectors * plan->lanes) - 1;
+    double block = depth > (double)PACKED_DEPTH ? a * (double)PACKED_DEPTH / depth : a;
+    double price = block * shape->bytes > 4.0 * (double)target->l2_bytes ? far : 0.12;
+    double cost = (cost_is_far(target, a, shape->bytes) ? far : near) * a;
+    if (cost_is_far(target, block, shape->bytes) && again > 0) cost += price * again * a;
+    /* Short pieces of rows keep prefetchers from running ahead. */
+    double piece = (double)cost_assumed(shape->columns) * shape->memory_bytes, slow = 1;
+    if (shape->b_column == 1 && shape->b_depth > shape->columns) slow = 1 + 512 / piece;
+    return cost + slow * (cost_is_far(target, b, shape->bytes) ? far : near) * b;
+}
+
+/* --- dot products: lanes along k */
+/* Half cycles of one step of k: loads that may cross lines of the cache, and a latency of four cycles. */
+static double dot_step_cost(double rows, double columns, double b_load) {
+    double cost = rows * columns, loads = 1.25 * rows + b_load * columns;
+    if (rows * columns == 0) return 0;
+    if (loads > cost) cost = loads;
+    return cost > 8 ? cost : 8;
+}
+
+/* Of so many rows by so many columns, by tiles and what they leave over. */
+double cost_dot(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    int64_t rows = cost_assumed(shape->rows), columns = cost_assumed(shape->columns),
+            depth = cost_assumed(shape->depth);
+    int64_t last = max64(shape->depth_last < 0 ? depth : shape->depth_last, 1), lanes = plan->dot_lanes;
+    double steps = (double)(depth / last) * (double)div_up(last, lanes);
+    double r = (double)plan->rows, c = (double)plan->dot_columns;
+    double rest_r = (double)(rows % plan->rows), rest_c = (double)(columns % plan->dot_columns);
+    double full_r = (double)(rows / plan->rows), full_c = (double)(columns / plan->dot_columns);
+    double b = cost_b_elements(shape);
+    bool near = b * shape->bytes < target->l1_bytes / 2;
+    /* What is read again for each tile of rows but the first. */
+    double again = near ? 1.25 : cost_is_far(target, b, shape->bytes) ? 6 : 3;
+    double passes = full_r + (rest_r > 0), load = passes > 1 ? again + (1.25 - again) / passes : 1.25;
+    double step = full_r * (full_c * dot_step_cost(r, c, load) + dot_step_cost(r, rest_c, load)) +
+                  full_c * dot_step_cost(rest_r, c, load) + dot_step_cost(rest_r, rest_c, load);
+    double tiles = (full_r + (rest_r > 0)) * (full_c + (rest_c > 0));
+    double tile = r * c > plan->dot_lanes ? DOT_TILE_OF_TWO : DOT_TILE;
+    /* Without masks, what is left over of k is loaded lane by lane. */
+    if (target->vector_bytes < 32 && (last % lanes || shape->depth_last < 0))
+        tile += 4.0 * (double)lanes * (r + c) * (double)(depth / last);
+    return step * steps + tile * tiles + DOT_ROW * (double)rows * (full_c + (rest_c > 0));
+}

@@ -1,0 +1,39 @@
+/* What parts of a product cost, in half cycles of one core with two multiply-add pipes: the estimates that
+ * schedules are chosen by. Sizes known at run time only are taken to be 192. */
+#ifndef CODEGEN_CONTRACT_COST_H
+#define CODEGEN_CONTRACT_COST_H
+
+#include "codegen/contract_schedule.h"
+
+/* Steps of k that are summed up in registers at most: */
+enum {
+    PACKED_DEPTH = 2048, /* steps of k that a packed block holds */
+    DIRECT_DEPTH = 1024, /* the same where B is read where it lies, */
+    FAR_DEPTH = 512,     /* and the second level doesn't hold it */
+};
+
+/* A size, or what it is taken to be. */
+int64_t cost_assumed(int64_t size);
+/* Elements of a vector. */
+uint32_t cost_lanes(const Target *target, const ContractShape *shape);
+/* Is a block of so many elements more than the second level holds beside others? */
+bool cost_is_far(const Target *target, double elements, uint32_t bytes);
+/* Elements of memory that so many of an operand are: windows share theirs. */
+double cost_distinct(double elements, int64_t span);
+double cost_b_elements(const ContractShape *shape);
+/* Steps of k that are summed up in registers at most. */
+int64_t cost_depth_limit(const Target *target, const ContractShape *shape, const ContractSchedule *plan);
+/* Of so many rows by so many vectors, by tiles and what these leave over. */
+double cost_tiles(const ContractShape *shape, int64_t rows, int64_t vectors, int64_t tile_rows,
+                  int64_t tile_vectors, int64_t depth);
+/* By which an epilogue is slower whose lanes are not neighbours in memory. */
+double cost_store(const ContractShape *shape, const ContractSchedule *plan, int64_t rows, int64_t tile_rows);
+/* To pack all of an operand, in steps of k of `depth_stride`, `run` of which follow each other. */
+double cost_pack(const Target *target, double elements, uint32_t bytes, int64_t stride, int64_t depth_stride,
+                 int64_t run);
+/* To bring both operands near. */
+double cost_touch(const Target *target, const ContractShape *shape, const ContractSchedule *plan);
+/* By tiles of dot products, and what these leave over. */
+double cost_dot(const Target *target, const ContractShape *shape, const ContractSchedule *plan);
+
+#endif
