@@ -39,6 +39,9 @@ static char *read_open(Arena *arena, int file, size_t *length, const char **erro
     char *data = arena_alloc(arena, (size_t)status.st_size + 1);
     ssize_t got = read_all(file, data, (size_t)status.st_size);
     if (got < 0) return *error = strerror(errno), NULL;
+    /* Files of /proc say that they are empty. */
+    if (status.st_size == 0 && read_all(file, data, 1) != 0)
+        return *error = "does not say how long it is: copy it and give the copy", NULL;
     *length = (size_t)got;
     return data;
 }

@@ -44,6 +44,7 @@ NNC = [
     (["build", "hello.nn", "--cpu=pdp11", "-o", "x"], 1, ["pdp11"]),
     (["build", "missing.nn"], 1, ["missing.nn"]),
     (["check", "."], 1, ["directory"]),
+    (["check", "/proc/self/status"], 1, ["does not say how long it is"]),
     (["check", "hello.nn"], 0, []),
     (["build", "hello.nn", "-D", "nothing=3"], 1, ["nothing"]),
     (["run", "hello.nn", "--", "greet", "--name", "you"], 0, ["hello you"]),
