@@ -1,6 +1,6 @@
 /* Kernels of kind scatter: the first stage makes the result equal to the base, unless plan has put it where
  * the base lies; the second adds or writes the part. Parts that may meet in one element are added in order,
- * by one thread. */
+ * by one thread: threads share out what is outside and, where nothing is, what is inside of the axis. */
 #include "codegen/elementwise.h"
 #include "codegen/kernel.h"
 #include <assert.h>
@@ -120,11 +120,15 @@ static Space part_space(Kernel *k, const Node *node) {
 }
 
 /* --- scatter_add and scatter: the part as [outer, ids, inner] */
-static LLVMValueRef add_count(Kernel *k) {
+static bool cuts_inner(const Scatter *s) { return dim_is(s->part.dims[0], 1); }
+
+static Chunks add_chunks(Kernel *k) {
     const Scatter *s = k->plan;
-    const Dim *unit = dim_mul(k->e->ir, s->part.dims[1], s->part.dims[2]);
-    return chunks_of(k, s->part.dims[0], unit, 1, 0).count;
+    if (cuts_inner(s)) return chunks_of(k, s->part.dims[2], s->part.dims[1], 4 * k->lanes, 0);
+    return chunks_of(k, s->part.dims[0], dim_mul(k->e->ir, s->part.dims[1], s->part.dims[2]), 1, 0);
 }
+
+static LLVMValueRef add_count(Kernel *k) { return add_chunks(k).count; }
 
 static void add_element(Kernel *k, const At *at, uint32_t copy, void *user) {
     (void)copy;
@@ -147,7 +151,7 @@ static void add_element(Kernel *k, const At *at, uint32_t copy, void *user) {
 
 typedef struct {
     Kernel *k;
-    LLVMValueRef outer;
+    LLVMValueRef outer, from, to; /* from, to: inside of the axis */
 } Adding;
 
 static void add_id(Emit *e, LLVMValueRef number, void *user) {
@@ -171,25 +175,28 @@ static void add_id(Emit *e, LLVMValueRef number, void *user) {
     nest.lanes = lanes_for(k, s->part.dims[2]);
     nest.frame.index[0] = index_of(a->outer);
     nest.frame.index[1] = index_of(number);
-    nest.from = emit_i64(k->e, 0);
-    nest.to = kernel_size(k, s->part.dims[2]);
+    nest.from = a->from;
+    nest.to = a->to;
     nest_emit(k, &nest);
     scope_close(k, outer);
 }
 
 static void add_outer(Emit *e, LLVMValueRef outer, void *user) {
-    Adding a = {user, outer};
-    const Scatter *s = a.k->plan;
-    emit_loop(e, emit_i64(e, 0), kernel_size(a.k, s->part.dims[1]), 1, "ids", add_id, &a);
+    Adding *a = user;
+    const Scatter *s = a->k->plan;
+    a->outer = outer;
+    emit_loop(e, emit_i64(e, 0), kernel_size(a->k, s->part.dims[1]), 1, "ids", add_id, a);
 }
 
 static void add_body(Kernel *k, LLVMValueRef chunk) {
     const Scatter *s = k->plan;
-    const Dim *unit = dim_mul(k->e->ir, s->part.dims[1], s->part.dims[2]);
-    Chunks chunks = chunks_of(k, s->part.dims[0], unit, 1, 0);
+    Chunks chunks = add_chunks(k);
     LLVMValueRef from, to;
     chunk_range(k, &chunks, chunk, &from, &to);
-    emit_loop(k->e, from, to, 1, "outer", add_outer, k);
+    bool inner = cuts_inner(s);
+    LLVMValueRef zero = emit_i64(k->e, 0);
+    Adding a = {k, zero, inner ? from : zero, inner ? to : kernel_size(k, s->part.dims[2])};
+    emit_loop(k->e, inner ? zero : from, inner ? emit_i64(k->e, 1) : to, 1, "outer", add_outer, &a);
 }
 
 static Space add_space(Kernel *k, const Node *node) {
