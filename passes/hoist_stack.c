@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { LARGE = 1 << 26 }; /* elements that are too many for one stacked tensor */
+enum { LARGE = 1 << 25 }; /* elements that are too many for one stacked tensor */
 
 typedef enum { UNKNOWN, STEADY, STACKED, NEITHER } Answer;
 
@@ -126,10 +126,11 @@ static bool can_factor(Stack *stack, Value *value) {
     stack->writes = false; /* none for what it is computed from */
     stack->views = true;
     bool can = can_any(stack, value), kept = !can || !stack->views;
+    if (kept && !hoist_stack_fits(stack->steps, value->type)) return false;
     stack->writes = writes;
     stack->views &= views;
     if (kept) stack->kept += hoist_stack_elements(value->type);
-    if (can || !writes || !hoist_stack_fits(stack->steps, value->type)) return can;
+    if (can || !writes) return can;
     stack->views = views;
     stack->contracts.count = contracts;
     remember(stack, value, STACKED);
@@ -159,7 +160,7 @@ static bool can_compute(Stack *stack, Node *node) {
 
 static bool can(Stack *stack, Value *value) {
     Node *node = value->node;
-    if (!hoist_stack_fits(stack->steps, value->type)) return false;
+    if (value->type->rank >= MAX_RANK) return false;
     uint32_t tape = tape_of(stack, value);
     if (tape) return agree(stack, tape_slice(stack, tape).sign);
     if (!node || node->block != stack->steps->body) return false;

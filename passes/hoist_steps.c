@@ -330,7 +330,8 @@ static bool is_worth_leaving(Stack *stack, const Node *contract) {
     const Value *factor = contract->operands[steady[0]];
     const char *labels = steady[0] ? spec.y : spec.x;
     double rows = extent(factor->type, labels, spec.result, true);
-    if (rows > ROWS || !hoist_stack_can(stack, contract->results[0])) return false;
+    if (rows > ROWS || !hoist_stack_fits(stack->steps, contract->results[0]->type)) return false;
+    if (!hoist_stack_can(stack, contract->results[0])) return false;
     if (stack->kept && rows > FEW) return false;
     return hoist_stack_elements(contract->results[0]->type) <= GROWTH * hoist_stack_elements(factor->type);
 }
