@@ -12,10 +12,6 @@ def duration(seconds):
     return f"{seconds * 1e9:.0f} ns"
 
 
-def megabytes(count):
-    return f"{count / 1e6:.0f}" if count else ""
-
-
 def ratio(theirs, ours):
     return f"{theirs / ours:.2f}" if theirs else "–"
 
@@ -77,19 +73,27 @@ def means(results):
     return head(["kind", "compared to", "threads", "geometric mean", "least"]) + text
 
 
-def costs(results):
-    """Memory, and what comes before the first step, on one thread."""
-    names = [name for name in PEERS if any(name in m["sides"] for m in results)]
-    text = head(["workload", "compile, s", "executable, KB", "start, ms", "MB: nnc", *(PEERS[name] for name in names), "first step, s: nnc", *(PEERS[name] for name in names)])
+def compiled(results):
+    """What our compiler takes and makes."""
+    text = head(["workload", "compile, s", "executable, KB", "start, ms"])
     for measured in results:
-        if measured["threads"] != min(m["threads"] for m in results):
-            continue
+        text += row([measured["title"], f"{measured['compile']:.2f}", f"{measured['size'] / 1e3:.0f}", f"{1e3 * measured['start']:.1f}"])
+    return text
+
+
+def each_side(results, title, text_of):
+    """A table of one figure of every side."""
+    names = ["nnc", *(name for name in PEERS if any(name in m["sides"] for m in results))]
+    text = head([title, "nnc", *(PEERS[name] for name in names[1:])])
+    for measured in results:
         sides = measured["sides"]
-        text += row([measured["title"], f"{measured['compile']:.2f}", f"{measured['size'] / 1e3:.0f}", f"{1e3 * measured['start']:.1f}",
-                     *(megabytes(sides[name]["memory"]) if name in sides else "–" for name in ("nnc", *names)),
-                     *(f"{sides[name]['first']:.2f}" if name in sides else "–" for name in ("nnc", *names))])
+        text += row([measured["title"], *(text_of(sides[name]) if name in sides else "–" for name in names)])
     return text
 
 
 def markdown(results, about):
-    return f"{about}\n\nTimes of the peers are multiples of nnc's, the fastest in bold.\n\n{times(results)}\n{means(results)}\n{costs(results)}"
+    fewest = min((m["threads"] for m in results), default=0)
+    once = [m for m in results if m["threads"] == fewest]
+    tables = [times(results), means(results), compiled(once), each_side(once, "memory, MB", lambda side: f"{side['memory'] / 1e6:.0f}"),
+              each_side(once, "to the first step, s", lambda side: f"{side['first']:.1f}")]
+    return f"{about}\n\nTimes of the peers are multiples of nnc's, the fastest in bold.\n\n" + "\n".join(tables)
