@@ -21,9 +21,11 @@ enum {
     ROUND_BUDGET = 150, /* and after which no more rounds are measured */
     MIN_ROUNDS = 3,
     MAX_ROUNDS = 15,
-    LEAST = 200,              /* microseconds that one measurement takes at least */
-    GAIN = 105,               /* percent of the time of the model's choice that makes a line */
-    MAX_BYTES = 1 << 30,      /* of operands and result that are measured at all */
+    LEAST = 200,           /* microseconds that one measurement takes at least */
+    GAIN = 105,            /* percent of the time of the model's choice that makes a line */
+    READ_ONCE = 4,         /* multiply-adds an element of the operands, up to which memory is what counts: */
+    COLD_BYTES = 96 << 20, /* such operands are not in a cache when a program comes to them */
+    MAX_BYTES = 1 << 30,   /* of operands and result that are measured at all */
     ALL = MAX_CANDIDATES + 3, /* with the model's for either way round, and OpenBLAS */
 };
 
@@ -33,9 +35,10 @@ typedef struct {
     TargetMachine *machine;
     const ContractKey *key;
     const char *cpu, *product;
-    ContractShape shape[2]; /* as it is, and exchanged */
-    char *memory[3];        /* of A, B and C */
-    int64_t from[2];        /* the first element in A and B, where strides are negative */
+    ContractShape shape[2];         /* as it is, and exchanged */
+    char *memory[3];                /* of A, B and C */
+    int64_t copies, bytes[2], turn; /* of A and B, read in turn; the bytes of one of either */
+    int64_t from[2];                /* the first element in A and B, where strides are negative */
     int64_t sizes[KEY_MAX_AXES];
     OrcScratch scratch;
     double start;
@@ -62,11 +65,12 @@ static bool span_of(const Tuning *t, bool of_b, int64_t *first, int64_t *count) 
     return !__builtin_sub_overflow(high, low, count) && ++*count <= MAX_BYTES;
 }
 
-/* Zeros, written: pages that nobody wrote are all the same one. */
-static char *operand(int64_t elements, uint32_t bytes) {
-    size_t size = (size_t)elements * bytes;
+/* Small numbers of whatever type. Not zeros: pages that nobody wrote are all the same one, and compilers make
+ * calloc of malloc and memset. */
+static char *operand(int64_t bytes) {
+    size_t size = (size_t)bytes;
     char *memory = malloc(size + 64);
-    if (memory) memset(memory, 0, size + 64);
+    if (memory) memset(memory, 0x3c, size + 64);
     return memory;
 }
 
@@ -82,8 +86,11 @@ static bool make_operands(Tuning *t) {
     if (!span_of(t, false, &t->from[0], &count[0]) || !span_of(t, true, &t->from[1], &count[1])) return false;
     uint32_t bytes = dtype_bytes(t->key->dtype);
     if (count[0] + count[1] + count[2] > MAX_BYTES / 8) return false;
+    t->bytes[0] = (count[0] * bytes + 63) / 64 * 64, t->bytes[1] = (count[1] * bytes + 63) / 64 * 64;
+    bool once = contract_key_work(t->key) <= READ_ONCE * (double)(count[0] + count[1]);
+    t->copies = once ? COLD_BYTES / (t->bytes[0] + t->bytes[1]) + 1 : 1;
     for (int i = 0; i < 3; i++)
-        if (!(t->memory[i] = operand(count[i], i == 2 ? 8 : bytes))) return false;
+        if (!(t->memory[i] = operand(i == 2 ? count[2] * 8 : t->copies * t->bytes[i]))) return false;
     return true;
 }
 
@@ -130,10 +137,11 @@ static double thread_seconds(void) {
 static double run(Tuning *t, const Timed *timed) {
     uint32_t bytes = dtype_bytes(t->key->dtype);
     double since = thread_seconds();
-    for (int64_t r = 0; r < timed->repeat; r++)
+    for (int64_t r = 0; r < timed->repeat; r++, t->turn = (t->turn + 1) % t->copies)
         for (int64_t chunk = 0; chunk < timed->chunks; chunk++)
-            timed->kernel(&t->scratch, t->memory[0] + t->from[0] * bytes, t->memory[1] + t->from[1] * bytes,
-                          t->memory[2], t->sizes, chunk);
+            timed->kernel(&t->scratch, t->memory[0] + t->turn * t->bytes[0] + t->from[0] * bytes,
+                          t->memory[1] + t->turn * t->bytes[1] + t->from[1] * bytes, t->memory[2], t->sizes,
+                          chunk);
     return (thread_seconds() - since) / (double)timed->repeat;
 }
 
