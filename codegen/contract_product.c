@@ -248,10 +248,12 @@ void product_open(Emit *e, const Contract *contract, Product *p) {
     take_model(e, p);
 }
 
-void product_shapes(Emit *e, const Contract *contract, ContractShape *out) {
+bool product_shapes(Emit *e, const Contract *contract, ContractShape *out) {
     Product p, exchanged;
     both_ways(e, contract, &p, &exchanged);
     out[0] = shape_of(e, &p), out[1] = shape_of(e, &exchanged);
+    take_model(e, &p);
+    return blas_fits(&p);
 }
 
 /* --- indices */

@@ -39,8 +39,8 @@ typedef struct {
 
 /* With its schedule: what was measured, or else what the cost model chooses. */
 void product_open(Emit *e, const Contract *contract, Product *p);
-/* What the schedule looks at: out[0] as it is, out[1] with A and B exchanged. */
-void product_shapes(Emit *e, const Contract *contract, ContractShape *out);
+/* What the schedule looks at: out[0] as it is, out[1] with A and B exchanged. Could OpenBLAS compute it? */
+bool product_shapes(Emit *e, const Contract *contract, ContractShape *out);
 /* Into index[]: what index `i` of the merged axes `axes` means for the contract's own axes. */
 void product_index(Emit *e, const Product *p, const ProductAxes *axes, LLVMValueRef i, LLVMValueRef *index);
 void product_axis_index(Emit *e, const Product *p, const ProductAxis *axis, LLVMValueRef i,

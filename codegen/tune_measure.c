@@ -268,7 +268,7 @@ static const char *tune_one(Tuning *t, const ProductUse *use, bool blas, FILE *o
         return NULL;
     }
     open_module(t, &e);
-    tune_shapes(&e, t->key, t->shape);
+    blas = tune_shapes(&e, t->key, t->shape) && blas;
     close_module(&e);
     const char *error = search(t, &use->plan, blas, &best, &gain, &seconds);
     if (!error) write_line(out, t, gain > GAIN ? &best : &use->plan, gain, seconds);

@@ -95,10 +95,11 @@ void tune_emit_product(Emit *e, const ContractKey *key, uint32_t number) {
     LLVMBuildRetVoid(e->builder);
 }
 
-void tune_shapes(Emit *e, const ContractKey *key, ContractShape *out) {
+bool tune_shapes(Emit *e, const ContractKey *key, ContractShape *out) {
     TuneProduct t;
     LLVMValueRef function = start_function(e, "shapes", 1, false, LLVMVoidTypeInContext(e->llvm));
     open_product(e, key, LLVMGetParam(function, 0), &t);
-    product_shapes(e, &t.contract, out);
+    bool blas = product_shapes(e, &t.contract, out);
     LLVMBuildRetVoid(e->builder);
+    return blas;
 }

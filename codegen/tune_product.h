@@ -13,7 +13,8 @@ typedef int64_t TuneChunks(const int64_t *sizes);
 
 /* Emits both with `number` at the end of their names, by the schedule that e->options say. */
 void tune_emit_product(Emit *e, const ContractKey *key, uint32_t number);
-/* The shapes that the product has for schedules: as it is, and with its factors exchanged. */
-void tune_shapes(Emit *e, const ContractKey *key, ContractShape *out);
+/* The shapes that the product has for schedules: as it is, and with its factors exchanged. Could OpenBLAS
+ * compute it? */
+bool tune_shapes(Emit *e, const ContractKey *key, ContractShape *out);
 
 #endif
