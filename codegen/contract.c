@@ -347,12 +347,48 @@ static void load_rows(Emit *e, Where *at) {
     for (uint32_t r = 0; r < at->row_variant->tile; r++) at->tile_a[r] = row_pointer(e, at, r);
 }
 
+/* Are the tile's rows and columns one axis each, so that its indices are a box? */
+static bool is_box(const Product *p) {
+    return p->rows.count <= 1 && p->column.count <= 1 && (p->rows.count == 0 || p->rows.at[0].count == 1);
+}
+
+/* NULL: compute it in any case. */
+static LLVMValueRef tile_is_needed(Emit *e, const Where *at) {
+    const Product *p = at->p;
+    LLVMValueRef first[PRODUCT_MAX_AXES], last[PRODUCT_MAX_AXES], one = emit_i64(e, 1);
+    if (!p->contract->needs || at->blocked || !is_box(p)) return NULL;
+    memcpy(first, at->index, sizeof first);
+    memcpy(last, at->index, sizeof last);
+    product_index(e, p, &p->rows, at->row, first);
+    product_index(e, p, &p->rows, offset_sub(e, offset_add(e, at->row, at->row_count), one), last);
+    product_column_index(e, p, at->column, first);
+    product_column_index(e, p, offset_sub(e, offset_add(e, at->column, at->column_count), one), last);
+    return p->contract->needs(e, p->contract, first, last, p->contract->user);
+}
+
+static void needed_columns(Emit *e, Where *at) {
+    LLVMValueRef needed = tile_is_needed(e, at);
+    if (!needed) {
+        tile_columns(e, at);
+        return;
+    }
+    LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->builder));
+    LLVMBasicBlockRef then = LLVMAppendBasicBlockInContext(e->llvm, function, "needed");
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->llvm, function, "after");
+    LLVMBuildCondBr(e->builder, needed, then, after);
+    LLVMPositionBuilderAtEnd(e->builder, then);
+    tile_columns(e, at);
+    LLVMBuildBr(e->builder, after);
+    LLVMMoveBasicBlockAfter(after, LLVMGetInsertBlock(e->builder));
+    LLVMPositionBuilderAtEnd(e->builder, after);
+}
+
 static void panel_body(Emit *e, LLVMValueRef column, void *user) {
     Where *at = user;
     const Product *p = at->p;
     at->column = column;
     at->column_count = minimum(e, offset_sub(e, at->block_end.value, column), emit_i64(e, panel_width(p)));
-    tile_columns(e, at);
+    needed_columns(e, at);
     if (at->blocked) return;
     vector_release(e);
     const Variant *rows = at->row_variant;

@@ -28,12 +28,18 @@ typedef struct Contract Contract;
 typedef void ContractStore(Emit *e, const Contract *c, const LLVMValueRef *index, LLVMValueRef value,
                            uint32_t lanes, uint32_t lane_axis, void *user);
 
+/* Is any of the results from index `first` to index `last` asked for? i1, NULL = perhaps. Those that aren't
+ * may be stored with any value. */
+typedef LLVMValueRef ContractNeeds(Emit *e, const Contract *c, const LLVMValueRef *first,
+                                   const LLVMValueRef *last, void *user);
+
 struct Contract {
     uint32_t batch_count, m_count, n_count, k_count; /* any may be 0 (extent 1) */
     const ContractAxis *batch, *m, *n, *k;           /* outer to inner */
     DType dtype;       /* of A and B in memory; accumulates in f32 (f16, bf16), itself otherwise */
     LLVMValueRef a, b; /* pointers to the first elements */
     ContractStore *store;
+    ContractNeeds *needs; /* NULL: all are asked for */
     void *user;
 };
 

@@ -6,6 +6,7 @@
  *   kernel_view.c      views: the operand's index from the result's
  *   kernel_window.c    windows of an axis, and their sum
  *   kernel_random.c    random bits
+ *   kernel_mask.c      where what a mask hides need not be computed
  *   kernel_space.c     which loops run over an index space, and the loops themselves
  *   kernel_fold.c      accumulators of reductions
  *   kernel_loop.c, kernel_rows.c, kernel_total.c, kernel_contract.c, kernel_scatter.c, kernel_scan.c,
@@ -204,6 +205,14 @@ typedef struct {
 /* `unit`: elements in a unit of work. At most `limit` chunks where that isn't 0. */
 Chunks chunks_of(Kernel *k, const Dim *units, const Dim *unit, uint32_t multiple, uint32_t limit);
 void chunk_range(Kernel *k, const Chunks *chunks, LLVMValueRef chunk, LLVMValueRef *from, LLVMValueRef *to);
+
+/* --- kernel_mask.c */
+/* The condition without which the value isn't asked for: all that reads it is a select, elementwise nodes
+ * later; NULL if there is none. */
+const Value *mask_over(const Kernel *k, const Value *value);
+/* Can the condition hold somewhere from `first` to `last`, in each axis of its shape? i1, NULL where nothing
+ * is known. */
+LLVMValueRef mask_possible(Kernel *k, const Value *mask, const At *first, const At *last);
 
 /* --- kernel_fold.c: reductions under way */
 enum { MAX_UNROLL = 4 };

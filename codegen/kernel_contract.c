@@ -22,6 +22,7 @@ typedef struct {
     const Node *node;
     Strided a, b;
     Labels batch, m, n, k;
+    const Value *mask; /* without which the product isn't asked for, or NULL */
 } ContractPlan;
 
 /* --- the plan */
@@ -218,6 +219,15 @@ static void epilogue(Emit *e, const Contract *c, const LLVMValueRef *index, LLVM
     scope_close(k, outer);
 }
 
+static LLVMValueRef needs(Emit *e, const Contract *c, const LLVMValueRef *first, const LLVMValueRef *last,
+                          void *user) {
+    (void)e, (void)c;
+    Kernel *k = user;
+    const ContractPlan *p = k->plan;
+    At from = product_index(k, first, 1, 0), to = product_index(k, last, 1, 0);
+    return mask_possible(k, p->mask, &from, &to);
+}
+
 static Product *product_of(Kernel *k) {
     const ContractPlan *p = k->plan;
     Product *product = ARENA_NEW(k->arena, Product);
@@ -234,6 +244,7 @@ static Product *product_of(Kernel *k) {
         .a = first_element(k, &p->a),
         .b = first_element(k, &p->b),
         .store = epilogue,
+        .needs = p->mask ? needs : NULL,
         .user = k,
     };
     return product;
@@ -252,6 +263,7 @@ static uint32_t contract_stages(Kernel *k, Stage *out) {
                    strided_view(k->e->ir, p->node->operands[1], is_outer, k, &p->b);
     assert(strided && "fuse leaves only such views in contractions");
     (void)strided;
+    p->mask = mask_over(k, p->node->results[0]);
     k->plan = p;
     sort_labels(k, p, read_spec(node_str(p->node, ATTR_spec)));
     out[0] = (Stage){contract_count, contract_body};

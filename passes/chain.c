@@ -15,12 +15,14 @@ enum {
     LARGE = 1 << 16,      /* elements of what isn't worth keeping for later */
     LARGE_PART = 1 << 12, /* elements of a part of it */
     MIN_PARTS = 4,
+    MAX_ROUNDS = 4,
     MAX_DEPTH = 256 /* of a product that is computed again rather than stored */
 };
 
 /* A node of the block. */
 typedef struct {
     Node *node;
+    uint32_t position;
     VEC(Value *) reads; /* from outside of it */
     Chain *chain;       /* whose member it is */
 } Spot;
@@ -59,6 +61,7 @@ static void collect(Chains *c, Block *block) {
     for (Node *node = block->first; node; node = node->next) {
         Spot *spot = ARENA_NEW(c->arena, Spot);
         spot->node = node;
+        spot->position = c->spots.count;
         node->scratch = spot;
         vec_push(c->arena, &c->spots, spot);
         note_reads(c, spot, node);
@@ -184,16 +187,47 @@ static Reads reads_of(const Chain *chain, const Spot *spot) {
     return reads;
 }
 
-/* All that follow and read it, up to the first one that can't be in it: that needs it whole. */
+/* --- places */
+/* The position of the first node that can have the value. A chain that is still growing has no place yet, and
+ * what of it is read is its own. */
+static uint32_t available(const Value *value) {
+    const Spot *spot = spot_of(value);
+    if (!spot) return 0;
+    return spot->chain ? spot->chain->place : spot->position + 1;
+}
+
+/* Is all that the kernel reads, but the chain's own, there before the position? */
+static bool has_inputs(const Chain *chain, const Spot *spot, uint32_t position) {
+    for (uint32_t i = 0; i < spot->reads.count; i++)
+        if (!map_get(chain->results, spot->reads.at[i]) && available(spot->reads.at[i]) > position)
+            return false;
+    return true;
+}
+
+static bool all_have_inputs(const Chain *chain, uint32_t position) {
+    for (uint32_t i = 0; i < chain->members.count; i++)
+        if (!has_inputs(chain, chain->members.at[i]->kernel->scratch, position)) return false;
+    return true;
+}
+
+/* It is done before a node that isn't in it and reads it. */
+static void come_before(Chain *chain, const Spot *reader, uint32_t position) {
+    if (reader->chain) position = reader->chain->place ? reader->chain->place - 1 : 0;
+    if (position < chain->limit) chain->limit = position;
+}
+
+/* All that follow and read it join, if they could be done before the first one that needs it whole. */
 static void grow(const Chains *c, Chain *chain, bool again) {
     for (uint32_t i = chain->first + 1; i < c->spots.count; i++) {
-        Reads reads = reads_of(chain, c->spots.at[i]);
+        Spot *spot = c->spots.at[i];
+        Reads reads = reads_of(chain, spot);
         if (reads == READS_NOTHING) continue;
-        if (admit(c, chain, c->spots.at[i], again))
+        if (has_inputs(chain, spot, chain->limit) && admit(c, chain, spot, again))
             chain->last = i;
         else if (reads == READS_CHAIN)
-            return;
+            come_before(chain, spot, i);
     }
+    chain->place = chain->limit < chain->last ? chain->limit : chain->last;
 }
 
 static void release(const Chains *c, const Chain *chain) {
@@ -231,6 +265,7 @@ static bool spares_earlier(Chains *c, const Chain *chain) {
 static Chain *grown(Chains *c, uint32_t first, bool again, const Chain *before) {
     Chain *chain = ARENA_NEW(c->arena, Chain);
     chain->first = chain->last = first;
+    chain->limit = c->spots.count;
     chain->results = map_new(c->arena);
     if (!chain_axes(c->spots.at[first]->node, chain) || part_count(chain) < MIN_PARTS) return NULL;
     for (uint32_t i = 0; before && i < before->members.count; i++)
@@ -240,20 +275,60 @@ static Chain *grown(Chains *c, uint32_t first, bool again, const Chain *before) 
     return chain;
 }
 
-static bool is_worth_it(Chains *c, const Chain *chain) {
-    return chain && chain->members.count > 1 && spares_earlier(c, chain);
+/* Is all that it computes again there before the first of its own kernels? Else some of these may have taken
+ * for stored what the chain came to compute. */
+static bool is_settled(const Chain *chain) {
+    bool own = false;
+    for (uint32_t i = 0; i < chain->members.count; i++) {
+        if (own && chain->members.at[i]->again) return false;
+        own = own || !chain->members.at[i]->again;
+    }
+    return true;
 }
 
-/* Some of what it computes again may have been found too late for those that read nothing else of it. */
 static Chain *try_chain(Chains *c, uint32_t first, bool again) {
     Chain *chain = grown(c, first, again, NULL);
-    if (is_worth_it(c, chain)) return chain;
+    for (uint32_t round = 0; round < MAX_ROUNDS && chain && !is_settled(chain); round++) {
+        release(c, chain);
+        chain = grown(c, first, again, chain);
+    }
     if (!chain) return NULL;
+    bool possible = is_settled(chain) && all_have_inputs(chain, chain->place);
+    if (possible && chain->members.count > 1 && spares_earlier(c, chain)) return chain;
     release(c, chain);
-    chain = again ? grown(c, first, again, chain) : NULL;
-    if (is_worth_it(c, chain)) return chain;
-    if (chain) release(c, chain);
     return NULL;
+}
+
+/* Is what it reads there before it, and nobody who reads it before that? */
+static bool is_in_order(const Chains *c, const Chain *chain) {
+    for (uint32_t i = 0; i < chain->members.count; i++) {
+        const Member *member = chain->members.at[i];
+        for (uint32_t k = 0; !member->again && k < member->kernel->result_count; k++) {
+            const Spots *readers = map_get(c->readers, member->kernel->results[k]);
+            for (uint32_t r = 0; readers && r < readers->count; r++) {
+                const Spot *reader = readers->at[r];
+                bool after =
+                    reader->chain ? reader->chain->place > chain->place : reader->position >= chain->place;
+                if (reader->chain != chain && !after) return false;
+            }
+        }
+    }
+    return all_have_inputs(chain, chain->place);
+}
+
+/* What later chains compute again counts as not needed, so what saves memory can be said only when all are
+ * known; and where one goes, others may have counted on its place. */
+static bool drop_useless(Chains *c) {
+    uint32_t kept = 0, count = c->chains.count;
+    for (uint32_t i = 0; i < count; i++) {
+        Chain *chain = c->chains.at[i];
+        if (saves_memory(c, chain) && is_in_order(c, chain))
+            c->chains.at[kept++] = chain;
+        else
+            release(c, chain);
+    }
+    c->chains.count = kept;
+    return kept < count;
 }
 
 static void find_chains(Chains *c) {
@@ -264,22 +339,13 @@ static void find_chains(Chains *c) {
         if (!chain) chain = try_chain(c, i, false);
         if (chain) vec_push(c->arena, &c->chains, chain);
     }
-    /* What later chains compute again counts as not needed, so this can be said only now. */
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < c->chains.count; i++) {
-        Chain *chain = c->chains.at[i];
-        if (saves_memory(c, chain))
-            c->chains.at[kept++] = chain;
-        else
-            release(c, chain);
-    }
-    c->chains.count = kept;
+    while (drop_useless(c)) continue;
 }
 
 static void build_chains(Chains *c) {
     for (uint32_t i = 0; i < c->chains.count; i++) {
         const Chain *chain = c->chains.at[i];
-        chain_build(c->graph, c->arena, chain, is_stored, c, c->spots.at[chain->last]->node);
+        chain_build(c->graph, c->arena, chain, is_stored, c, c->spots.at[chain->place]->node);
     }
     for (uint32_t i = 0; i < c->spots.count; i++)
         if (c->spots.at[i]->chain) node_remove(c->spots.at[i]->node);

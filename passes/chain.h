@@ -31,7 +31,9 @@ typedef struct {
     const Dim *dims[MAX_RANK]; /* parts along each shared axis */
     VEC(Member *) members;     /* in the order of the program */
     Map *results;              /* Value * of a member → Member * */
-    uint32_t first, last;      /* positions of nodes */
+    uint32_t first, last;      /* positions of its own kernels */
+    uint32_t limit;            /* it must be done before the node at this position, */
+    uint32_t place;            /* and is done before the one at this */
 } Chain;
 
 /* --- chain_marks.c */

@@ -47,13 +47,14 @@ import nn
 import optim
 import random
 const again = false
+const depth = 8
 model Block {
     up = nn.Linear(16, 64)
     down = nn.Linear(64, 16)
     fn forward(x: float[B, 16]) -> float[B, 16] = x + down(nn.gelu(up(x)))
 }
 model Net {
-    blocks = [Block() for i in 0..8]
+    blocks = [Block() for i in 0..depth]
     fn forward(x: float[B, 16]) -> float[B, 16] {
         var h = x
         for b in blocks { if again { h = remat(b)(h) } else { h = b(h) } }
@@ -64,6 +65,27 @@ command main {
     var net = Net()
     var opt = optim.SGD(net, lr=0.1)
     let x = random.normal(512, 16)
+    for i in 0..3 {
+        let loss = mean(net(x) ** 2)
+        opt.step(net, grad(loss, net))
+        print("{loss:.9f}")
+    }
+}
+"""
+
+ATTENTION = """
+import nn
+import optim
+import random
+model Net {
+    first = nn.MultiheadAttention(32, 4)
+    second = nn.MultiheadAttention(32, 4)
+    fn forward(x: float[B, T, 32]) -> float[B, T, 32] = second(first(x, causal=true), causal=true)
+}
+command main {
+    var net = Net()
+    var opt = optim.SGD(net, lr=0.1)
+    let x = random.normal(4, 256, 32)
     for i in 0..3 {
         let loss = mean(net(x) ** 2)
         opt.step(net, grad(loss, net))
@@ -94,6 +116,19 @@ def tests(build, tools):
             raise tools.Failure(f"not {step} bytes a step: {sizes} for 16, 32 and 64 steps")
     yield f"memory/loops {build}", lambda: grows(RECURRENT, 2)
     yield f"memory/recurrent-layers {build}", lambda: grows(GATED, 8)
+
+    def layers():
+        hidden, sums = 512 * 64 * 4, 512 * 16 * 4
+        each = (measure(DEEP, "depth=12")[0] - measure(DEEP, "depth=4")[0]) / 8
+        if each > 2 * hidden + sums + 20000:  # the argument of the gelu and its result, the sum; weights and their gradients
+            raise tools.Failure(f"{each} bytes a layer")
+    yield f"memory/layers {build}", layers
+
+    def attention():
+        scores, kept = 4 * 4 * 256 * 256 * 4, measure(ATTENTION)[0]
+        if kept >= scores:
+            raise tools.Failure(f"{kept} bytes, and scores would be {scores}")
+    yield f"memory/attention {build}", attention
 
     def remat():
         kept, expected = measure(DEEP)

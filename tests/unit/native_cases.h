@@ -212,6 +212,28 @@ static const NativeCase native_products[] = {
      "  %22: f32[2, 3, B, B] = contract(%20, %21) spec=\"bhqd,bhkd->bhqk\"\n"
      "  %23: f32[2, 3, B, 8] = contract(%22, %21) spec=\"bhqk,bhkd->bhqd\"\n"
      "  %24: f32[2, B, 3, 8] = permute(%23) perm=[0, 2, 1, 3]\n"},
+    {"masked", "f32[B, 9] f32[B, 9] i64", "%34 %35 %36",
+     "  %20: f32[B, B] = contract(%10, %11) spec=\"mk,nk->mn\"\n"
+     "  %21: i64[B] = iota dims=[B] dtype=i64 axis=0\n"
+     "  %22: i64[B, B] = broadcast(%21) dims=[B, B] axes=[0]\n"
+     "  %23: i64[B, B] = broadcast(%21) dims=[B, B] axes=[1]\n"
+     "  %24: i64[B, B] = const dims=[B, B] dtype=i64 ivalue=20\n"
+     "  %25: bool[B, B] = ge(%22, %24)\n"
+     "  %26: bool[B, B] = le(%23, %22)\n"
+     "  %27: bool[B, B] = and(%25, %26)\n"
+     "  %28: i64[B, B] = broadcast(%12) dims=[B, B] axes=[]\n"
+     "  %29: i64[B, B] = add(%22, %28)\n"
+     "  %30: bool[B, B] = gt(%24, %29)\n"
+     "  %31: f32[B, B] = const dims=[B, B] dtype=f32 value=-inf\n"
+     "  %32: f32[B, B] = neg(%20)\n"
+     "  %33: bool[B, B] = or(%27, %30)\n"
+     "  %34: f32[B, B] = select(%33, %32, %31)\n"
+     "  %37: f32[B, B] = contract(%11, %10) spec=\"mk,nk->mn\"\n"
+     "  %38: bool[B, B] = permute(%27) perm=[1, 0]\n"
+     "  %35: f32[B, B] = select(%38, %37, %31)\n"
+     "  %39: f32[B, B] = contract(%11, %11) spec=\"mk,nk->mn\"\n"
+     "  %40: bool[B, B] = lt(%22, %24)\n"
+     "  %36: f32[B, B] = select(%40, %31, %39)\n"},
     {"vectors", "f32[B] f32[B] f32[B, 5]", "%20 %21 %22 %23",
      "  %20: f32 = contract(%10, %11) spec=\"k,k->\"\n"
      "  %21: f32[B, B] = contract(%10, %11) spec=\"m,n->mn\"\n"
