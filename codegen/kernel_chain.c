@@ -220,8 +220,12 @@ static void copy_results(Kernel *k) {
 static LLVMValueRef argument_value(Emit *e, const LaunchArgument *argument) {
     if (argument->value) return emit_pointer(e, argument->value);
     if (argument->symbol) return emit_dim(e, argument->symbol);
+    LLVMValueRef memory = map_get(e->values, argument); /* the stages of a kernel have one */
+    if (memory) return memory;
     LLVMTypeRef i64 = LLVMInt64TypeInContext(e->llvm);
-    return emit_alloca(e, LLVMArrayType2(i64, (argument->workspace + 7) / 8), "workspace");
+    memory = emit_alloca(e, LLVMArrayType2(i64, (argument->workspace + 7) / 8), "workspace");
+    map_put(e->values, argument, memory);
+    return memory;
 }
 
 typedef struct {

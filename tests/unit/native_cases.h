@@ -346,6 +346,13 @@ static const NativeCase native_chains[] = {
      "  %23: f32[B, B, 9] = mul(%20, %22)\n"
      "  %24: f32[B, B, 3] = contract(%23, %12) spec=\"bmn,bne->mbe\"\n"
      "  %25: f32[B, B] = reduce_sum(%23) axes=[2]\n"},
+    {"totals", "f32[B, B, 8] f32[B, 1, 8] f32[B, 1, 3]", "%25",
+     "  %20: f32[B, B, 1] = contract(%10, %11) spec=\"bmk,bnk->bmn\"\n"
+     "  %21: f32[B, B, 1] = tanh(%20)\n"
+     "  %22: f32[B, 1] = reduce_sum(%21) axes=[1]\n"
+     "  %23: f32[B, B, 1] = broadcast(%22) dims=[B, B, 1] axes=[0, 2]\n"
+     "  %24: f32[B, B, 1] = mul(%21, %23)\n"
+     "  %25: f32[B, B, 3] = contract(%24, %12) spec=\"bmn,bne->bme\"\n"},
     {"in_order", "f32[B, B, 4] f32[B, B, 4] f32[7, 4]", "%22 %24 %25",
      "  %20: f32[B, B, B] = contract(%10, %11) spec=\"bmk,bnk->bmn\"\n"
      "  %21: f32[B, B, B] = exp(%20)\n"
