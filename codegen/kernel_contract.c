@@ -219,12 +219,38 @@ static void epilogue(Emit *e, const Contract *c, const LLVMValueRef *index, LLVM
     scope_close(k, outer);
 }
 
+/* --- masks: corners of a tile as indices of the product, axis by axis */
+static bool is_one_axis(const Label *label, const Type *type) {
+    uint32_t wide = 0;
+    for (uint32_t d = label->axis; d < label->axis + label->count; d++) wide += !dim_is(type->dims[d], 1);
+    return wide <= 1;
+}
+
+/* A range of what several axes are together is no box. */
+static bool has_boxes(const ContractPlan *p) {
+    const Type *type = p->node->results[0]->type;
+    for (uint32_t l = 0; l < p->m.count; l++)
+        if (!is_one_axis(&p->m.label[l], type)) return false;
+    for (uint32_t l = 0; l < p->n.count; l++)
+        if (!is_one_axis(&p->n.label[l], type)) return false;
+    return true;
+}
+
+static At corner(Kernel *k, const LLVMValueRef *index) {
+    const Type *type = ((const ContractPlan *)k->plan)->node->results[0]->type;
+    At at = product_index(k, index, 1, 0), corner = at_child(&at);
+    AxisSpan spans[MAX_RANK];
+    at_spans(k, &at, type->rank, type->dims, (1u << type->rank) - 1, spans);
+    for (uint32_t d = 0; d < type->rank; d++) at_push(&corner, type->dims[d], spans[d].index);
+    return corner;
+}
+
 static LLVMValueRef needs(Emit *e, const Contract *c, const LLVMValueRef *first, const LLVMValueRef *last,
                           void *user) {
     (void)e, (void)c;
     Kernel *k = user;
     const ContractPlan *p = k->plan;
-    At from = product_index(k, first, 1, 0), to = product_index(k, last, 1, 0);
+    At from = corner(k, first), to = corner(k, last);
     return mask_possible(k, p->mask, &from, &to);
 }
 
@@ -244,7 +270,7 @@ static Product *product_of(Kernel *k) {
         .a = first_element(k, &p->a),
         .b = first_element(k, &p->b),
         .store = epilogue,
-        .needs = p->mask ? needs : NULL,
+        .needs = p->mask && has_boxes(p) ? needs : NULL,
         .user = k,
     };
     return product;
