@@ -3,6 +3,7 @@
  */
 #include "codegen/access.h"
 #include "codegen/elementwise.h"
+#include "codegen/vector.h"
 #include <assert.h>
 
 /* What is loaded and stored: bf16 as its bits. */
@@ -110,6 +111,27 @@ static LLVMValueRef load_reversed(Emit *e, const Access *a) {
                                   LLVMConstVector(order, a->lanes), "");
 }
 
+/* Lanes a few elements apart: the vectors that they are in. */
+static LLVMValueRef load_apart(Emit *e, const Access *a) {
+    LLVMValueRef piece[VECTOR_MAX_STRIDE];
+    for (int64_t i = 0; i < a->at.step; i++) {
+        Access part = *a;
+        LLVMValueRef first = emit_i64(e, vector_piece(a->lanes, a->at.step, i));
+        part.at.base = LLVMBuildAdd(e->builder, a->at.base, first, "");
+        part.at.step = 1;
+        if (a->mask && emit_lane_count(a->mask) > 1)
+            part.mask = vector_piece_mask(e, a->mask, a->lanes, a->at.step, i);
+        piece[i] = load_contiguous(e, &part);
+    }
+    return vector_pick(e, piece, a->lanes, a->at.step);
+}
+
+/* Without masks for single elements, or where they are narrow, gathers are no dearer. */
+static bool is_near(const Emit *e, const Access *a) {
+    return !a->at.vector && a->at.step > 1 && a->at.step <= VECTOR_MAX_STRIDE && dtype_bytes(a->dtype) >= 4 &&
+           (!a->mask || e->target.vector_bytes >= 32);
+}
+
 static LLVMValueRef load_gathered(Emit *e, const Access *a) {
     LLVMTypeRef type = emit_lanes(stored_type(e, a->dtype), a->lanes);
     LLVMValueRef pointers = element_pointer(e, a, access_lanes(e, a->at, a->lanes));
@@ -126,6 +148,8 @@ LLVMValueRef access_load(Emit *e, const Access *a) {
         value = load_contiguous(e, a);
     else if (!a->at.vector && a->at.step == -1 && !a->mask)
         value = load_reversed(e, a);
+    else if (is_near(e, a))
+        value = load_apart(e, a);
     else
         value = load_gathered(e, a);
     return to_register(e, a->dtype, value);

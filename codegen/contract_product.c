@@ -4,6 +4,7 @@
 #include "codegen/contract_blas.h"
 #include "codegen/contract_key.h"
 #include "codegen/tune_table.h"
+#include "codegen/vector.h"
 #include <assert.h>
 #include <stdlib.h>
 
@@ -193,7 +194,7 @@ static bool slides(const Product *p) {
         p->depth.constant > PRODUCT_SLIDE_DEPTH || !column->b.known || size_is(column->extent, 1))
         return false;
     const ProductAxis *line = product_slide_axis(p);
-    return size_is(column->a, 0) && column->b.constant >= 1 && column->b.constant <= PRODUCT_SLIDE_STRIDE &&
+    return size_is(column->a, 0) && column->b.constant >= 1 && column->b.constant <= VECTOR_MAX_STRIDE &&
            size_is(line->a, 0) && !size_is(line->b, 0);
 }
 

@@ -8,8 +8,7 @@
 
 enum {
     PRODUCT_MAX_AXES = 4 * MAX_RANK,
-    PRODUCT_SLIDE_DEPTH = 64, /* steps of k that are all written out */
-    PRODUCT_SLIDE_STRIDE = 4  /* elements from column to column of B */
+    PRODUCT_SLIDE_DEPTH = 64 /* steps of k that are all written out */
 };
 
 /* A run of the contract's axes first … first + count - 1 that is one axis of the product. Axes of extent 1

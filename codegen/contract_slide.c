@@ -9,7 +9,6 @@
 #include "codegen/contract_slide.h"
 #include "codegen/contract_epilogue.h"
 #include "codegen/contract_tile.h"
-#include "codegen/transpose.h"
 #include "codegen/vector.h"
 #include <stdlib.h>
 #include <string.h>
@@ -86,42 +85,24 @@ LLVMValueRef slide_chunks(Emit *e, const Product *p) {
 }
 
 /* --- one tile */
-/* The element that is `lanes` strides on from the first of a vector is in a further piece of memory: pieces
- * of `lanes` elements, of which the last ends with the last lane's. */
-static LLVMValueRef load_apart(Emit *e, const Product *p, LLVMValueRef pointer, LLVMValueRef left) {
-    int64_t lanes = p->plan.lanes, stride = p->column.b.constant, span = (lanes - 1) * stride + 1;
-    LLVMValueRef result = NULL, order[VECTOR_MAX_LANES];
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);
-    for (int64_t from = 0, taken = 0; taken < lanes; from += lanes) {
-        int64_t first = from + lanes > span ? span - lanes : from;
-        LLVMValueRef at = vector_at(e, p->memory, pointer, emit_i64(e, first)), piece;
-        if (left) {
-            LLVMValueRef last = offset_multiply(e, offset_sub(e, left, emit_i64(e, 1)), emit_i64(e, stride));
-            LLVMValueRef there = offset_sub(e, last, emit_i64(e, first - 1));
-            piece = vector_load_masked(e, p->memory, at, vector_first_lanes(e, there, (uint32_t)lanes));
-        } else {
-            piece = vector_load(e, p->memory, at, (uint32_t)lanes);
-        }
-        int64_t before = taken;
-        while (taken < lanes && taken * stride < first + lanes) taken++;
-        for (int64_t i = 0; i < lanes; i++) {
-            /* What earlier pieces gave is in order already, but for the first's. */
-            int64_t old = before == 0 ? 0 : i, fresh = i < taken ? i * stride - first : 0;
-            order[i] = LLVMConstInt(i32, (uint64_t)(i < before ? old : lanes + fresh), false);
-        }
-        LLVMValueRef other = result ? result : LLVMGetPoison(LLVMTypeOf(piece));
-        result =
-            LLVMBuildShuffleVector(e->builder, other, piece, LLVMConstVector(order, (unsigned)lanes), "");
+static LLVMValueRef load_apart(Emit *e, const Product *p, LLVMValueRef pointer, LLVMValueRef mask) {
+    uint32_t lanes = p->plan.lanes;
+    int64_t stride = p->column.b.constant;
+    LLVMValueRef piece[VECTOR_MAX_STRIDE];
+    for (int64_t i = 0; i < stride; i++) {
+        LLVMValueRef at = vector_at(e, p->memory, pointer, emit_i64(e, vector_piece(lanes, stride, i)));
+        LLVMValueRef there = mask ? vector_piece_mask(e, mask, lanes, stride, i) : NULL;
+        piece[i] = mask ? vector_load_masked(e, p->memory, at, there) : vector_load(e, p->memory, at, lanes);
     }
-    return result;
+    return vector_pick(e, piece, lanes, stride);
 }
 
 static LLVMValueRef load_columns(Emit *e, const Product *p, LLVMValueRef pointer, LLVMValueRef left) {
-    LLVMValueRef value;
+    LLVMValueRef value, mask = left ? vector_first_lanes(e, left, p->plan.lanes) : NULL;
     if (p->column.b.constant != 1 && p->plan.lanes > 1)
-        value = load_apart(e, p, pointer, left);
-    else if (left)
-        value = vector_load_masked(e, p->memory, pointer, vector_first_lanes(e, left, p->plan.lanes));
+        value = load_apart(e, p, pointer, mask);
+    else if (mask)
+        value = vector_load_masked(e, p->memory, pointer, mask);
     else
         value = vector_load(e, p->memory, pointer, p->plan.lanes);
     return tile_convert(e, p->element, value);

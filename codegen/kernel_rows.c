@@ -1,6 +1,7 @@
 /* Kernels of kinds rows and reduce: for every row (combination of the axes that stay) reductions over the
  * other axes, then results of a row each, or of an element each. Where the innermost axis is reduced, lanes
- * run along it and are added up at the end of the row; where it stays, lanes are rows side by side. */
+ * run along it and are added up at the end of the row; where it stays, or is short, lanes are rows side by
+ * side. */
 #include "codegen/kernel_rows.h"
 #include "codegen/elementwise.h"
 #include <assert.h>
@@ -11,7 +12,20 @@ static bool is_row_result(Kernel *k, const Type *type) {
 }
 
 /* --- the plan */
-static void plan_axes(RowPlan *p) {
+enum { SHORT = 4 }; /* elements of a line that are not worth a vector */
+
+/* Is the innermost axis reduced, but so short that lanes are better on the axis before it that stays? */
+static bool is_short(Kernel *k, const RowPlan *p) {
+    int64_t size;
+    Node *yield = kernel_yield(k);
+    for (uint32_t i = 0; i < yield->operand_count; i++)
+        if (!is_row_result(k, yield->operands[i]->type)) return false;
+    if (p->kept_count == 0 || p->levels > 1) return false;
+    if (!dim_is_const(p->space.dims[p->space.rank - 1], &size) || size > SHORT) return false;
+    return !dim_is_const(p->space.dims[p->kept[p->kept_count - 1]], &size) || size > SHORT;
+}
+
+static void plan_axes(Kernel *k, RowPlan *p) {
     for (uint32_t d = 0; d < p->space.rank; d++) {
         if (p->space.reduced >> d & 1)
             p->reduced[p->reduced_count++] = d;
@@ -21,6 +35,7 @@ static void plan_axes(RowPlan *p) {
     /* Reductions of reductions are done row by row. */
     p->in_order = p->kept_count == 0 || p->kept[p->kept_count - 1] + 1 == p->kept_count;
     p->along = p->space.rank == 0 || (p->space.reduced >> (p->space.rank - 1) & 1) || p->levels > 1;
+    if (p->along && is_short(k, p)) p->along = false;
 }
 
 RowPlan *row_plan(Kernel *k) {
@@ -48,7 +63,7 @@ RowPlan *row_plan(Kernel *k) {
     for (uint32_t i = 0; i < yield->operand_count; i++)
         if (!is_row_result(k, yield->operands[i]->type)) vec_push(k->arena, &roots, yield->operands[i]);
     p->space = space_choose(k, shape->rank, shape->dims, reduced, &roots);
-    plan_axes(p);
+    plan_axes(k, p);
     return p;
 }
 
@@ -204,6 +219,8 @@ static void emit_row(Kernel *k, const At *at, uint32_t copy, void *user) {
 }
 
 /* --- lanes across rows */
+static uint32_t lane_axis(const RowPlan *p) { return p->kept[p->kept_count - 1]; }
+
 static At shifted(Kernel *k, const At *at, uint32_t axis, uint32_t copy) {
     At moved = *at;
     if (copy) {
@@ -222,7 +239,7 @@ typedef struct {
 static void across_step(Kernel *k, const At *at, uint32_t ignored, void *user) {
     (void)ignored;
     const Columns *c = user;
-    uint32_t last = c->block->rank - 1;
+    uint32_t last = lane_axis(c->pass.plan);
     for (uint32_t copy = 0; copy < c->pass.copies; copy++) {
         At lanes = *at;
         lanes.lanes = c->block->lanes;
@@ -253,7 +270,7 @@ static void emit_columns(Kernel *k, const At *at, uint32_t copies, void *user) {
             const Fold *fold = &c.pass.folds[i];
             map_put(k->bound, fold->node->results[0], fold_result(k, fold, fold_load(k, fold, copy)));
         }
-        At column = shifted(k, at, at->rank - 1, copy), row = row_index(p, &column);
+        At column = shifted(k, at, lane_axis(p), copy), row = row_index(p, &column);
         const Scope *outer = scope_open(k);
         store_results(k, at_keep(k, &row), true);
         scope_close(k, outer);
@@ -262,7 +279,7 @@ static void emit_columns(Kernel *k, const At *at, uint32_t copies, void *user) {
 
 /* --- chunks of rows */
 static uint32_t row_lanes(const Kernel *k, const RowPlan *p) {
-    return p->along ? 1 : lanes_for(k, p->space.dims[p->space.rank - 1]);
+    return p->along ? 1 : lanes_for(k, p->space.dims[lane_axis(p)]);
 }
 
 static Chunks row_chunks(Kernel *k) {

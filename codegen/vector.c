@@ -72,6 +72,39 @@ void vector_prefetch(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, LLVMVal
     call(e, "llvm.prefetch", &type, 1, 4, arguments);
 }
 
+int64_t vector_piece(uint32_t lanes, int64_t stride, int64_t i) {
+    int64_t last = ((int64_t)lanes - 1) * (stride - 1);
+    return i * lanes < last ? i * lanes : last;
+}
+
+static LLVMValueRef shuffle(Emit *e, LLVMValueRef a, LLVMValueRef b, const int64_t *order, uint32_t lanes) {
+    LLVMValueRef numbers[64];
+    assert(lanes <= 64);
+    for (uint32_t i = 0; i < lanes; i++)
+        numbers[i] = LLVMConstInt(LLVMInt32TypeInContext(e->llvm), (uint64_t)order[i], false);
+    return LLVMBuildShuffleVector(e->builder, a, b, LLVMConstVector(numbers, lanes), "");
+}
+
+LLVMValueRef vector_pick(Emit *e, const LLVMValueRef *pieces, uint32_t lanes, int64_t stride) {
+    LLVMValueRef result = LLVMGetPoison(LLVMTypeOf(pieces[0]));
+    int64_t order[64], taken = 0;
+    for (int64_t i = 0; i < stride; i++) {
+        int64_t first = vector_piece(lanes, stride, i), before = taken;
+        while (taken < lanes && taken * stride < first + lanes) taken++;
+        for (int64_t l = 0; l < lanes; l++) /* lanes of the result so far, and of the piece */
+            order[l] = l < before ? l : l < taken ? lanes + l * stride - first : 0;
+        result = shuffle(e, result, pieces[i], order, lanes);
+    }
+    return result;
+}
+
+LLVMValueRef vector_piece_mask(Emit *e, LLVMValueRef mask, uint32_t lanes, int64_t stride, int64_t i) {
+    int64_t order[64], first = vector_piece(lanes, stride, i);
+    for (int64_t l = 0; l < lanes; l++) /* false where no lane's element is */
+        order[l] = (first + l) % stride ? lanes : (first + l) / stride;
+    return shuffle(e, mask, LLVMConstNull(LLVMTypeOf(mask)), order, lanes);
+}
+
 void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer) {
     LLVMValueRef store = LLVMBuildStore(e->builder, value, pointer);
     LLVMSetAlignment(store, alignment(e, vector_element(LLVMTypeOf(value))));

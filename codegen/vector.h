@@ -26,6 +26,13 @@ LLVMValueRef vector_load_masked(Emit *e, LLVMTypeRef element, LLVMValueRef point
 /* Asks for the line at pointer + index elements, which need not exist, to come to the second level of the
  * cache. */
 void vector_prefetch(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, LLVMValueRef index);
+/* Lanes `stride` elements apart, 2 to VECTOR_MAX_STRIDE, are loaded as so many vectors, piece number i from
+ * element vector_piece(…) on, and picked from them. None reaches beyond the last lane's element. */
+enum { VECTOR_MAX_STRIDE = 4 };
+int64_t vector_piece(uint32_t lanes, int64_t stride, int64_t i);
+LLVMValueRef vector_pick(Emit *e, const LLVMValueRef *pieces, uint32_t lanes, int64_t stride);
+/* Which elements of the piece belong to lanes of the mask. */
+LLVMValueRef vector_piece_mask(Emit *e, LLVMValueRef mask, uint32_t lanes, int64_t stride, int64_t i);
 void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer);
 /* No value stays in a vector register across this place. LLVM hoists the constants of one loop over the whole
  * of another that needs every register for its sums, and then spills these. */
