@@ -7,7 +7,7 @@
 typedef struct {
     Space space;
     uint32_t kept_count, kept[MAX_RANK], reduced_count, reduced[MAX_RANK]; /* axes of the space */
-    bool along; /* lanes run along the innermost axis, which is reduced */
+    bool along;    /* lanes run along the innermost axis, which is reduced */
     bool in_order; /* all axes that stay come before those that are reduced */
     VEC(Stored *) stored;
     const Dim *row_count;

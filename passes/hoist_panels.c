@@ -9,11 +9,11 @@
 #include <string.h>
 
 enum {
-    WIDEST = 64,      /* channels of a panel, */
-    MULTIPLE = 16,    /* in whole vectors */
-    FEW_PLACES = 8,   /* of the picture: up to here the weights are read as they lie */
-    SMALL = 256,      /* pictures up to here that aren't whole vectors are worth it without windows, too */
-    LARGE = 1 << 22   /* elements of weights: from here on a second copy costs more memory than it saves time */
+    WIDEST = 64,    /* channels of a panel, */
+    MULTIPLE = 16,  /* in whole vectors */
+    FEW_PLACES = 8, /* of the picture: up to here the weights are read as they lie */
+    SMALL = 256,    /* pictures up to here that aren't whole vectors are worth it without windows, too */
+    LARGE = 1 << 22 /* elements of weights: from here on a second copy costs more memory than it saves time */
 };
 
 static bool has(const char *labels, char label) { return label && strchr(labels, label) != NULL; }
@@ -39,7 +39,8 @@ static int64_t channel_axis(const ContractSpec *spec, const char *labels, const 
     return axis;
 }
 
-/* Places of the picture that follow each other in the result: its last axes, as far as they are the picture's.
+/* Places of the picture that follow each other in the result: its last axes, as far as they are the
+ * picture's.
  */
 static int64_t places(const ContractSpec *spec, const Type *result, const char *weights) {
     int64_t count = 1, size;
@@ -53,8 +54,8 @@ static int64_t places(const ContractSpec *spec, const Type *result, const char *
 /* Windows of one element are no windows. */
 static bool is_windowed(const Value *value) {
     for (const Node *node = value->node; node; node = node->operands[0]->node) {
-        if (node->op == OP_window && !(dim_is(node_dim(node, ATTR_size), 1) &&
-                                       dim_is(node_dim(node, ATTR_stride), 1)))
+        if (node->op == OP_window &&
+            !(dim_is(node_dim(node, ATTR_size), 1) && dim_is(node_dim(node, ATTR_stride), 1)))
             return true;
         if (node->op != OP_window && node->op != OP_reshape && node->op != OP_permute) return false;
     }

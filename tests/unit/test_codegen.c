@@ -118,7 +118,8 @@ Test(codegen, refusals) {
     refuses("`native` is this machine's CPU", (CodegenOptions){.triple = "x86_64-freebsd", .cpu = "native"});
     refuses("no code can be made for riscv64", (CodegenOptions){.triple = "riscv64-linux-gnu"});
     Test t = start("control.nnir");
-    cr_expect_not_null(codegen_emit(t.graph, &(CodegenOptions){0}, EMIT_OBJ, "/nowhere/at/all", NULL, t.arena));
+    cr_expect_not_null(
+        codegen_emit(t.graph, &(CodegenOptions){0}, EMIT_OBJ, "/nowhere/at/all", NULL, t.arena));
     finish(&t);
 }
 

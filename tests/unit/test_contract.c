@@ -185,8 +185,8 @@ Test(contract, convolutions) {
         }
 }
 
-/* One filter for each channel: steps of the columns, rows and columns left over or fewer than a vector, pictures
- * cut in pieces, sizes and strides that the run tells. */
+/* One filter for each channel: steps of the columns, rows and columns left over or fewer than a vector,
+ * pictures cut in pieces, sizes and strides that the run tells. */
 static ProductCase depthwise(int64_t batch, int64_t channels, int64_t height, int64_t width, int64_t kernel,
                              int64_t stride, int64_t dilation) {
     int64_t side = (kernel - 1) * dilation + 1;
@@ -203,9 +203,10 @@ static ProductCase depthwise(int64_t batch, int64_t channels, int64_t height, in
 }
 
 Test(contract, depthwise_convolutions) {
-    static const int64_t size[][7] = {{1, 3, 56, 56, 3, 1, 1}, {2, 5, 7, 7, 3, 2, 1},   {1, 2, 13, 29, 5, 1, 1},
-                                      {3, 1, 4, 33, 3, 3, 1},  {1, 4, 19, 6, 7, 1, 2},  {2, 2, 9, 47, 2, 4, 3},
-                                      {1, 1, 300, 70, 3, 2, 1}, {1, 7, 1, 20, 3, 1, 1}, {1, 2, 11, 250, 1, 1, 1}};
+    static const int64_t size[][7] = {
+        {1, 3, 56, 56, 3, 1, 1},  {2, 5, 7, 7, 3, 2, 1},  {1, 2, 13, 29, 5, 1, 1},
+        {3, 1, 4, 33, 3, 3, 1},   {1, 4, 19, 6, 7, 1, 2}, {2, 2, 9, 47, 2, 4, 3},
+        {1, 1, 300, 70, 3, 2, 1}, {1, 7, 1, 20, 3, 1, 1}, {1, 2, 11, 250, 1, 1, 1}};
     static const char *const cpus[] = {NULL, "x86-64-v3", "x86-64"};
     static const DType dtypes[] = {DTYPE_f64, DTYPE_bf16, DTYPE_i32, DTYPE_f16, DTYPE_u8};
     for (uint32_t i = 0; i < sizeof size / sizeof *size; i++) {
