@@ -119,6 +119,17 @@ static void misplaced(Parser *parser, Span span, const char *what, const char *h
     diag_help(d, "%s", help);
 }
 
+/* Of models, optimizers and commands, which get values and change nothing of their callers'. */
+static void check_settings(Parser *parser, const AstParam *params, const char *example) {
+    check_params(parser, params, example);
+    for (; params; params = params->next) {
+        if (params->inout)
+            misplaced(parser, params->span, "`inout` here", "only a `fn` can change what it is called with");
+        if (params->broadcast)
+            misplaced(parser, params->span, "`broadcast` here", "only the arguments of a `fn` broadcast");
+    }
+}
+
 static void check_model_members(Parser *parser, const AstDecl *members) {
     for (; members; members = members->next) {
         bool field = members->kind == AST_PARAM_FIELD || members->kind == AST_STATE_FIELD;
@@ -157,13 +168,13 @@ void syntax_finish_decl(Parser *parser, AstDecl *decl) {
     syntax_attach_doc(parser, decl);
     switch (decl->kind) {
     case AST_FN: check_params(parser, decl->fn.params, "float[n]"); break;
-    case AST_COMMAND: check_params(parser, decl->command.params, "int = 10"); break;
+    case AST_COMMAND: check_settings(parser, decl->command.params, "int = 10"); break;
     case AST_MODEL:
-        check_params(parser, decl->model.params, "int");
+        check_settings(parser, decl->model.params, "int");
         check_model_members(parser, decl->model.members);
         break;
     case AST_OPTIMIZER:
-        check_params(parser, decl->model.params, "int");
+        check_settings(parser, decl->model.params, "int");
         check_optimizer_members(parser, decl->model.members);
         break;
     case AST_IMPORT:
