@@ -49,6 +49,8 @@ Diagnostic *diag_report(Diagnostics *diags, DiagnosticId id, Span span, ...) {
 
 uint32_t diagnostics_count(const Diagnostics *diags) { return diags->all.count; }
 
+enum { MAX_CALLS = 8 };
+
 void diagnostics_called(Diagnostics *diags, uint32_t since, Span call,
                         bool (*hidden)(const void *user, uint32_t source), const void *user) {
     for (uint32_t i = since; i < diags->all.count; i++) {
@@ -56,7 +58,9 @@ void diagnostics_called(Diagnostics *diags, uint32_t since, Span call,
         Label inside = d->primary;
         bool moves = !inside.span.source || hidden(user, inside.span.source);
         if (moves) d->primary = (Label){call, NULL};
-        if (inside.span.source)
+        if (!moves && d->labels.count >= MAX_CALLS) /* of a long chain of calls the first ones and the last */
+            d->labels.at[d->labels.count - 1] = (Label){call, "called here, after other calls"};
+        else if (inside.span.source)
             diag_label(d, moves ? inside.span : call, "%s",
                        !moves        ? "called here"
                        : inside.text ? inside.text
