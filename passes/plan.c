@@ -53,7 +53,7 @@ static bool plan_function(PassContext *context, Graph *graph, Function *function
                  .diags = context->diags,
                  .function = function};
     forget_block(function->body, true);
-    plan_order(function->body);
+    plan_order(context->scratch, function->body);
     plan_copies(&plan);
     plan_liveness(&plan);
     if (plan.failed) return false;

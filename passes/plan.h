@@ -85,7 +85,7 @@ bool plan_in_place(const Node *kernel, const Value *result, const Value *operand
 const Dim *plan_too_large(Plan *plan, const Value *value);
 
 /* Puts updates behind the readers of what they overwrite (plan_order.c). */
-void plan_order(Block *block);
+void plan_order(Arena *arena, Block *block);
 void plan_copies(Plan *plan);
 void plan_liveness(Plan *plan);
 bool ranges_overlap(const Ranges *a, const Ranges *b);

@@ -46,12 +46,16 @@ static Node *last_reader(const Node *update, const Value *base) {
     return last;
 }
 
-void plan_order(Block *block) {
-    for (Node *node = block->first, *next; node; node = next) {
-        next = node->next;
-        for (uint32_t i = 0; node->op != OP_kernel && i < node->block_count; i++) plan_order(node->blocks[i]);
-        const Value *base = updated(node);
-        Node *reader = base ? last_reader(node, base) : NULL;
+/* Each update moves once: those that read each other's bases would go round for ever. */
+void plan_order(Arena *arena, Block *block) {
+    VEC(Node *) updates = {0};
+    for (Node *node = block->first; node; node = node->next) {
+        for (uint32_t i = 0; node->op != OP_kernel && i < node->block_count; i++)
+            plan_order(arena, node->blocks[i]);
+        if (updated(node)) vec_push(arena, &updates, node);
+    }
+    for (uint32_t i = 0; i < updates.count; i++) {
+        Node *node = updates.at[i], *reader = last_reader(node, updated(node));
         if (!reader) continue;
         node_remove(node);
         node_insert_before(reader->next, node);
