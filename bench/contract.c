@@ -337,6 +337,35 @@ static void measure(Run run, int rounds) {
     jit_close(&run.jit);
 }
 
+static void measure_shape(const Shape *s, int rounds) {
+    ProductCase c = product_case(DTYPE_f32, s->batch, s->m, s->n, s->k, s->a_transposed, s->b_transposed);
+    measure((Run){.name = s->name, .product = c, .shape = s}, rounds);
+}
+
+static bool parse_shape(const char *text, Shape *s) {
+    char a = 0, b = 0;
+    *s = (Shape){.name = text, .batch = 1};
+    int found = sscanf(text, "%" SCNd64 "x%" SCNd64 "x%" SCNd64 " %c%c", &s->m, &s->n, &s->k, &a, &b);
+    if (found != 5)
+        found = sscanf(text, "%" SCNd64 " %" SCNd64 "x%" SCNd64 "x%" SCNd64 " %c%c", &s->batch, &s->m, &s->n,
+                       &s->k, &a, &b) -
+                1;
+    s->a_transposed = a == 'T', s->b_transposed = b == 'T';
+    return found == 5 && s->batch > 0 && s->m > 0 && s->n > 0 && s->k > 0;
+}
+
+static int measure_given(int count, char **texts, int rounds) {
+    for (int i = 0; i < count; i++) {
+        Shape s;
+        if (!parse_shape(texts[i], &s)) {
+            fprintf(stderr, "contract-bench: '%s' is no shape such as \"24 256x64x256 NT\"\n", texts[i]);
+            return 2;
+        }
+        measure_shape(&s, rounds);
+    }
+    return 0;
+}
+
 int main(int argc, char **argv) {
     int rounds = argc > 1 ? atoi(argv[1]) : 15;
     const char *part = argc > 2 ? argv[2] : "";
@@ -346,11 +375,9 @@ int main(int argc, char **argv) {
     printf("| M x N x K            | chunks | GFLOP/s | of peak | OpenBLAS | of peak | oneDNN | of peak | "
            "best of best "
            "| peak |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
-    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        const Shape *s = &shapes[i];
-        ProductCase c = product_case(DTYPE_f32, s->batch, s->m, s->n, s->k, s->a_transposed, s->b_transposed);
-        if (strstr(s->name, part)) measure((Run){.name = s->name, .product = c, .shape = s}, rounds);
-    }
+    if (strcmp(part, "-s") == 0) return measure_given(argc - 3, argv + 3, rounds);
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+        if (strstr(shapes[i].name, part)) measure_shape(&shapes[i], rounds);
     for (size_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++) {
         const Convolution *s = &convolutions[i];
         ProductCase c = convolution_case(s->pass, &s->sizes);
