@@ -31,7 +31,7 @@ static LLVMValueRef load_b(Emit *e, const Tile *t, LLVMValueRef pointer, uint32_
 }
 
 /* One line a step: that which has the step's place in the first row behind the tile, at the next step in the
- * row behind that. Lines have more elements than tiles have rows. */
+ * row behind that. A tile with more rows than a line has elements, of f64, leaves its last ones out. */
 static void prefetch_a(Emit *e, const Tile *t, LLVMValueRef k) {
     int64_t line = CACHE_LINE / (int64_t)LLVMABISizeOfType(e->layout, t->a_memory);
     LLVMValueRef within = LLVMBuildAnd(e->builder, k, emit_i64(e, line - 1), "");
