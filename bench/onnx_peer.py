@@ -1,10 +1,9 @@
 """Runtimes and compilers that take ONNX files, which PyTorch writes: ONNX Runtime, OpenVINO, IREE. Weights are those of a workload's `torch`."""
-import itertools
 import pathlib
 import subprocess
 import sys
 
-from workload import ROOT
+from workload import ROOT, stepper
 
 FILES = ROOT / "build/bench-work"
 TOOLS = pathlib.Path(sys.executable).parent
@@ -22,20 +21,6 @@ def exported(workload):
     return path, work
 
 
-def stepper(work, forward):
-    """A step from a function of one array."""
-    if not work.feedback:
-        rounds = itertools.cycle(work.inputs)
-        return lambda: forward(next(rounds))
-    last = work.inputs[0]
-
-    def step():
-        nonlocal last
-        last = forward(last)
-        return last
-    return step
-
-
 def onnxruntime(workload, threads):
     import onnxruntime as ort
     path, work = exported(workload)
@@ -43,7 +28,7 @@ def onnxruntime(workload, threads):
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    return stepper(work, lambda x: session.run(["y"], {"x": x})[0])
+    return stepper(work.inputs, work.feedback, lambda x: session.run(["y"], {"x": x})[0])
 
 
 def openvino(workload, threads):
@@ -51,7 +36,7 @@ def openvino(workload, threads):
     path, work = exported(workload)
     settings = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32", "ENABLE_CPU_PINNING": False}
     request = openvino.Core().compile_model(path, "CPU", settings).create_infer_request()
-    return stepper(work, lambda x: request.infer({0: x}, share_inputs=True, share_outputs=True)[0])
+    return stepper(work.inputs, work.feedback, lambda x: request.infer({0: x}, share_inputs=True, share_outputs=True)[0])
 
 
 def iree(workload, threads):
@@ -66,5 +51,5 @@ def iree(workload, threads):
     iree.runtime.flags.parse_flags(f"--task_topology_group_count={threads}")
     config = iree.runtime.Config("local-sync" if threads == 1 else "local-task")
     loaded = iree.runtime.load_vm_module(iree.runtime.VmModule.mmap(config.vm_instance, str(module)), config)
-    return stepper(work, lambda x: loaded.main_graph(x).to_host())
+    return stepper(work.inputs, work.feedback, lambda x: loaded.main_graph(x).to_host())
 

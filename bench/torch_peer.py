@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from workload import stepper
+
 
 @dataclasses.dataclass
 class Training:
@@ -61,16 +63,7 @@ def infer(work, compile):
         net = net.to(memory_format=torch.channels_last)
         inputs = [x.to(memory_format=torch.channels_last) for x in inputs]
     forward = compile(net)
-    if not work.feedback:
-        rounds = itertools.cycle(inputs)
-        return lambda: forward(next(rounds))
-    last = inputs[0]
-
-    def step():
-        nonlocal last
-        last = forward(last)
-        return last
-    return step
+    return stepper(inputs, work.feedback, forward)
 
 
 def generate(work, advance):

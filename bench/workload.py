@@ -2,6 +2,7 @@
 import dataclasses
 import gzip
 import importlib
+import itertools
 import pathlib
 from collections.abc import Callable
 
@@ -40,6 +41,21 @@ def all_workloads():
             found[workload.name] = workload
     order = {"training": 0, "generation": 1, "inference": 2}
     return dict(sorted(found.items(), key=lambda item: order[item[1].kind]))
+
+
+# --- inference
+def stepper(inputs, feedback, forward):
+    """A step from a function of one array: of the inputs in turn, or with `feedback` of what it gave before."""
+    if not feedback:
+        rounds = itertools.cycle(inputs)
+        return lambda: forward(next(rounds))
+    last = inputs[0]
+
+    def step():
+        nonlocal last
+        last = forward(last)
+        return last
+    return step
 
 
 # --- data, for both sides the same

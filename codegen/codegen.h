@@ -52,6 +52,7 @@ typedef struct {
     const char *const *objects; /* object files, first the program's */
     uint32_t object_count;
     const char *runtime; /* libnnrt.a */
+    const char *stamp;   /* what an archive holds that fits this compiler */
     const char *output;
     const char *flags; /* further words for the linker, separated by blanks, or NULL */
     bool debug, statically;

@@ -366,21 +366,18 @@ static LLVMValueRef tile_is_needed(Emit *e, const Where *at) {
     return p->contract->needs(e, p->contract, first, last, p->contract->user);
 }
 
+static void columns_body(Emit *e, LLVMValueRef column, void *user) {
+    Where *at = user;
+    at->column = column;
+    tile_columns(e, at);
+}
+
 static void needed_columns(Emit *e, Where *at) {
     LLVMValueRef needed = tile_is_needed(e, at);
-    if (!needed) {
+    if (needed)
+        emit_if(e, needed, columns_body, at->column, at);
+    else
         tile_columns(e, at);
-        return;
-    }
-    LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->builder));
-    LLVMBasicBlockRef then = LLVMAppendBasicBlockInContext(e->llvm, function, "needed");
-    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->llvm, function, "after");
-    LLVMBuildCondBr(e->builder, needed, then, after);
-    LLVMPositionBuilderAtEnd(e->builder, then);
-    tile_columns(e, at);
-    LLVMBuildBr(e->builder, after);
-    LLVMMoveBasicBlockAfter(after, LLVMGetInsertBlock(e->builder));
-    LLVMPositionBuilderAtEnd(e->builder, after);
 }
 
 static void panel_body(Emit *e, LLVMValueRef column, void *user) {

@@ -27,19 +27,6 @@ static void store_lanes(Emit *e, LLVMValueRef offset, void *user) {
     p->contract->store(e, p->contract, index, value, line->lanes, axis, p->contract->user);
 }
 
-/* Calls `body` where `condition` holds. */
-static void emit_if(Emit *e, LLVMValueRef condition, LoopBody *body, LLVMValueRef argument, void *user) {
-    LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->builder));
-    LLVMBasicBlockRef then = LLVMAppendBasicBlockInContext(e->llvm, function, "then");
-    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->llvm, function, "after");
-    LLVMBuildCondBr(e->builder, condition, then, after);
-    LLVMPositionBuilderAtEnd(e->builder, then);
-    body(e, argument, user);
-    LLVMBuildBr(e->builder, after);
-    LLVMMoveBasicBlockAfter(after, LLVMGetInsertBlock(e->builder));
-    LLVMPositionBuilderAtEnd(e->builder, after);
-}
-
 /* The last lanes, fewer than a vector: by vectors of 8, 4, 2, 1. Bits that `size` lacks are never left
  * over. */
 static void store_rest(Emit *e, Line *line, LLVMValueRef from, LLVMValueRef count, Size size) {

@@ -102,3 +102,15 @@ void emit_loop(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t step, const 
     LLVMMoveBasicBlockAfter(after, latch);
     LLVMPositionBuilderAtEnd(e->builder, after);
 }
+
+void emit_if(Emit *e, LLVMValueRef condition, LoopBody *body, LLVMValueRef argument, void *user) {
+    LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->builder));
+    LLVMBasicBlockRef then = LLVMAppendBasicBlockInContext(e->llvm, function, "then");
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->llvm, function, "after");
+    LLVMBuildCondBr(e->builder, condition, then, after);
+    LLVMPositionBuilderAtEnd(e->builder, then);
+    body(e, argument, user);
+    LLVMBuildBr(e->builder, after);
+    LLVMMoveBasicBlockAfter(after, LLVMGetInsertBlock(e->builder));
+    LLVMPositionBuilderAtEnd(e->builder, after);
+}

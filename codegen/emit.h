@@ -102,6 +102,8 @@ void debug_at(Emit *e, Loc loc);
 typedef void LoopBody(Emit *e, LLVMValueRef index, void *user);
 void emit_loop(Emit *e, LLVMValueRef from, LLVMValueRef to, int64_t step, const char *name, LoopBody *body,
                void *user);
+/* Calls `body` with `argument` where `condition` holds. */
+void emit_if(Emit *e, LLVMValueRef condition, LoopBody *body, LLVMValueRef argument, void *user);
 
 /* --- kernels (kernel.c): emits the kernel's function if an equal one does not exist yet, and the call with
  * its chunks at the builder's place */

@@ -97,10 +97,34 @@ static bool make_executable(const char *path) {
     return chmod(path, 0777 & ~mask) == 0;
 }
 
-const char *codegen_link(const LinkOptions *options, Arena *arena) {
-    if (!file_exists(options->runtime))
+static bool holds(const char *bytes, size_t length, const char *wanted) {
+    size_t n = strlen(wanted);
+    for (size_t i = 0; i + n <= length; i++)
+        if (bytes[i] == *wanted && memcmp(bytes + i, wanted, n) == 0) return true;
+    return false;
+}
+
+/* A program whose runtime takes other arguments than it gives would be linked all the same, and crash. */
+static const char *check_runtime(const LinkOptions *options, Arena *arena) {
+    const char *path = options->runtime, *why;
+    if (!file_exists(path))
         return arena_printf(arena, "the runtime library %s is missing (set NNC_RUNTIME to where it is)",
-                            options->runtime);
+                            path);
+    Arena *scratch = arena_new();
+    size_t length;
+    const char *archive = file_read(scratch, path, &length, &why), *error = NULL;
+    if (!archive)
+        error = arena_printf(arena, "the runtime library %s: %s", path, why);
+    else if (!holds(archive, length, options->stamp))
+        error =
+            arena_printf(arena, "the runtime library %s is of another version of nnc: build both anew", path);
+    arena_free(scratch);
+    return error;
+}
+
+const char *codegen_link(const LinkOptions *options, Arena *arena) {
+    const char *unfit = check_runtime(options, arena);
+    if (unfit) return unfit;
     char *temporary = arena_printf(arena, "%s.XXXXXX", options->output);
     int file = mkstemp(temporary);
     if (file < 0) return arena_printf(arena, "cannot write beside it: %s", strerror(errno));

@@ -185,6 +185,7 @@ static int build_executable(Session *s, Graph *graph, const char *output) {
     char directory[] = "/tmp/nnc-XXXXXX";
     if (!mkdtemp(directory)) return fail(directory, "cannot make a temporary directory");
     LinkOptions link = {.runtime = find_runtime(s),
+                        .stamp = rt_stamp,
                         .output = output,
                         .flags = runtime_flags,
                         .debug = s->codegen.debug,

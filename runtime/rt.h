@@ -101,6 +101,9 @@ double rt_now(void);
 /* --- rt_cpus.c: CPUs that the process may use, by affinity and by control group quota; at least 1 */
 int32_t rt_cpus(void);
 
+/* --- rt_stamp.c: is in every archive of this runtime, and in none that programs call by another nnrt.h */
+extern const char rt_stamp[];
+
 /* --- rt_pool.c */
 int32_t rt_threads(nn_rt *rt); /* settled at first use */
 void rt_pool_free(nn_rt *rt);

@@ -120,6 +120,24 @@ def tests(build, tools):
                     raise tools.Failure(f"--blas={choice} {source}.nn:\n{out}")
     yield f"cli/openblas {build}", openblas
 
+    def runtime():
+        """A runtime that isn't this compiler's is refused."""
+        with tempfile.TemporaryDirectory() as work:
+            prepare(work)
+            archive = os.path.join(os.path.dirname(tools.nnc(build)), "../lib/libnnrt.a")
+            with open(archive, "rb") as file:
+                data = file.read()
+            at = data.index(b"nnrt.h ") + len("nnrt.h ")
+            other = b"1" if data[at:at + 1] == b"0" else b"0"
+            with open(os.path.join(work, "other.a"), "wb") as file:
+                file.write(data[:at] + other + data[at + 1:])
+            command = [tools.nnc(build), "build", "hello.nn", "-o", "program"]
+            for name, status, words in (("other.a", 1, ["another version of nnc"]), ("none.a", 1, ["none.a is missing"]), (archive, 0, [])):
+                got, out, err = tools.run(command, cwd=work, env={**os.environ, "NNC_RUNTIME": name})
+                if got != status or any(word not in err for word in words):
+                    raise tools.Failure(f"{name}: exit status {got}\n{out}{err}")
+    yield f"cli/runtime {build}", runtime
+
     def tune():
         """What was measured is read by later builds, on this CPU; what isn't understood is a warning."""
         with tempfile.TemporaryDirectory() as work:

@@ -129,6 +129,9 @@ Test(link, says_what_is_missing) {
     cr_expect_not_null(
         strstr(codegen_link(&options, arena), "the runtime library /nowhere/libnnrt.a is missing"));
     options.runtime = SOURCE_DIR "/README.md";
+    options.stamp = "no line of it";
+    cr_expect_not_null(strstr(codegen_link(&options, arena), "is of another version of nnc"));
+    options.stamp = "# Two commands";
     setenv("CC", "no-such-compiler -x", 1);
     cr_expect_not_null(
         strstr(codegen_link(&options, arena), "`no-such-compiler -x` (from $CC) is not installed"));
