@@ -22,8 +22,10 @@ void hoist_rows(Hoist *h, Block *block);
 void hoist_loop(Hoist *h, Node *loop);
 /* Takes out of this `for` what all its steps can do at once (hoist_steps.c). */
 void hoist_steps(Hoist *h, Node *loop);
-/* The outermost loop around `node` that `value` is outside of; NULL where there is none. */
-Node *hoist_loop_without(const Node *node, const Value *value);
+/* The outermost loop around `node` that what `value` is a view of is outside of; NULL where there is none. */
+Node *hoist_loop_without(const Node *node, Value *value);
+/* `value` before that loop: its views are made again there. */
+Value *hoist_view_before(Hoist *h, Node *loop, Value *value);
 /* Gives every block its own copies of the weightless nodes that it uses from outer ones (hoist_sink.c). */
 void hoist_sink(Hoist *h, Block *block);
 /* Transposes what products in loops would pack in every iteration (hoist_layout.c); */

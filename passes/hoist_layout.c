@@ -73,7 +73,7 @@ static void lay_out(Hoist *h, Node *contract) {
     direct_order(&spec, labels, other, perm);
     Builder before = {.graph = h->graph, .block = loop->block, .before = loop, .loc = contract->loc};
     Builder here = {.graph = h->graph, .block = contract->block, .before = contract, .loc = contract->loc};
-    Value *turned = build_permute(&before, factor, perm);
+    Value *turned = build_permute(&before, hoist_view_before(h, loop, factor), perm);
     Value *x = lanes ? rest : turned, *y = lanes ? turned : rest;
     const char *text = arena_printf(h->scratch, "%s,%s->%s", spec.x, spec.y, spec.result);
     value_replace(contract->results[0], build_contract(&here, x, y, text));

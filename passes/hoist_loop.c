@@ -210,10 +210,37 @@ void hoist_loop(Hoist *h, Node *loop) {
 
 static bool is_loop(const Node *node) { return node->op == OP_for || node->op == OP_while; }
 
-Node *hoist_loop_without(const Node *node, const Value *value) {
+static bool has_known_sizes(const Type *type) {
+    int64_t size;
+    for (uint32_t i = 0; i < type->rank; i++)
+        if (!dim_is_const(type->dims[i], &size)) return false;
+    return true;
+}
+
+/* What a value is a view of, through views that can be made anywhere. */
+static Value *viewed(Value *value) {
+    while (value->node && value->node->operand_count == 1 && hoist_is_weightless(value->node) &&
+           has_known_sizes(value->type))
+        value = value->node->operands[0];
+    return value;
+}
+
+Node *hoist_loop_without(const Node *node, Value *value) {
     Node *loop = NULL;
-    for (Block *block = node->block; block && block != value->block;
+    const Block *home = viewed(value)->block;
+    for (Block *block = node->block; block && block != home;
          block = block->owner ? block->owner->block : NULL)
         if (block->owner && is_loop(block->owner)) loop = block->owner;
     return loop;
+}
+
+Value *hoist_view_before(Hoist *h, Node *loop, Value *value) {
+    Value *source = viewed(value);
+    if (value == source) return value;
+    Map *copies = map_new(h->scratch);
+    Value *operand = value->node->operands[0];
+    map_put(copies, operand, hoist_view_before(h, loop, operand));
+    Node *copy = node_clone(h->graph, value->node, copies);
+    node_insert_before(loop, copy);
+    return copy->results[0];
 }

@@ -139,7 +139,7 @@ static void lay_out(Hoist *h, Node *contract) {
     if (!loop || (l.panels > 1 && !panel)) return;
     Builder before = {.graph = h->graph, .block = loop->block, .before = loop, .loc = contract->loc};
     Builder here = {.graph = h->graph, .block = contract->block, .before = contract, .loc = contract->loc};
-    Value *turned = laid_out(&before, &l, weights, panel);
+    Value *turned = laid_out(&before, &l, hoist_view_before(h, loop, weights), panel);
     if (panel) put_panel(l.spec.result, channel, panel);
     const char *text = arena_printf(h->scratch, "%s,%s->%s", l.spec.x, l.spec.y, l.spec.result);
     Value *x = l.weights ? picture : turned, *y = l.weights ? turned : picture;
