@@ -217,7 +217,15 @@ static LLVMValueRef op_max(const Elementwise *o) {
 }
 static LLVMValueRef op_and(const Elementwise *o) { return LLVMBuildAnd(o->b, o->in[0], o->in[1], ""); }
 static LLVMValueRef op_or(const Elementwise *o) { return LLVMBuildOr(o->b, o->in[0], o->in[1], ""); }
-static LLVMValueRef op_div(const Elementwise *o) { return LLVMBuildFDiv(o->b, o->in[0], o->in[1], ""); }
+
+/* LLVM's selection of instructions (SimplifyDemandedVectorElts, at least up to 19) takes lanes that are 0 / 0
+ * for zeros, and then drops what should replace them, such as the 0 in the lanes behind a row's end. It does
+ * not look through a fence, which costs nothing. */
+static LLVMValueRef op_div(const Elementwise *o) {
+    LLVMValueRef x = o->in[0];
+    if (emit_lane_count(x) > 1) x = intrinsic1(o->e, "llvm.arithmetic.fence", x);
+    return LLVMBuildFDiv(o->b, x, o->in[1], "");
+}
 
 static LLVMValueRef op_sub(const Elementwise *o) {
     return is_float(o) ? LLVMBuildFSub(o->b, o->in[0], o->in[1], "")

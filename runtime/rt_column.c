@@ -73,16 +73,27 @@ rt_column rt_column_of_source(rt_source *source, const rt_array *array, const nn
     return column;
 }
 
-rt_column rt_column_of_memory(uint8_t *memory, int32_t dtype, size_t sample_bytes) {
+static rt_column plain_column(int32_t dtype, size_t sample_bytes) {
     return (rt_column){.sample_bytes = sample_bytes,
                        .stored_bytes = sample_bytes,
                        .stride = sample_bytes,
-                       .samples = memory,
                        .file = -1,
                        .dtype = dtype,
                        .stored = dtype,
-                       .owns = true,
-                       .memory = memory};
+                       .owns = true};
+}
+
+rt_column rt_column_of_memory(uint8_t *memory, int32_t dtype, size_t sample_bytes) {
+    rt_column column = plain_column(dtype, sample_bytes);
+    column.samples = column.memory = memory;
+    return column;
+}
+
+rt_column rt_column_of_file(int file, const char *path, int32_t dtype, size_t sample_bytes) {
+    rt_column column = plain_column(dtype, sample_bytes);
+    column.file = file;
+    column.path = column.path_copy = copy_text(path);
+    return column;
 }
 
 void rt_column_free(rt_column *column) {

@@ -49,6 +49,8 @@ bool rt_sample_bytes(const nn_tensor *sample, int32_t dtype, size_t *bytes);
 rt_column rt_column_of_source(rt_source *source, const rt_array *array, const nn_tensor *sample);
 /* Those in `memory` (taken), which lie there as the program reads them. */
 rt_column rt_column_of_memory(uint8_t *memory, int32_t dtype, size_t sample_bytes);
+/* Those in the open file (taken), from its beginning on; the path is for messages. */
+rt_column rt_column_of_file(int file, const char *path, int32_t dtype, size_t sample_bytes);
 void rt_column_free(rt_column *column);
 
 /* Copies samples, whose places in the table are `rows`, or `first` and the following ones where that is NULL.

@@ -5,11 +5,12 @@
 #include "rt_csv_number.h"
 #include "rt_float.h"
 #include "rt_names.h"
+#include "rt_samples.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMN_LIMIT = 1 << 20, LISTED = 12, FIRST_ROWS = 256 };
+enum { COLUMN_LIMIT = 1 << 20, LISTED = 12 };
 
 /* Where the cells of one of the table's columns go. */
 typedef struct {
@@ -29,9 +30,9 @@ typedef struct {
     Target *targets;
     int32_t columns;
     const nn_tensor *column;
-    size_t *sample_bytes; /* of each column */
-    uint8_t **samples;
-    int64_t count, capacity;
+    rt_samples *samples; /* of each column */
+    uint8_t **row;       /* where the one that is being read goes */
+    int64_t count;       /* of the rows before it */
     rt_text *error;
 } Table;
 
@@ -178,7 +179,8 @@ static bool choose_columns(Table *t, Choice *choice) {
 /* Cells of a row that the program's columns take; more than there can be where the number overflows. */
 static uint64_t declared_cells(const Table *t) {
     uint64_t all = 0;
-    for (int32_t i = 0; i < t->columns; i++) all += t->sample_bytes[i] / rt_dtype_bytes(t->column[i].dtype);
+    for (int32_t i = 0; i < t->columns; i++)
+        all += t->samples[i].sample_bytes / rt_dtype_bytes(t->column[i].dtype);
     return all;
 }
 
@@ -204,7 +206,7 @@ static void aim(Table *t, const Choice *choice) {
     for (int64_t i = 0; i < t->width; i++) t->targets[i] = (Target){.column = -1};
     for (int32_t i = 0; i < t->columns; i++) {
         int32_t dtype = t->column[i].dtype;
-        for (size_t at = 0; at < t->sample_bytes[i]; at += rt_dtype_bytes(dtype))
+        for (size_t at = 0; at < t->samples[i].sample_bytes; at += rt_dtype_bytes(dtype))
             t->targets[choice->at[next++]] = (Target){.column = i, .dtype = dtype, .at = at};
     }
 }
@@ -272,8 +274,7 @@ static bool store_name(Table *t, Target *target, const char *text, size_t length
 static bool store_cell(Table *t, Target *target) {
     const char *text = t->cells.text, *other = t->text[RT_CSV_MISSING];
     size_t length = t->cells.length;
-    uint8_t *out =
-        t->samples[target->column] + (size_t)t->count * t->sample_bytes[target->column] + target->at;
+    uint8_t *out = t->row[target->column] + target->at;
     bool truth, missing = is_missing(target, t->count == 0, text, length);
     if (missing && !*other)
         return wrong_cell(t, target->has_names ? "a name" : rt_dtype_name(target->dtype),
@@ -292,13 +293,10 @@ static bool store_cell(Table *t, Target *target) {
 }
 
 /* --- rows */
-static void grow(Table *t, int64_t capacity) {
-    for (int32_t i = 0; i < t->columns; i++) {
-        size_t bytes;
-        if (__builtin_mul_overflow(t->sample_bytes[i], (size_t)capacity, &bytes)) rt_out_of_memory(SIZE_MAX);
-        t->samples[i] = rt_resize(t->samples[i], bytes);
-    }
-    t->capacity = capacity;
+static bool begin_row(Table *t) {
+    for (int32_t i = 0; i < t->columns; i++)
+        if (!(t->row[i] = rt_samples_add(&t->samples[i], t->error))) return false;
+    return true;
 }
 
 /* `found`: the cells of the row; 0 = more. */
@@ -314,7 +312,7 @@ static bool ragged(Table *t, int64_t found) {
 }
 
 static bool read_row(Table *t) {
-    if (t->count == t->capacity) grow(t, t->capacity ? 2 * t->capacity : FIRST_ROWS);
+    if (!begin_row(t)) return false;
     for (int64_t i = 0; i < t->width; i++) {
         if (!rt_cells_next(&t->cells)) return false;
         Target *target = &t->targets[i];
@@ -328,23 +326,35 @@ static bool read_row(Table *t) {
 static bool read_rows(Table *t) {
     while (rt_cells_row(&t->cells))
         if (!read_row(t)) return false;
-    if (t->cells.failed) return false;
-    grow(t, t->count);
-    return true;
+    return !t->cells.failed;
+}
+
+typedef struct {
+    const Target *target;
+    const int64_t *place; /* of each name by its number */
+    size_t stride;
+} Numbering;
+
+static void number_samples(void *user, uint8_t *samples, int64_t count) {
+    const Numbering *n = user;
+    uint8_t *at = samples + n->target->at;
+    for (int64_t row = 0; row < count; row++, at += n->stride)
+        rt_store_int(n->target->dtype, n->place[rt_element_int(n->target->dtype, at)], at);
 }
 
 /* Names get the numbers of their order, so that these don't depend on that of the rows. */
-static void number_names(Table *t) {
-    for (int64_t i = 0; i < t->width; i++) {
+static bool number_names(Table *t) {
+    bool good = true;
+    for (int64_t i = 0; good && i < t->width; i++) {
         Target *target = &t->targets[i];
         if (!target->has_names) continue;
+        rt_samples *samples = &t->samples[target->column];
         int64_t *place = rt_names_sorted(&target->names);
-        size_t stride = t->sample_bytes[target->column];
-        uint8_t *at = t->samples[target->column] + target->at;
-        for (int64_t row = 0; row < t->count; row++, at += stride)
-            rt_store_int(target->dtype, place[rt_element_int(target->dtype, at)], at);
+        good = rt_samples_edit(samples, number_samples, &(Numbering){target, place, samples->sample_bytes},
+                               t->error);
         free(place);
     }
+    return good;
 }
 
 /* --- opening */
@@ -359,22 +369,32 @@ static bool check_separator(Table *t) {
 }
 
 static void open_table(Table *t) {
-    t->sample_bytes = rt_allocate((size_t)t->columns * sizeof *t->sample_bytes);
     t->samples = rt_allocate((size_t)t->columns * sizeof *t->samples);
+    t->row = rt_allocate((size_t)t->columns * sizeof *t->row);
     for (int32_t i = 0; i < t->columns; i++) {
-        rt_sample_bytes(&t->column[i], t->column[i].dtype, &t->sample_bytes[i]);
-        t->samples[i] = NULL;
+        size_t bytes;
+        rt_sample_bytes(&t->column[i], t->column[i].dtype, &bytes);
+        t->samples[i] = rt_samples_new(t->text[RT_CSV_PATH], bytes);
     }
 }
 
 static void close_table(Table *t) {
     for (int64_t i = 0; i < t->width && t->targets; i++) rt_names_free(&t->targets[i].names);
-    for (int32_t i = 0; i < t->columns; i++) free(t->samples[i]);
+    for (int32_t i = 0; i < t->columns; i++) rt_samples_free(&t->samples[i]);
     rt_names_free(&t->names);
     rt_cells_close(&t->cells);
     free(t->targets);
     free(t->samples);
-    free(t->sample_bytes);
+    free(t->row);
+}
+
+static bool take_columns(Table *t, rt_column *out) {
+    for (int32_t i = 0; i < t->columns; i++) {
+        if (rt_samples_column(&t->samples[i], t->column[i].dtype, &out[i], t->error)) continue;
+        while (i-- > 0) rt_column_free(&out[i]);
+        return false;
+    }
+    return true;
 }
 
 bool rt_csv_read(const char *const *text, int32_t columns, const nn_tensor *column, rt_column *out,
@@ -382,14 +402,9 @@ bool rt_csv_read(const char *const *text, int32_t columns, const nn_tensor *colu
     Table t = {.text = text, .columns = columns, .column = column, .error = error, .cells = {.file = -1}};
     t.header = strcmp(text[RT_CSV_HEADER], "true") == 0;
     open_table(&t);
-    bool good = check_separator(&t) &&
-                rt_cells_open(&t.cells, text[RT_CSV_PATH], *text[RT_CSV_SEPARATOR], error) &&
-                read_first_row(&t) && plan_columns(&t) && read_rows(&t);
-    if (good) number_names(&t);
-    for (int32_t i = 0; i < columns && good; i++) {
-        out[i] = rt_column_of_memory(t.samples[i], column[i].dtype, t.sample_bytes[i]);
-        t.samples[i] = NULL;
-    }
+    bool good =
+        check_separator(&t) && rt_cells_open(&t.cells, text[RT_CSV_PATH], *text[RT_CSV_SEPARATOR], error) &&
+        read_first_row(&t) && plan_columns(&t) && read_rows(&t) && number_names(&t) && take_columns(&t, out);
     *count = t.count;
     close_table(&t);
     return good;

@@ -15,7 +15,8 @@ typedef struct {
     const char *passes, *disable, *cpu;
 } Variant;
 
-/* The passes are tried without optimisations: a program takes half the time so, and LLVM at work has the first row. */
+/* The passes are tried without optimisations: a program takes half the time so, and LLVM at work has the
+ * first row. */
 static const Variant variants[VARIANTS] = {
     {"-O3", 3, NULL, NULL, NULL},
     {"-O0", 0, NULL, NULL, NULL},
