@@ -23,10 +23,10 @@ typedef struct Contract Contract;
 
 /* The epilogue: receives `lanes` results in one register of the accumulator's type, consecutive along axis
  * `lane_axis` (an index into `index`), the first at `index` (an i64 an axis: batch…, m…, n…), and stores what
- * it makes of them. The schedule takes it that results are contiguous along n's last axis. For one lane
- * `lane_axis` is meaningless. */
+ * it makes of them. `aligned`: along that axis the first's index is a multiple of `lanes`. The schedule takes
+ * it that results are contiguous along n's last axis. For one lane `lane_axis` is meaningless. */
 typedef void ContractStore(Emit *e, const Contract *c, const LLVMValueRef *index, LLVMValueRef value,
-                           uint32_t lanes, uint32_t lane_axis, void *user);
+                           uint32_t lanes, uint32_t lane_axis, bool aligned, void *user);
 
 /* Is any of the results from index `first` to index `last` asked for? i1, NULL = perhaps. Those that aren't
  * may be stored with any value. */

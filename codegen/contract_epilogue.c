@@ -9,22 +9,30 @@ typedef struct {
     uint32_t lanes;
 } Line;
 
+/* The greatest power of two that the first row of every tile is a multiple of. */
+static int64_t rows_alignment(const ContractSchedule *plan) {
+    int64_t all = plan->rows | plan->chunk_rows | plan->row_run;
+    return all & -all;
+}
+
 static void store_lanes(Emit *e, LLVMValueRef offset, void *user) {
     const Line *line = user;
     const Epilogue *epilogue = line->epilogue;
     const Product *p = epilogue->p;
     LLVMValueRef index[PRODUCT_MAX_AXES];
     uint32_t axis = product_lane_axis(p);
+    bool aligned = true; /* columns begin at whole vectors, and what is left over at its parts */
     memcpy(index, epilogue->index, sizeof index);
     LLVMValueRef value =
         vector_load(e, p->element, vector_at(e, p->element, line->sums, offset), line->lanes);
     if (epilogue->transposed) {
         product_index(e, p, &p->rows, offset_add(e, epilogue->row, offset), index);
         axis = product_row_axis(p);
+        aligned = rows_alignment(&p->plan) % line->lanes == 0;
     } else {
         product_column_index(e, p, offset_add(e, epilogue->column, offset), index);
     }
-    p->contract->store(e, p->contract, index, value, line->lanes, axis, p->contract->user);
+    p->contract->store(e, p->contract, index, value, line->lanes, axis, aligned, p->contract->user);
 }
 
 /* The last lanes, fewer than a vector: by vectors of 8, 4, 2, 1. Bits that `size` lacks are never left

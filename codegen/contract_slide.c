@@ -184,7 +184,7 @@ static void whole_vector(Emit *e, LLVMValueRef column, void *user) {
     product_column_index(e, p, column, s->index);
     for (uint32_t r = 0; r < s->rows; r++) {
         set_row(e, s, r);
-        p->contract->store(e, p->contract, s->index, sum[r], p->plan.lanes, product_lane_axis(p),
+        p->contract->store(e, p->contract, s->index, sum[r], p->plan.lanes, product_lane_axis(p), true,
                            p->contract->user);
     }
 }

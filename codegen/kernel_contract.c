@@ -177,7 +177,8 @@ static At index_of_result(Kernel *k, const Value *value, const Value *product, c
 }
 
 /* The product's index as it is in its result's shape, axes that are one label together. */
-static At product_index(Kernel *k, const LLVMValueRef *index, uint32_t lanes, uint32_t lane_axis) {
+static At product_index(Kernel *k, const LLVMValueRef *index, uint32_t lanes, uint32_t lane_axis,
+                        bool aligned) {
     const ContractPlan *p = k->plan;
     const Labels *groups[] = {&p->batch, &p->m, &p->n};
     uint32_t rank = p->node->results[0]->type->rank;
@@ -191,19 +192,21 @@ static At product_index(Kernel *k, const LLVMValueRef *index, uint32_t lanes, ui
         }
     for (uint32_t d = 0; d < rank; d += label[d]->count) {
         uint32_t i = number[d];
-        at_push(&at, label[d]->extent, (Index){.base = index[i], .step = lanes > 1 && i == lane_axis});
+        bool along = lanes > 1 && i == lane_axis;
+        at_push(&at, label[d]->extent,
+                (Index){.base = index[i], .step = along, .align = along && aligned ? lanes : 0});
     }
     return at;
 }
 
 /* Computes and stores the kernel's results from `lanes` of the product's. */
 static void epilogue(Emit *e, const Contract *c, const LLVMValueRef *index, LLVMValueRef value,
-                     uint32_t lanes, uint32_t lane_axis, void *user) {
+                     uint32_t lanes, uint32_t lane_axis, bool aligned, void *user) {
     (void)e, (void)c;
     Kernel *k = user;
     const Value *product = ((const ContractPlan *)k->plan)->node->results[0];
     const Scope *outer = scope_open(k);
-    At at = product_index(k, index, lanes, lane_axis);
+    At at = product_index(k, index, lanes, lane_axis, aligned);
     map_put(k->bound, product, value);
     Node *yield = kernel_yield(k);
     const At **places = ARENA_ARRAY(k->arena, const At *, yield->operand_count);
@@ -238,7 +241,7 @@ static bool has_boxes(const ContractPlan *p) {
 
 static At corner(Kernel *k, const LLVMValueRef *index) {
     const Type *type = ((const ContractPlan *)k->plan)->node->results[0]->type;
-    At at = product_index(k, index, 1, 0), corner = at_child(&at);
+    At at = product_index(k, index, 1, 0, false), corner = at_child(&at);
     AxisSpan spans[MAX_RANK];
     at_spans(k, &at, type->rank, type->dims, (1u << type->rank) - 1, spans);
     for (uint32_t d = 0; d < type->rank; d++) at_push(&corner, type->dims[d], spans[d].index);

@@ -24,8 +24,8 @@ static Size stride_of(Emit *e, int64_t stride) { return (Size){true, stride, emi
 
 /* Lanes that aren't neighbours in C are stored one by one. */
 static void store(Emit *e, const Contract *contract, const LLVMValueRef *index, LLVMValueRef value,
-                  uint32_t lanes, uint32_t lane_axis, void *user) {
-    (void)contract;
+                  uint32_t lanes, uint32_t lane_axis, bool aligned, void *user) {
+    (void)contract, (void)aligned;
     const TuneProduct *t = user;
     LLVMTypeRef element = emit_register_type(e, t->key->dtype);
     LLVMValueRef offset = emit_i64(e, 0), one = emit_i64(e, 1);

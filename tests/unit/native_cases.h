@@ -206,6 +206,15 @@ static const NativeCase native_products[] = {
      "  %28: f32[B, 33] = broadcast(%25) dims=[B, 33] axes=[]\n"
      "  %26: f32[B, 33] = max(%24, %28)\n"
      "  %27: bool[B, 33] = gt(%22, %28)\n"},
+    {"heads", "f32[B, 20] f32[96, 20]", "%22",
+     "  %20: f32[B, 96] = contract(%10, %11) spec=\"mk,nk->mn\"\n"
+     "  %21: f32[B, 2, 3, 16] = reshape(%20) dims=[B, 2, 3, 16]\n"
+     "  %22: f32[3, 2, B, 16] = permute(%21) perm=[2, 1, 0, 3]\n"},
+    {"heads_across", "f32[100, 16] f32[100, 24]",
+     "%22", /* tiles of 12 rows, which are the result's columns */
+     "  %20: f32[16, 24] = contract(%10, %11) spec=\"km,kn->mn\"\n"
+     "  %21: f32[16, 3, 8] = reshape(%20) dims=[16, 3, 8]\n"
+     "  %22: f32[3, 16, 8] = permute(%21) perm=[1, 0, 2]\n"},
     {"batched", "f32[2, B, 3, 8] f32[2, B, 3, 8]", "%24",
      "  %20: f32[2, 3, B, 8] = permute(%10) perm=[0, 2, 1, 3]\n"
      "  %21: f32[2, 3, B, 8] = permute(%11) perm=[0, 2, 1, 3]\n"

@@ -46,8 +46,8 @@ static Size size_at(Emit *e, LLVMValueRef sizes, uint32_t slot, int64_t constant
 }
 
 static void store_result(Emit *e, const Contract *contract, const LLVMValueRef *index, LLVMValueRef value,
-                         uint32_t lanes, uint32_t lane_axis, void *user) {
-    (void)contract;
+                         uint32_t lanes, uint32_t lane_axis, bool aligned, void *user) {
+    (void)contract, (void)aligned;
     const Store *store = user;
     LLVMTypeRef element = result_type(e, store->c);
     LLVMValueRef offset = emit_i64(e, 0);
