@@ -44,7 +44,8 @@ LLVMValueRef access_lanes(Emit *e, Index index, uint32_t lanes) {
     LLVMValueRef base = emit_splat(e, index.base, lanes);
     if (index.step == 0) return base;
     LLVMValueRef *offset = ARENA_ARRAY(e->arena, LLVMValueRef, lanes);
-    for (uint32_t l = 0; l < lanes; l++) offset[l] = emit_i64(e, index.step * (int64_t)l);
+    uint32_t repeat = index.repeat ? index.repeat : 1;
+    for (uint32_t l = 0; l < lanes; l++) offset[l] = emit_i64(e, index.step * (int64_t)(l / repeat));
     return LLVMBuildAdd(e->builder, base, LLVMConstVector(offset, lanes), "");
 }
 
@@ -126,9 +127,18 @@ static LLVMValueRef load_apart(Emit *e, const Access *a) {
     return vector_pick(e, piece, a->lanes, a->at.step);
 }
 
+/* Lanes that share elements, which are neighbours. */
+static LLVMValueRef load_repeated(Emit *e, const Access *a) {
+    Access once = *a;
+    once.lanes = a->lanes / a->at.repeat;
+    once.at.repeat = 1;
+    if (a->mask && emit_lane_count(a->mask) > 1) once.mask = vector_any_of(e, a->mask, a->at.repeat);
+    return vector_repeat(e, load_contiguous(e, &once), a->at.repeat);
+}
+
 /* Without masks for single elements, or where they are narrow, gathers are no dearer. */
 static bool is_near(const Emit *e, const Access *a) {
-    return !a->at.vector && a->at.step > 1 && a->at.step <= VECTOR_MAX_STRIDE && dtype_bytes(a->dtype) >= 4 &&
+    return a->at.step > 1 && a->at.step <= VECTOR_MAX_STRIDE && dtype_bytes(a->dtype) >= 4 &&
            (!a->mask || e->target.vector_bytes >= 32);
 }
 
@@ -142,16 +152,17 @@ static LLVMValueRef load_gathered(Emit *e, const Access *a) {
 
 LLVMValueRef access_load(Emit *e, const Access *a) {
     LLVMValueRef value;
+    bool shared = a->at.repeat > 1;
     if (a->lanes == 1)
         value = load_scalar(e, a);
-    else if (!a->at.vector && a->at.step == 1)
-        value = load_contiguous(e, a);
-    else if (!a->at.vector && a->at.step == -1 && !a->mask)
-        value = load_reversed(e, a);
-    else if (is_near(e, a))
-        value = load_apart(e, a);
-    else
+    else if (a->at.vector || (shared && a->at.step != 1))
         value = load_gathered(e, a);
+    else if (a->at.step == 1)
+        value = shared ? load_repeated(e, a) : load_contiguous(e, a);
+    else if (a->at.step == -1 && !a->mask)
+        value = load_reversed(e, a);
+    else
+        value = is_near(e, a) ? load_apart(e, a) : load_gathered(e, a);
     return to_register(e, a->dtype, value);
 }
 
@@ -186,7 +197,7 @@ void access_store(Emit *e, const Access *a, LLVMValueRef value) {
     LLVMValueRef memory = to_memory(e, a->dtype, value);
     if (a->lanes == 1)
         store_scalar(e, a, memory);
-    else if (!a->at.vector && a->at.step == 1)
+    else if (!a->at.vector && a->at.step == 1 && a->at.repeat <= 1)
         store_contiguous(e, a, memory);
     else
         store_scattered(e, a, memory);

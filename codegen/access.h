@@ -5,13 +5,14 @@
 
 #include "codegen/emit.h"
 
-/* Element numbers: lane l is at `base + l·step`; where `vector`, `base` is an i64 vector that says each
- * lane's. */
+/* Element numbers: lane l is at `base + l·step`, or where `repeat` > 1 at `base + l / repeat·step`; where
+ * `vector`, `base` is an i64 vector that says each lane's. */
 typedef struct {
     LLVMValueRef base;
     int64_t step;
     bool vector;
-    uint32_t align; /* `base` is a multiple of it; 0 and 1: nothing is known */
+    uint32_t repeat; /* a divisor of the lanes; 0 as 1 */
+    uint32_t align;  /* `base` is a multiple of it; 0 and 1: nothing is known */
 } Index;
 
 /* An access to elements of `dtype` in memory at `pointer`. `mask`, where not NULL, is <lanes x i1>, or an i1

@@ -39,9 +39,10 @@ static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 Index index_add(Kernel *k, Index a, Index b, uint32_t lanes) {
     if (is_zero(a)) return b;
     if (is_zero(b)) return a;
-    if (!a.vector && !b.vector)
+    if (!a.vector && !b.vector && (a.step == 0 || b.step == 0 || a.repeat == b.repeat))
         return (Index){.base = add(k, a.base, b.base),
                        .step = a.step + b.step,
+                       .repeat = a.step ? a.repeat : b.repeat,
                        .align = a.align == b.align ? a.align : 0};
     return (Index){.base = add(k, lanes_of(k, a, lanes), lanes_of(k, b, lanes)), .vector = true};
 }
@@ -52,7 +53,10 @@ Index index_scale(Kernel *k, Index a, const Dim *by, uint32_t lanes) {
     LLVMValueRef factor = k->dry ? NULL : kernel_size(k, by);
     if (!a.vector && a.step == 0) return (Index){.base = multiply(k, a.base, factor), .align = a.align};
     if (!a.vector && dim_is_const(by, &constant) && !__builtin_mul_overflow(a.step, constant, &step))
-        return (Index){.base = multiply(k, a.base, factor), .step = step, .align = least(a.align, 1)};
+        return (Index){.base = multiply(k, a.base, factor),
+                       .step = step,
+                       .repeat = a.repeat,
+                       .align = least(a.align, 1)};
     LLVMValueRef all = k->dry ? NULL : emit_splat(k->e, factor, lanes);
     return (Index){.base = multiply(k, lanes_of(k, a, lanes), all), .vector = true};
 }
@@ -60,8 +64,23 @@ Index index_scale(Kernel *k, Index a, const Dim *by, uint32_t lanes) {
 /* Do all lanes fall into one block of `by` elements? */
 static bool stays_inside(Index a, const Dim *by, uint32_t lanes) {
     int64_t size;
-    return !a.vector && a.step == 1 && a.align >= lanes && a.align % lanes == 0 && dim_is_const(by, &size) &&
-           size % (int64_t)lanes == 0;
+    return !a.vector && a.step == 1 && a.repeat <= 1 && a.align >= lanes && a.align % lanes == 0 &&
+           dim_is_const(by, &size) && size % (int64_t)lanes == 0;
+}
+
+/* Do lanes begin with a block of `by` elements and end with one? */
+static bool holds_blocks(Index a, const Dim *by, uint32_t lanes) {
+    int64_t size;
+    return !a.vector && a.step == 1 && a.repeat <= 1 && a.align && dim_is_const(by, &size) && size > 0 &&
+           a.align % size == 0 && lanes % size == 0;
+}
+
+/* 0 … size - 1, again and again. */
+static LLVMValueRef in_turn(Kernel *k, int64_t size, uint32_t lanes) {
+    if (k->dry) return NULL;
+    LLVMValueRef *lane = ARENA_ARRAY(k->arena, LLVMValueRef, lanes);
+    for (uint32_t l = 0; l < lanes; l++) lane[l] = emit_i64(k->e, l % size);
+    return LLVMConstVector(lane, lanes);
 }
 
 /* An element that is masked off may be of a shape without elements: dividing by its size must not trap. */
@@ -81,7 +100,13 @@ static LLVMValueRef divide(Kernel *k, LLVMValueRef a, const Dim *by, bool rest) 
 Index index_div(Kernel *k, Index a, const Dim *by, uint32_t lanes) {
     if (dim_is(by, 1)) return a;
     bool uniform = !a.vector && (a.step == 0 || stays_inside(a, by, lanes));
-    k->splits += uniform ? SPLIT_UNIFORM : SPLIT_VECTOR;
+    bool blocks = !uniform && holds_blocks(a, by, lanes);
+    k->splits += uniform || blocks ? SPLIT_UNIFORM : SPLIT_VECTOR;
+    if (blocks) {
+        int64_t size = 0;
+        dim_is_const(by, &size);
+        return (Index){.base = divide(k, a.base, by, false), .step = 1, .repeat = (uint32_t)size};
+    }
     if (uniform) return index_of(divide(k, a.base, by, false));
     return (Index){.base = divide(k, lanes_of(k, a, lanes), by, false), .vector = true};
 }
@@ -91,6 +116,9 @@ Index index_mod(Kernel *k, Index a, const Dim *by, uint32_t lanes) {
     bool inside = stays_inside(a, by, lanes);
     if (!a.vector && (a.step == 0 || inside))
         return (Index){.base = divide(k, a.base, by, true), .step = a.step, .align = inside ? lanes : 0};
+    int64_t size;
+    if (holds_blocks(a, by, lanes) && dim_is_const(by, &size))
+        return (Index){.base = in_turn(k, size, lanes), .vector = true};
     return (Index){.base = divide(k, lanes_of(k, a, lanes), by, true), .vector = true};
 }
 

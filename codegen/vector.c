@@ -105,6 +105,25 @@ LLVMValueRef vector_piece_mask(Emit *e, LLVMValueRef mask, uint32_t lanes, int64
     return shuffle(e, mask, LLVMConstNull(LLVMTypeOf(mask)), order, lanes);
 }
 
+LLVMValueRef vector_repeat(Emit *e, LLVMValueRef value, uint32_t times) {
+    int64_t order[64];
+    uint32_t lanes = vector_lanes(LLVMTypeOf(value)) * times;
+    for (uint32_t l = 0; l < lanes; l++) order[l] = l / times;
+    return shuffle(e, value, value, order, lanes);
+}
+
+LLVMValueRef vector_any_of(Emit *e, LLVMValueRef mask, uint32_t neighbours) {
+    uint32_t lanes = vector_lanes(LLVMTypeOf(mask)) / neighbours;
+    LLVMValueRef any = NULL;
+    for (uint32_t i = 0; i < neighbours; i++) {
+        int64_t order[64];
+        for (uint32_t l = 0; l < lanes; l++) order[l] = (int64_t)l * neighbours + i;
+        LLVMValueRef one = shuffle(e, mask, mask, order, lanes);
+        any = any ? LLVMBuildOr(e->builder, any, one, "") : one;
+    }
+    return any;
+}
+
 void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer) {
     LLVMValueRef store = LLVMBuildStore(e->builder, value, pointer);
     LLVMSetAlignment(store, alignment(e, vector_element(LLVMTypeOf(value))));

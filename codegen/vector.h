@@ -33,6 +33,9 @@ int64_t vector_piece(uint32_t lanes, int64_t stride, int64_t i);
 LLVMValueRef vector_pick(Emit *e, const LLVMValueRef *pieces, uint32_t lanes, int64_t stride);
 /* Which elements of the piece belong to lanes of the mask. */
 LLVMValueRef vector_piece_mask(Emit *e, LLVMValueRef mask, uint32_t lanes, int64_t stride, int64_t i);
+/* Each lane `times` times; and whether any of so many neighbours is set. */
+LLVMValueRef vector_repeat(Emit *e, LLVMValueRef value, uint32_t times);
+LLVMValueRef vector_any_of(Emit *e, LLVMValueRef mask, uint32_t neighbours);
 void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer);
 /* No value stays in a vector register across this place. LLVM hoists the constants of one loop over the whole
  * of another that needs every register for its sums, and then spills these. */

@@ -1,7 +1,7 @@
 /* Shared by the files of the pass `simplify`. A rule looks at one node whose operands are final and answers
  * what its first result is instead, building new nodes before it, or NULL. Rules are exact: results keep
  * every bit (of a NaN, that it is one); but the terms of a sum that becomes a contraction are added as `@`
- * adds them. */
+ * adds them, and windows that end where there are zeros add products with these. */
 #ifndef PASSES_SIMPLIFY_H
 #define PASSES_SIMPLIFY_H
 
@@ -39,6 +39,7 @@ Rule simplify_fold;    /* constants, by the interpreter (simplify_fold.c) */
 Rule simplify_algebra; /* elementwise identities (simplify_algebra.c) */
 Rule simplify_view;    /* views of views, of constants, of nothing (simplify_view.c) */
 Rule simplify_window;  /* windows, and slices and padding around them (simplify_window.c) */
+Rule simplify_sum;     /* windows of a product, added up (simplify_sum.c) */
 Rule simplify_reduce;  /* reductions and contractions (simplify_reduce.c) */
 
 Rule simplify_extreme; /* maxima written as sums, for simplify_reduce (simplify_extreme.c) */
@@ -66,6 +67,11 @@ static inline bool made_by(const Value *value, Op op) { return value->node && va
 
 /* What the view (or whatever has one operand) that made the value is of. */
 static inline Value *source(const Value *value) { return value->node->operands[0]; }
+
+/* Is `value` read once, by the node that looks at it? What is new in this round counts as read more often. */
+static inline bool read_once(const Simplify *s, const Value *value) {
+    return value->id < s->counted && s->uses[value->id] == 1;
+}
 
 /* --- constants (simplify_const.c) */
 bool is_const(const Value *value);

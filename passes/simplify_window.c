@@ -1,17 +1,11 @@
-/* Windows: those of one element are no windows; what overlaps and was a product adds up as a convolution of
- * the product's factor, whose gradients then need no memory for the windows; and only the part of a product,
- * of windows or of padding that a slice keeps is made. */
+/* Windows: those of one element are no windows; and only the part of a product, of windows or of padding that
+ * a slice keeps is made. */
 #include "ir/shape.h"
 #include "passes/simplify.h"
 #include <string.h>
 
 static IrContext *context(const Builder *b) { return b->graph->ir; }
 static const Dim *number(const Builder *b, int64_t value) { return dim_const(context(b), value); }
-
-/* Is `value` read once, by the node that looks at it? What is new in this round counts as read more often. */
-static bool read_once(const Simplify *s, const Value *value) {
-    return value->id < s->counted && s->uses[value->id] == 1;
-}
 
 /* --- slices of parts of axes, the others whole */
 typedef struct {
@@ -75,91 +69,16 @@ static Value *rule_window(Simplify *s, Builder *b, Node *node) {
     return dim_is(size, 1) ? one_element(b, node) : NULL;
 }
 
-/* --- sums of windows of a product */
-static void remove_letter(char *labels, char letter) {
-    char *at = strchr(labels, letter);
-    if (at) memmove(at, at + 1, strlen(at));
-}
-
-static void insert_after(char *labels, char before, char letter) {
-    char *at = strchr(labels, before) + 1;
-    memmove(at + 1, at, strlen(at) + 1);
-    *at = letter;
-}
-
-/* x with `margin` zeros at both ends of an axis, as windows of the size and steps of `node`, which has
- * stride 1. */
-static Value *windows_around(Builder *b, Value *x, uint32_t axis, const Node *node, const Dim *size,
-                             const Dim *margin) {
-    const Dim *ends[MAX_RANK];
-    int64_t interior[MAX_RANK] = {0};
-    for (uint32_t i = 0; i < x->type->rank; i++) ends[i] = number(b, 0);
-    ends[axis] = margin;
-    Value *zero = build_const(b, type_scalar(context(b), x->type->dtype), 0);
-    Value *padded = build_pad(b, x, zero, ends, ends, interior);
-    return build_window(b, padded, axis, size, number(b, 1), node_dim(node, ATTR_dilation));
-}
-
-static Value *reversed(Builder *b, Value *x, uint32_t axis) {
-    Cut cut = cut_nothing(b, x->type);
-    cut.start[axis] = dim_sub(context(b), x->type->dims[axis], number(b, 1));
-    cut.step[axis] = -1;
-    return cut_out(b, x, &cut);
-}
-
-/* The product that is read in some order of its axes, here alone, and its labels in that order; NULL where it
- * is none. */
-static const Node *product_read(const Simplify *s, const Value *part, ContractSpec *spec) {
-    const Node *product = part->node, *order = NULL;
-    if (!read_once(s, part)) return NULL;
-    if (product && product->op == OP_permute) {
-        order = product;
-        product = in(order, 0)->node;
-        if (!read_once(s, in(order, 0))) return NULL;
-    }
-    if (!product || product->op != OP_contract) return NULL;
-    contract_spec_parse(node_str(product, ATTR_spec), spec);
-    ContractSpec own = *spec;
-    for (uint32_t i = 0; order && i < type_of(order)->rank; i++)
-        spec->result[i] = own.result[node_attr(order, ATTR_perm)->ints[i]];
-    return product;
-}
-
-/* Element i gathers the products of window i - k, for every k: those are the product of the windows of one
- * factor, with zeros around, and of the other, backwards. Both factors keep their letters. */
-static Value *sum_of_products(Simplify *s, Builder *b, Node *node) {
-    uint32_t axis = (uint32_t)node_int(node, ATTR_axis);
-    const Dim *size = in(node, 0)->type->dims[axis + 1];
-    int64_t n;
-    if (!dim_is(node_dim(node, ATTR_stride), 1) || !dim_is_const(size, &n) || n < 1) return NULL;
-    ContractSpec spec;
-    const Node *product = product_read(s, in(node, 0), &spec);
-    if (!product) return NULL;
-    char window = spec.result[axis], element = spec.result[axis + 1];
-    bool first = strchr(spec.x, window) != NULL;
-    char *labels = first ? spec.x : spec.y, *other = first ? spec.y : spec.x;
-    if (strchr(other, window) || strchr(labels, element) || strlen(labels) == MAX_RANK) return NULL;
-    Value *slid = product->operands[first ? 0 : 1], *turned = product->operands[first ? 1 : 0];
-    const Dim *margin =
-        dim_mul(context(b), dim_sub(context(b), size, number(b, 1)), node_dim(node, ATTR_dilation));
-    if (!margin) return NULL;
-    slid = windows_around(b, slid, (uint32_t)(strchr(labels, window) - labels), node, size, margin);
-    turned = reversed(b, turned, (uint32_t)(strchr(other, element) - other));
-    insert_after(labels, window, element);
-    remove_letter(spec.result, element);
-    return build_contract(b, first ? slid : turned, first ? turned : slid,
-                          arena_printf(s->scratch, "%s,%s->%s", spec.x, spec.y, spec.result));
-}
-
+/* --- windows added up */
 static Value *rule_window_add(Simplify *s, Builder *b, Node *node) {
+    (void)s;
     Value *part = in(node, 0);
     const Type *type = type_of(node);
     uint32_t axis = (uint32_t)node_int(node, ATTR_axis);
     const Dim *size = part->type->dims[axis + 1];
     bool one = dim_is(size, 1) && dim_is(node_dim(node, ATTR_stride), 1);
     if (one || is_whole(node, type->dims[axis], size)) return build_reshape(b, part, type->rank, type->dims);
-    if (is_splat(part, 0)) return build_const(b, type, 0);
-    return sum_of_products(s, b, node);
+    return is_splat(part, 0) ? build_const(b, type, 0) : NULL;
 }
 
 /* --- slices */
@@ -230,8 +149,10 @@ static bool margins_left(Builder *b, const Cut *cut, const Node *pad, uint32_t i
            after >= 0;
 }
 
-static Value *slice_of_padding(Builder *b, Node *node) {
+/* Not where the padding is there for others too. */
+static Value *slice_of_padding(Simplify *s, Builder *b, Node *node) {
     const Node *pad = in(node, 0)->node;
+    if (!read_once(s, in(node, 0))) return NULL;
     Value *x = source(in(node, 0));
     Cut cut = cut_of(node);
     const Dim *low[MAX_RANK], *high[MAX_RANK];
@@ -249,7 +170,7 @@ static Value *rule_slice(Simplify *s, Builder *b, Node *node) {
     Value *x = in(node, 0);
     if (made_by(x, OP_contract)) return slice_of_product(s, b, node);
     if (made_by(x, OP_window)) return slice_of_windows(b, node);
-    return made_by(x, OP_pad) ? slice_of_padding(b, node) : NULL;
+    return made_by(x, OP_pad) ? slice_of_padding(s, b, node) : NULL;
 }
 
 /* --- padding of what is padded with the same, and of windows along other axes: before they are windows */

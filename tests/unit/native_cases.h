@@ -312,6 +312,37 @@ static const NativeCase native_windows[] = {
      "  %21: f32[B + 1, 4, 2] = contract(%20, %11) spec=\"iks,ko->ios\"\n"},
 };
 
+/* Whose sums gain products with zeros, which infinite factors would show. */
+static const NativeCase native_phases[] = {
+    {"phases", "f32[B, 2, 2, 5, 20] f32[2, 2, 3, 3, 3]", "%24 %25 %26",
+     "  %20: f32[B, 2, 3, 5, 3, 20, 3] = contract(%10, %11) spec=\"bgohw,gocij->bgchiwj\"\n"
+     "  %21: f32[B, 2, 3, 5, 3, 42] = window_add(%20) axis=5 size=42 stride=2 dilation=1\n"
+     "  %22: f32[B, 2, 3, 11, 42] = window_add(%21) axis=3 size=11 stride=2 dilation=1\n"
+     "  %23: f32[B, 2, 3, 10, 40] = slice(%22) start=[0, 0, 0, 1, 1] dims=[B, 2, 3, 10, 40] step=[1, 1, 1, "
+     "1, 1]\n"
+     "  %24: f32[B, 2, 3, 10, 40] = tanh(%23)\n"
+     "  %25: f32[2, 3] = reduce_sum(%23) axes=[0, 3, 4]\n"
+     "  %26: f32[B, 2, 3, 10] = reduce_max(%24) axes=[4]\n"},
+    {"phases of a run-time axis", "f32[2*B + 8] f32[3, B + 3] f32[3, 4]", "%23 %24",
+     "  %20: f32[B + 3, 4] = contract(%11, %12) spec=\"oi,ok->ik\"\n"
+     "  %21: f32[2*B + 8] = window_add(%20) axis=0 size=2*B+8 stride=2 dilation=1\n"
+     "  %22: f32[2*B + 5] = slice(%21) start=[1] dims=[2*B + 5] step=[1]\n"
+     "  %23: f32[2*B + 5] = mul(%22, %22)\n"
+     "  %24: f32[2*B + 8] = add(%10, %10)\n"},
+    {"phases that no window reaches", "f32[B, 4, 3, 17] f32[4, 2, 2, 1] f32[B, 2, 11, 72]", "%23 %24",
+     "  %20: f32[B, 2, 3, 2, 17, 1] = contract(%10, %11) spec=\"bohw,ocij->bchiwj\"\n"
+     "  %21: f32[B, 2, 3, 2, 68] = window_add(%20) axis=4 size=68 stride=4 dilation=1\n"
+     "  %22: f32[B, 2, 11, 68] = window_add(%21) axis=2 size=11 stride=4 dilation=2\n"
+     "  %25: f32 = const dims=[] dtype=f32 value=0\n"
+     "  %26: f32[B, 2, 11, 72] = pad(%22, %25) low=[0, 0, 0, 1] high=[0, 0, 0, 3] interior=[0, 0, 0, 0]\n"
+     "  %23: f32[B, 2, 11, 72] = add(%26, %12)\n"
+     "  %24: f32[B, 2, 11] = reduce_sum(%26) axes=[3]\n"},
+    {"phases of half floats", "f16[B, 4, 24] f16[4, 2, 3]", "%22",
+     "  %20: f16[B, 2, 24, 3] = contract(%10, %11) spec=\"bow,ocj->bcwj\"\n"
+     "  %21: f16[B, 2, 49] = window_add(%20) axis=2 size=49 stride=2 dilation=1\n"
+     "  %22: f16[B, 2, 49] = neg(%21)\n"},
+};
+
 static const NativeCase native_scatters[] = {
     {"scatter", "f32[9, 3] i32[B] f32[B, 3]", "%29",
      "  %20: i32 = const dims=[] dtype=i32 ivalue=9\n"

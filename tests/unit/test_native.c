@@ -18,16 +18,16 @@ static void check_with(const char *name, const char *inputs, const char *body, c
 }
 
 /* Optimised for all sizes, with all passes and with those alone that are needed; unoptimised; with inputs
- * that are hard. */
-static void check(const char *name, const char *inputs, const char *body, const char *outputs) {
+ * that are hard, where these may be. */
+static void check(const NativeCase *c, bool special) {
     const int64_t sizes[] = {0, 1, 5, 33};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        check_with(name, inputs, body, outputs, sizes[s], (NativeOptions){.optimize = 3});
-        check_with(name, inputs, body, outputs, sizes[s],
-                   (NativeOptions){.optimize = 3, .passes = "fuse,plan", .special = s % 2 == 0});
+        check_with(c->name, c->inputs, c->body, c->outputs, sizes[s], (NativeOptions){.optimize = 3});
+        check_with(c->name, c->inputs, c->body, c->outputs, sizes[s],
+                   (NativeOptions){.optimize = 3, .passes = "fuse,plan", .special = special && s % 2 == 0});
     }
-    check_with(name, inputs, body, outputs, 33, (NativeOptions){.passes = "fuse,plan"});
-    check_with(name, inputs, body, outputs, 5, (NativeOptions){.special = true});
+    check_with(c->name, c->inputs, c->body, c->outputs, 33, (NativeOptions){.passes = "fuse,plan"});
+    check_with(c->name, c->inputs, c->body, c->outputs, 5, (NativeOptions){.special = special});
 }
 
 /* --- every elementwise operation on every type that it takes */
@@ -95,23 +95,30 @@ Test(native, elementwise, .timeout = 240) {
 }
 
 /* --- programs */
-static void check_cases(const NativeCase *cases, size_t count) {
-    for (size_t i = 0; i < count; i++) check(cases[i].name, cases[i].inputs, cases[i].body, cases[i].outputs);
+static void check_cases(const NativeCase *cases, size_t count, bool special) {
+    for (size_t i = 0; i < count; i++) check(&cases[i], special);
 }
 
-#define CHECK(cases) check_cases(cases, sizeof cases / sizeof *cases)
+#define CHECK(cases) check_cases(cases, sizeof cases / sizeof *cases, true)
 Test(native, views, .timeout = 240) { CHECK(native_views); }
 Test(native, reductions, .timeout = 240) { CHECK(native_reductions); }
 Test(native, rows, .timeout = 240) { CHECK(native_rows); }
 Test(native, windows, .timeout = 240) { CHECK(native_windows); }
+Test(native, phases, .timeout = 240) {
+    check_cases(native_phases, sizeof native_phases / sizeof *native_phases, false);
+}
 Test(native, products, .timeout = 240) { CHECK(native_products); }
 Test(native, scatters, .timeout = 240) { CHECK(native_scatters); }
 
 /* Machines with narrower vectors. */
-Test(native, narrow, .timeout = 240) {
-    for (size_t i = 0; i < sizeof native_rows / sizeof *native_rows; i++)
+static void check_narrow(const NativeCase *cases, size_t count) {
+    for (size_t i = 0; i < count; i++)
         for (int cpu = 0; cpu < 2; cpu++)
-            check_with(native_rows[i].name, native_rows[i].inputs, native_rows[i].body,
-                       native_rows[i].outputs, 33,
+            check_with(cases[i].name, cases[i].inputs, cases[i].body, cases[i].outputs, 33,
                        (NativeOptions){.optimize = 3, .cpu = cpu ? "x86-64" : "x86-64-v3"});
+}
+
+Test(native, narrow, .timeout = 240) {
+    check_narrow(native_rows, sizeof native_rows / sizeof *native_rows);
+    check_narrow(native_phases, sizeof native_phases / sizeof *native_phases);
 }
