@@ -21,6 +21,9 @@ command main {
 }
 """
 
+# The same in chunks of 16 steps: of the loop over chunks only the states between them are kept, and one chunk's steps are there at a time.
+CHUNKS = RECURRENT.replace("for t in 0..T { h = cell(h, x[t], w) }", "for k in 0..T // 16 { for t in 0..16 { h = cell(h, x[16 * k + t], w) } }")
+
 # Eight tensors a step: the input, the four gates, the state's two, and the gradient of what is given out. The gates lie where the input's part of them did, and
 # their gradient where they did.
 GATED = """
@@ -116,6 +119,15 @@ def tests(build, tools):
             raise tools.Failure(f"not {step} bytes a step: {sizes} for 16, 32 and 64 steps")
     yield f"memory/loops {build}", lambda: grows(RECURRENT, 2)
     yield f"memory/recurrent-layers {build}", lambda: grows(GATED, 8)
+
+    def chunks():
+        (short, _), (long, made), (_, expected) = measure(CHUNKS, "T=64"), measure(CHUNKS, "T=256"), measure(RECURRENT, "T=256")
+        if [f"{float(x):.6f}" for x in made.split()] != [f"{float(x):.6f}" for x in expected.split()]:
+            raise tools.Failure(f"chunks change what is computed:\n{expected}{made}")
+        step = 16 * 32 * 4  # each with its input; a chunk more with a state
+        if long - short != 192 * step + 12 * step:
+            raise tools.Failure(f"{long - short} bytes more for 192 steps more")
+    yield f"memory/chunks {build}", chunks
 
     def layers():
         hidden, sums = 512 * 64 * 4, 512 * 16 * 4

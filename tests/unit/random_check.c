@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -55,7 +56,9 @@ void random_check(const RandomCase *c, const char *text, CheckResult *result) {
 /* The child writes the result after each variant, so that a crash shows which one it was. */
 static void check_child(const RandomCase *c, const char *text, int out) {
     CheckResult total = {.verdict = CHECK_RIGHT};
-    alarm(c->seconds);
+    struct rlimit limit = {c->seconds, c->seconds + 1};
+    setrlimit(RLIMIT_CPU, &limit);
+    alarm(20 * c->seconds); /* asleep for ever */
     for (uint32_t v = 0; v < VARIANTS && total.verdict == CHECK_RIGHT; v++) {
         if (!(c->variants >> v & 1)) continue;
         RandomCase one = *c;
@@ -118,9 +121,9 @@ void random_check_apart(const RandomCase *c, const char *text, CheckResult *resu
     result->verdict = CHECK_WRONG;
     int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
     snprintf(result->message, sizeof result->message, "%s: %s %d: %s", variants[result->variant].name,
-             signal == SIGALRM ? "no end, signal"
-             : signal          ? "signal"
-                               : "exit status",
+             signal == SIGXCPU || signal == SIGALRM ? "no end, signal"
+             : signal                               ? "signal"
+                                                    : "exit status",
              signal ? signal : WEXITSTATUS(status), said);
 }
 

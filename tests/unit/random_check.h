@@ -12,7 +12,7 @@ typedef struct {
     int64_t size;
     bool special, verbose;
     uint32_t variants;
-    uint32_t seconds; /* of a check in a process of its own */
+    uint32_t seconds; /* of the processor, in a process of its own */
 } RandomCase;
 
 typedef enum { CHECK_RIGHT, CHECK_WRONG, CHECK_REFUSED } Verdict;
