@@ -3,18 +3,40 @@
  * equal. */
 #include "frontend/elaborate.h"
 
-static const Dim *known_symbol(Elab *e, const Value *value) {
-    for (const SymbolUse *use = map_get(e->symbols, value); use; use = use->next)
+static const Dim *visible_symbol(Elab *e, const void *key) {
+    for (const SymbolUse *use = map_get(e->symbols, key); use; use = use->next)
         if (block_inside(e->block, use->block)) return use->dim;
     return NULL;
 }
 
+static const char *operand_text(Elab *e, Value *value) {
+    value = value_resolve(value);
+    const Node *node = value->node;
+    if (node && node->op == OP_const)
+        return arena_printf(e->arena, "%lld", (long long)node_int(node, ATTR_ivalue));
+    if (node && node->op == OP_size) return dim_text(e->ir, node_dim(node, ATTR_dim));
+    return arena_printf(e->arena, "%p", (void *)value);
+}
+
+/* What a symbol belongs to: `min(2, n)`, wherever it is computed, or else a value. */
+static const void *symbol_key(Elab *e, const Value *value) {
+    const Node *node = value->node;
+    if (!node || (node->op != OP_min && node->op != OP_max) || value->type->dtype != DTYPE_i64) return value;
+    return el_name(e, arena_printf(e->arena, "%s(%s, %s)", op_name(node->op),
+                                   operand_text(e, node->operands[0]), operand_text(e, node->operands[1])));
+}
+
+static const Dim *known_symbol(Elab *e, const Value *value) {
+    return visible_symbol(e, symbol_key(e, value));
+}
+
 static const Dim *new_symbol(Elab *e, Value *value, Span span) {
     Builder b = el_builder(e, span);
+    const void *key = symbol_key(e, value);
     const Dim *dim = build_symbol(&b, build_cast(&b, value, DTYPE_i64), value->name ? value->name : "n");
     SymbolUse *use = ARENA_NEW(e->arena, SymbolUse);
-    *use = (SymbolUse){map_get(e->symbols, value), e->block, dim};
-    map_put(e->symbols, value, use);
+    *use = (SymbolUse){map_get(e->symbols, key), e->block, dim};
+    map_put(e->symbols, key, use);
     return dim;
 }
 

@@ -23,16 +23,9 @@ static bool known_label(Elab *e, const AstDecl *field, const Val *label) {
 }
 
 /* A name for each item of `[… for i in range]`, which may mention i. */
-static const Val *item_labels(Elab *e, const AstDecl *field, const Val *v) {
-    AstExpr *label = field->field.label, *init = field->field.init;
-    if (init->kind != AST_COMPREHENSION) {
-        Diagnostic *d = diag_report(e->diags, D_LABEL_LIST, label->span, field->name.text);
-        diag_help(d, "write the list as `[… for i in 0..%u]`, and its items' names as `as \"block{i}\"`",
-                  (unsigned)v->list.count);
-        return e->poison;
-    }
-    AstExpr each = *init;
-    each.reduction.body = label;
+static const Val *item_labels(Elab *e, const AstDecl *field) {
+    AstExpr each = *field->field.init;
+    each.reduction.body = field->field.label;
     const Val *labels = el_expr(e, &each, NULL);
     for (uint32_t i = 0; !val_poisoned(labels) && i < labels->list.count; i++)
         if (!known_label(e, field, labels->list.items[i])) return e->poison;
@@ -41,7 +34,7 @@ static const Val *item_labels(Elab *e, const AstDecl *field, const Val *v) {
 
 const Val *label_of(Elab *e, const AstDecl *field, const Val *v) {
     if (!field->field.label) return NULL;
-    if (v->kind == VAL_LIST) return item_labels(e, field, v);
+    if (v->kind == VAL_LIST && field->field.init->kind == AST_COMPREHENSION) return item_labels(e, field);
     const Val *label = el_string(e, field->field.label);
     return known_label(e, field, label) ? label : e->poison;
 }
