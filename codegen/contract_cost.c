@@ -99,10 +99,15 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
     double a = cost_distinct(rows * depth, shape->a_span);
     double b = cost_b_elements(shape);
     double again = (double)cost_assumed(shape->columns) / (plan->vectors * plan->lanes) - 1;
-    double block = depth > (double)PACKED_DEPTH ? a * (double)PACKED_DEPTH / depth : a;
-    double price = block * shape->bytes > 4.0 * (double)target->l2_bytes ? far : 0.12;
+    double limit = (double)cost_depth_limit(target, shape, plan),
+           block = depth > limit ? a * limit / depth : a;
+    bool far_block = cost_is_far(target, block, shape->bytes),
+         huge = block * shape->bytes > 4.0 * (double)target->l2_bytes;
+    double price = !far_block ? 0 : plan->pack_a ? 0.05 : huge ? far : 0.12;
     double cost = (cost_is_far(target, a, shape->bytes) ? far : near) * a;
-    if (cost_is_far(target, block, shape->bytes) && again > 0) cost += price * again * a;
+    /* Of each line of a transposed A a tile reads a part, and prefetchers see no pattern. */
+    if (shape->a_row == 1 && shape->a_depth != 1 && !plan->pack_a) price += far_block ? 0.4 : 0.15;
+    if (again > 0) cost += price * again * a;
     /* Short pieces of rows keep prefetchers from running ahead. */
     double piece = (double)cost_assumed(shape->columns) * shape->memory_bytes, slow = 1;
     if (shape->b_column == 1 && shape->b_depth > shape->columns) slow = 1 + 512 / piece;

@@ -9,7 +9,7 @@ enum {
     MIN_CHUNK_WORK = 400000, /* multiply-adds: below it a thread's start costs more than it saves */
     MAX_PIECES = 16,         /* that rows, columns, or both together are cut into */
     COPIED_COLUMNS = 256,    /* that are packed together at most */
-    MAX_PACKED_ROWS = 2048,  /* of A in a chunk */
+    MAX_PACKED = 1 << 24,    /* elements of A in a chunk */
     DOT_PANEL = 4,           /* vectors of columns that dot products fill before their epilogue */
     STEPS_AHEAD = 8,         /* of k that B is prefetched */
     FEW_NEIGHBOURS = 4,      /* rows next to each other in the result that transposing doesn't pay for */
@@ -60,12 +60,12 @@ static bool should_pack_b(const ContractShape *shape) {
            collides(shape->b_depth, shape->memory_bytes);
 }
 
-/* A that lies transposed, so that each step of k reads another page and another line of the same cache set.
- */
-static bool should_pack_a(const ContractShape *shape) {
-    return shape->a_row == 1 && shape->a_depth != 1 && shape->rows > 0 && shape->rows <= MAX_PACKED_ROWS &&
-           cost_assumed(shape->columns) >= FEW && cost_assumed(shape->depth) > FEW &&
-           collides(shape->a_depth, shape->memory_bytes);
+/* A that lies transposed: each step of k reads another line, of which a tile takes a part. */
+static bool may_pack_a(const ContractShape *shape) {
+    int64_t depth = cost_assumed(shape->depth);
+    return shape->a_row == 1 && shape->a_depth != 1 && shape->rows > 0 &&
+           shape->rows <= MAX_PACKED / min64(max64(depth, 1), PACKED_DEPTH) && depth > FEW &&
+           cost_assumed(shape->columns) >= FEW;
 }
 
 /* --- dot products: lanes along k */
@@ -120,10 +120,8 @@ static void dots_in_turn(const Target *target, const ContractShape *shape, Contr
         plan->dot_columns *= 2;
 }
 
-static double outer_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
-    plan->lanes = cost_lanes(target, shape);
-    plan->pack_a = should_pack_a(shape);
-    plan->pack_b = should_pack_b(shape);
+/* By the cheapest tile, with what is packed as `plan` says. */
+static double tiles_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     double cost = choose_tile(target, shape, plan), depth = (double)cost_assumed(shape->depth);
     if (schedule_can_transpose(target, shape, plan)) {
         ContractSchedule other = *plan;
@@ -138,6 +136,20 @@ static double outer_cost(const Target *target, const ContractShape *shape, Contr
         cost += cost_pack(target, depth * (double)cost_assumed(shape->columns), shape->bytes, shape->b_column,
                           shape->b_depth, shape->b_run);
     return cost + cost_touch(target, shape, plan);
+}
+
+static double outer_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    bool may_pack = may_pack_a(shape);
+    plan->lanes = cost_lanes(target, shape);
+    plan->pack_b = should_pack_b(shape);
+    /* Lines of one cache set. */
+    plan->pack_a = may_pack && collides(shape->a_depth, shape->memory_bytes);
+    double cost = tiles_cost(target, shape, plan);
+    if (!may_pack || plan->pack_a) return cost;
+    ContractSchedule other = {.lanes = plan->lanes, .pack_a = true, .pack_b = plan->pack_b};
+    double packed = tiles_cost(target, shape, &other);
+    if (packed < cost) cost = packed, *plan = other;
+    return cost;
 }
 
 /* Of one product, or of a chunk of it. */
