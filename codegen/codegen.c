@@ -2,7 +2,7 @@
 #include "codegen/contract_blas.h"
 #include "codegen/debug.h"
 #include "codegen/host.h"
-#include "codegen/launch.h"
+#include "codegen/launch_tables.h"
 #include "codegen/optimize.h"
 #include "codegen/parts.h"
 #include "codegen/products.h"
@@ -32,7 +32,7 @@ static void emit_program(Emit *e) {
     for (uint32_t i = 0; i < e->graph->functions.count; i++)
         if (e->graph->functions.at[i]->kind == FUNCTION_COMMAND)
             entries[count++] = host_command(e, e->graph->functions.at[i]);
-    launch_table(e);
+    launch_tables_emit_kernels(e);
     host_table(e, entries);
     blas_start(e);
     debug_finish(e);
@@ -85,7 +85,8 @@ static const char *start(Graph *graph, const CodegenOptions *options, TargetMach
                 .target = machine->target,
                 .cpu = machine->cpu,
                 .features = machine->features,
-                .kernels = map_new(scratch)};
+                .kernels = map_new(scratch),
+                .texts = map_new(scratch)};
     emit_into(e, target_module(machine, graph->name));
     return NULL;
 }

@@ -51,7 +51,8 @@ typedef struct Emit {
                      that is not in an arena */
     Map *kernels; /* by structure: emitted kernels, see kernel.c */
     struct Launch *launch;            /* host: calls of kernels, see launch.c */
-    struct LaunchTable *launch_table; /* NULL before the first kernel */
+    struct KernelTable *kernel_table; /* NULL before the first, see launch_tables.c */
+    Map *texts;                       /* host: interned text → its constant */
     LLVMValueRef resume;              /* host: the switch that begins a command with checkpoints */
     bool in_chain;                    /* in a chunk of a kernel: what is called is done by this thread */
     struct Debug *debug;              /* debug.c; NULL without line tables */

@@ -12,7 +12,8 @@
 static LLVMValueRef slot_of(Emit *e, const Value *value) {
     LLVMValueRef slot = map_get(e->values, value);
     if (slot) return slot;
-    slot = emit_alloca(e, emit_memory_type(e, value->type->dtype), value->name ? value->name : "");
+    slot = launch_scalar(e, value);
+    if (!slot) slot = emit_alloca(e, emit_memory_type(e, value->type->dtype), value->name ? value->name : "");
     map_put(e->values, value, slot);
     return slot;
 }
@@ -50,8 +51,7 @@ static void copy_tensor(Emit *e, Value *to, Value *from) {
     DType dtype = from->type->dtype;
     LLVMValueRef bytes = LLVMBuildMul(e->builder, emit_dim(e, type_elements(e->ir, from->type)),
                                       emit_i64(e, dtype_bytes(dtype)), "");
-    LLVMBuildMemCpy(e->builder, emit_pointer(e, to), dtype_bytes(dtype), emit_pointer(e, from),
-                    dtype_bytes(dtype), bytes);
+    launch_copy(e, to, from, bytes);
 }
 
 void host_assign(Emit *e, uint32_t count, Value *const *to, Value *const *from) {
@@ -67,9 +67,13 @@ void host_assign(Emit *e, uint32_t count, Value *const *to, Value *const *from) 
 }
 
 /* --- nodes */
+static bool moves_scalar(const Node *node) {
+    return node->results[0]->type->rank == 0 && node->operands[0]->type->rank == 0;
+}
+
 static void host_move(Emit *e, Node *node) {
     Value *to = node->results[0], *from = node->operands[0];
-    if (to->type->rank == 0 && from->type->rank == 0)
+    if (moves_scalar(node))
         host_assign(e, 1, &to, &from);
     else
         copy_tensor(e, to, from);
@@ -171,6 +175,19 @@ static HostNode *emitter_of(const Node *node) {
     return emitter || !op_has(node->op, TRAIT_ELEMENTWISE) ? emitter : host_elementwise;
 }
 
+/* May what waits in the launch still wait? Such a node waits, too, or only defines a scalar by itself. */
+static bool may_wait(const Node *node) {
+    switch ((int)node->op) {
+    case OP_kernel:
+    case OP_const:
+    case OP_size: return true;
+    case OP_copy:
+    case OP_reshape: return !moves_scalar(node);
+    case OP_check: return launch_can_check(node);
+    default: return false;
+    }
+}
+
 void host_node(Emit *e, Node *node) {
     HostNode *emitter = emitter_of(node);
     if (!emitter) {
@@ -179,8 +196,7 @@ void host_node(Emit *e, Node *node) {
     }
     debug_at(e, node->loc);
     e->dims->node = node;
-    /* What only defines a scalar by itself may come before kernels that wait. */
-    if (node->op != OP_kernel && node->op != OP_const && node->op != OP_size) launch_flush(e);
+    if (!may_wait(node)) launch_flush(e);
     emitter(e, node);
 }
 

@@ -23,7 +23,12 @@ LLVMValueRef host_constant(Emit *e, LLVMValueRef value, const char *name) {
 
 LLVMValueRef host_text(Emit *e, const char *text) {
     if (!text) return LLVMConstNull(host_pointer_type(e));
-    return host_constant(e, LLVMConstStringInContext2(e->llvm, text, strlen(text), false), "text");
+    const char *key = intern(ir_strings(e->ir), text);
+    LLVMValueRef known = map_get(e->texts, key);
+    if (known) return known;
+    known = host_constant(e, LLVMConstStringInContext2(e->llvm, text, strlen(text), false), "text");
+    map_put(e->texts, key, known);
+    return known;
 }
 
 static LLVMValueRef record(Emit *e, uint32_t count, LLVMValueRef *members) {

@@ -57,42 +57,13 @@ void host_store_tensor(Emit *e, LLVMValueRef array, uint32_t index, const char *
     for (uint32_t i = 0; i < 5; i++) store_member(e, array, index, i, members[i]);
 }
 
-/* nn_pattern: pointers are 32 bits from the array's beginning on, which needs no relocation when the program
- * starts; 0 = NULL. */
-static LLVMValueRef distance(Emit *e, LLVMValueRef to, LLVMValueRef from) {
-    LLVMTypeRef i64 = LLVMInt64TypeInContext(e->llvm);
-    if (LLVMIsNull(to)) return host_i32(e, 0);
-    LLVMValueRef bytes = LLVMConstSub(LLVMConstPtrToInt(to, i64), LLVMConstPtrToInt(from, i64));
-    return LLVMConstTrunc(bytes, LLVMInt32TypeInContext(e->llvm));
-}
-
-static LLVMValueRef pattern_of(Emit *e, const char *name, const Type *type, LLVMValueRef array) {
-    LLVMValueRef null = LLVMConstNull(host_pointer_type(e));
-    LLVMValueRef dims = has_constant_dims(type) ? dims_of(e, type) : null;
-    LLVMValueRef members[4] = {distance(e, host_text(e, name), array), distance(e, dims, array),
-                               host_i32(e, (int64_t)type->dtype), host_i32(e, type->rank)};
-    return LLVMConstStructInContext(e->llvm, members, 4, false);
-}
-
-static LLVMValueRef patterns(Emit *e, uint32_t count, Value *const *values, const char *const *names) {
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);
-    LLVMTypeRef record = LLVMStructTypeInContext(e->llvm, (LLVMTypeRef[]){i32, i32, i32, i32}, 4, false);
-    LLVMValueRef *items = ARENA_ARRAY(e->arena, LLVMValueRef, count);
-    LLVMValueRef array = host_constant(e, LLVMConstNull(LLVMArrayType2(record, count)), "tensors");
-    for (uint32_t i = 0; i < count; i++)
-        items[i] = pattern_of(e, names ? names[i] : NULL, values[i]->type, array);
-    LLVMSetInitializer(array, LLVMConstArray2(record, items, count));
-    return array;
-}
-
 LLVMValueRef host_tensors(Emit *e, uint32_t first, uint32_t count, Value *const *values,
                           const char *const *names) {
     LLVMTypeRef record = host_tensor_type(e);
     LLVMValueRef array = host_array(e, record, first + count, "tensors");
     if (count == 0) return array;
     LLVMValueRef from = emit_i64(e, first);
-    launch_describe(e, LLVMBuildInBoundsGEP2(e->builder, record, array, &from, 1, ""),
-                    patterns(e, count, values, names), count, values);
+    launch_describe(e, LLVMBuildInBoundsGEP2(e->builder, record, array, &from, 1, ""), count, values, names);
     for (uint32_t i = 0; i < count; i++)
         if (!has_constant_dims(values[i]->type))
             store_member(e, array, first + i, TENSOR_DIMS, dims_of(e, values[i]->type));
@@ -168,8 +139,11 @@ void host_require(Emit *e, LLVMValueRef ok, const Node *node, const char *text, 
 }
 
 void host_check(Emit *e, Node *node) {
-    host_require(e, emit_scalar(e, node->operands[0]), node, node_str(node, ATTR_text),
-                 node->operand_count - 1, node->operands + 1);
+    if (launch_can_check(node))
+        launch_check(e, node);
+    else
+        host_require(e, emit_scalar(e, node->operands[0]), node, node_str(node, ATTR_text),
+                     node->operand_count - 1, node->operands + 1);
 }
 
 void host_report(Emit *e, Node *node) {

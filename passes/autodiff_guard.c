@@ -93,10 +93,12 @@ static const char *called(Guard *g, const Value *value) {
     return value->name ? arena_printf(g->arena, "`%s`", plain(g, value->name)) : NULL;
 }
 
-static void add_check(Guard *g, Builder *b, Value *ok, Loc loc, const char *text) {
+/* `name` is what the text's `{}` stands for; NULL where it has none. */
+static void add_check(Guard *g, Builder *b, Value *ok, Loc loc, const char *text, const char *name) {
     b->loc = loc;
     Attr attr = attr_str(ATTR_text, intern(ir_strings(g->graph->ir), text));
-    build_node(b, OP_check, 1, &ok, 1, &attr);
+    Value *operands[2] = {ok, name ? build_text(b, name) : NULL};
+    build_node(b, OP_check, name ? 2 : 1, operands, 1, &attr);
 }
 
 /* Are all elements finite, or, where infinities are meant, numbers? */
@@ -108,14 +110,13 @@ static Value *all_finite(Builder *b, Value *x, bool infinities) {
 }
 
 static void check_input(Guard *g, Value *value) {
-    const char *name = called(g, value);
-    if (!name || !dtype_is_float(value->type->dtype)) return;
+    if (!value->name || !dtype_is_float(value->type->dtype)) return;
     const char *why = strchr(value->name, '.')
                           ? "the steps before have led there: lower the learning rate or clip the gradient"
                           : "look at where it comes from";
     g->b.loc = g->guard->loc;
     add_check(g, &g->b, all_finite(&g->b, value, map_get(g->infinite, value) != NULL), g->guard->loc,
-              arena_printf(g->arena, "%s is not finite because %s is not: %s", g->loss, name, why));
+              arena_printf(g->arena, "%s is not finite because `{}` is not: %s", g->loss, why), value->name);
 }
 
 static void check_result(Guard *g, Builder *b, Value *value, Loc loc, bool infinities) {
@@ -125,7 +126,8 @@ static void check_result(Guard *g, Builder *b, Value *value, Loc loc, bool infin
               arena_printf(g->arena,
                            "%s is not finite: the first result that isn't is %s. Keep what it is computed "
                            "from in bounds, lower the learning rate or clip the gradient",
-                           g->loss, name ? name : "that of this line"));
+                           g->loss, name ? name : "that of this line"),
+              NULL);
 }
 
 /* --- infinities that are meant: constants, and what passes them on */
@@ -200,7 +202,8 @@ static void look_for_reason(Guard *g) {
     Value *never = build_const(&g->b, type_scalar(g->graph->ir, DTYPE_bool), 0);
     add_check(
         g, &g->b, never, g->guard->loc,
-        arena_printf(g->arena, "%s is not finite: lower the learning rate or clip the gradient", g->loss));
+        arena_printf(g->arena, "%s is not finite: lower the learning rate or clip the gradient", g->loss),
+        NULL);
     build_yield(&g->b, 0, NULL);
 }
 

@@ -157,23 +157,40 @@ void nn_argsort(int32_t dtype, const void *x, int64_t *ids, int64_t count, int64
  * is cut into the same chunks whatever the number of threads; kernels must not depend on who runs a chunk. */
 typedef void nn_kernel(nn_rt *rt, void *const *args, int64_t chunk);
 void nn_parallel(nn_rt *rt, nn_kernel *kernel, void *const *args, int64_t chunks);
-/* Sums as data: the value of slot s plus a constant c, as c × 2²⁴ + s × 2⁴ + the number of products that the
- * sum has besides; then these, a slot's value times a constant each, as c × 2²⁴ + s × 2⁴.
+/* What a command does between its decisions, as data. `sums` is an array of words. A sum is the value of slot
+ * s plus a constant c, as c × 2²⁴ + s × 2⁴ + the number of products that the sum has besides; then these, a
+ * slot's value times a constant each, as c × 2²⁴ + s × 2⁴. It is known by the number of its first word.
  *
- * nn_slots: memory of so many words, which stays.
- * nn_launch: `calls` of nn_parallel, one after the other. Words of each: the number of its kernel in
- * `kernels`, plus 2³² × how many arguments it has; its chunks, or ~s where slot s has their number; then the
- * arguments, which are sums. `args` has room for those of any call.
- * nn_describe: `count` tensors by their patterns; the addresses of their data are sums. */
+ * A script is a list of numbers to the base 128, the lowest digits first, each but the last plus 128. A
+ * quantity is 2n for n itself, or 2s + 1 for the value of slot s.
+ *   0                               the end
+ *   1, quantity, sum, sum           copies so many bytes to the first from the second
+ *   2, sum, number                  the bool there must be true; else the program stops as this check says
+ *   3 + k, number, quantity, sums   nn_parallel of kernel k; it has so many arguments and so many chunks
+ */
 typedef struct {
-    int32_t name, dims; /* bytes from the first pattern to the name and the dimensions; 0 = NULL */
-    int32_t dtype, rank;
+    int32_t file, line, column; /* nn_loc */
+    int32_t text, name;         /* a template, and the text that is its argument, if it has one */
+} nn_check;                     /* texts as bytes from the first check to them; 0 = NULL */
+
+typedef struct {
+    nn_kernel *const *kernels;
+    const int64_t *sums;
+    const nn_check *checks;
+} nn_tables;
+
+typedef struct {
+    int32_t name;   /* bytes from the first pattern to it; 0 = NULL */
+    uint32_t data;  /* a sum */
+    uint32_t shape; /* the number of the word where the dimensions begin × 2⁸ + dtype × 2⁴ + rank */
 } nn_pattern;
 
+/* Memory of so many words, which stays. */
 int64_t *nn_slots(nn_rt *rt, int64_t words);
-void nn_describe(nn_tensor *out, const nn_pattern *pattern, int64_t count, const int64_t *words,
+/* Does what the script says. `args` has room for the arguments of any kernel in it. */
+void nn_launch(nn_rt *rt, const nn_tables *tables, const uint8_t *script, const int64_t *slots, void **args);
+/* `count` tensors by their patterns. */
+void nn_describe(nn_tensor *out, const nn_pattern *pattern, int64_t count, const int64_t *sums,
                  const int64_t *slots);
-void nn_launch(nn_rt *rt, nn_kernel *const *kernels, int64_t calls, const int64_t *words,
-               const int64_t *slots, void **args);
 
 #endif

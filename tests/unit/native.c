@@ -318,32 +318,63 @@ static void rt_parallel(void *rt, Kernel *kernel, void *const *args, int64_t chu
 
 static void *rt_slots(void *rt, int64_t words) { return rt_memory(rt, MAX_FRAMES - 5, 8 * words); }
 
-/* A sum as nnrt.h describes it. */
-static int64_t read_sum(const int64_t *slots, const int64_t **words) {
-    int64_t word = *(*words)++, sum = slots[(word >> 4) & 0xfffff] + (word >> 24);
-    for (int64_t k = word & 15; k > 0; k--) {
-        int64_t product = *(*words)++;
-        sum += slots[(product >> 4) & 0xfffff] * (product >> 24);
-    }
-    return sum;
-}
-
-static void rt_launch(void *rt, Kernel *const *kernels, int64_t calls, const int64_t *words,
-                      const int64_t *slots, void **args) {
-    while (calls-- > 0) {
-        Kernel *kernel = kernels[words[0] & UINT32_MAX];
-        int64_t count = words[0] >> 32, chunks = words[1] >= 0 ? words[1] : slots[~words[1]];
-        words += 2;
-        for (int64_t k = 0; k < count; k++) args[k] = (void *)(intptr_t)read_sum(slots, &words);
-        rt_parallel(rt, kernel, args, chunks);
-    }
-}
-
 /* Programs of tests do nothing that stops them. */
 static void rt_fail(void *rt, const void *loc, const char *text, int32_t count, const RtTensor *args) {
     (void)rt, (void)loc, (void)count, (void)args;
     fprintf(stderr, "native: the program stopped: %s\n", text);
     abort();
+}
+
+/* --- scripts, as nnrt.h describes them */
+typedef struct {
+    const uint8_t *at;
+    const int64_t *slots, *sums;
+} Script;
+
+static int64_t read_number(Script *s) {
+    int64_t digit = *s->at++;
+    return digit < 128 ? digit : digit - 128 + 128 * read_number(s);
+}
+
+static int64_t read_quantity(Script *s) {
+    int64_t number = read_number(s);
+    return number % 2 ? s->slots[number / 2] : number / 2;
+}
+
+static int64_t read_sum(Script *s) {
+    const int64_t *words = s->sums + read_number(s);
+    int64_t sum = s->slots[(*words >> 4) & 0xfffff] + (*words >> 24);
+    for (int64_t k = 1; k <= (*words & 15); k++)
+        sum += s->slots[(words[k] >> 4) & 0xfffff] * (words[k] >> 24);
+    return sum;
+}
+
+static void script_copy(Script *s) {
+    size_t bytes = (size_t)read_quantity(s);
+    void *to = (void *)(intptr_t)read_sum(s);
+    memmove(to, (const void *)(intptr_t)read_sum(s), bytes);
+}
+
+static void script_check(void *rt, Script *s) {
+    const bool *holds = (const bool *)(intptr_t)read_sum(s);
+    read_number(s);
+    if (!*holds) rt_fail(rt, NULL, "a check", 0, NULL);
+}
+
+static void rt_launch(void *rt, const nn_tables *tables, const uint8_t *script, const int64_t *slots,
+                      void **args) {
+    Script s = {script, slots, tables->sums};
+    for (int64_t code; (code = read_number(&s)) > 0;) {
+        if (code == 1) {
+            script_copy(&s);
+        } else if (code == 2) {
+            script_check(rt, &s);
+        } else {
+            int64_t count = read_number(&s), chunks = read_quantity(&s);
+            for (int64_t k = 0; k < count; k++) args[k] = (void *)(intptr_t)read_sum(&s);
+            rt_parallel(rt, (Kernel *)tables->kernels[code - 3], args, chunks);
+        }
+    }
 }
 
 static int64_t rt_seed(const void *rt) {
