@@ -116,8 +116,8 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
 
 /* --- dot products: lanes along k */
 /* Half cycles of one step of k: loads that may cross lines of the cache, and a latency of four cycles. */
-static double dot_step_cost(double rows, double columns, double b_load) {
-    double cost = rows * columns, loads = 1.25 * rows + b_load * columns;
+static double dot_step_cost(double rows, double columns, double a_load, double b_load) {
+    double cost = rows * columns, loads = a_load * rows + b_load * columns;
     if (rows * columns == 0) return 0;
     if (loads > cost) cost = loads;
     return cost > 8 ? cost : 8;
@@ -134,11 +134,14 @@ double cost_dot(const Target *target, const ContractShape *shape, const Contract
     double full_r = (double)(rows / plan->rows), full_c = (double)(columns / plan->dot_columns);
     double b = cost_b_elements(shape);
     bool near = b * shape->bytes < target->l1_bytes / 2;
+    /* Runs of k that aren't whole vectors begin anywhere, so that nearly every load is of two lines. */
+    bool crosses = !shape->single_depth && last % lanes != 0;
+    double once = crosses ? 2 : 1.25;
     /* What is read again for each tile of rows but the first. */
-    double again = near ? 1.25 : cost_is_far(target, b, shape->bytes) ? 6 : 3;
-    double passes = full_r + (rest_r > 0), load = passes > 1 ? again + (1.25 - again) / passes : 1.25;
-    double step = full_r * (full_c * dot_step_cost(r, c, load) + dot_step_cost(r, rest_c, load)) +
-                  full_c * dot_step_cost(rest_r, c, load) + dot_step_cost(rest_r, rest_c, load);
+    double again = near ? once : (cost_is_far(target, b, shape->bytes) ? 6 : 3) + crosses;
+    double passes = full_r + (rest_r > 0), load = passes > 1 ? again + (once - again) / passes : once;
+    double step = full_r * (full_c * dot_step_cost(r, c, once, load) + dot_step_cost(r, rest_c, once, load)) +
+                  full_c * dot_step_cost(rest_r, c, once, load) + dot_step_cost(rest_r, rest_c, once, load);
     double tiles = (full_r + (rest_r > 0)) * (full_c + (rest_c > 0));
     double tile = r * c > plan->dot_lanes ? DOT_TILE_OF_TWO : DOT_TILE;
     /* Without masks, what is left over of k is loaded lane by lane. */

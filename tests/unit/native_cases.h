@@ -183,6 +183,10 @@ static const NativeCase native_rows[] = {
 };
 
 static const NativeCase native_products[] = {
+    {"deep", "f32[6, 700, 16] f32[6, 700, 20] f32[16, 20]", "%21",
+     "  %20: f32[20, 16] = contract(%10, %11) spec=\"bkr,bkc->cr\"\n"
+     "  %22: f32[16, 20] = permute(%20) perm=[1, 0]\n"
+     "  %21: f32[16, 20] = sub(%22, %12)\n"},
     {"matmul", "f32[B, 20] f32[20, 33] f32[33]", "%22 %20",
      "  %20: f32[B, 33] = contract(%10, %11) spec=\"mk,kn->mn\"\n"
      "  %21: f32[B, 33] = broadcast(%12) dims=[B, 33] axes=[1]\n"
