@@ -280,10 +280,11 @@ static double mod_error(const Pair *p) {
 }
 
 static double pow_error(const Pair *p) {
+    if (p->ey != 0 && p->x < p->ex) return INFINITY; /* is y an integer, and does it have to be one? */
     double spread = 0;
     for (int corner = 0; corner < 4 && (p->ex != 0 || p->ey != 0); corner++) {
         double y = pow(p->x + (corner & 1 ? p->ex : -p->ex), p->y + (corner & 2 ? p->ey : -p->ey));
-        spread = isnan(y) ? INFINITY : fmax(spread, fabs(y - p->result));
+        spread = isnan(y) || isnan(p->result) ? INFINITY : fmax(spread, fabs(y - p->result));
     }
     return error_after(p->dtype, p->result, spread, elementary);
 }
