@@ -512,6 +512,30 @@ static bool run_passes(Arena *arena, Graph *graph, const char *passes, const cha
     return passes_run(graph, passes, &options, diags);
 }
 
+static uint64_t digest_text(uint64_t digest, const char *text) {
+    for (; *text; text++) digest = (digest ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+    return digest;
+}
+
+/* Adds the graph to what was seen. Was it there? */
+static bool was_seen(const Graph *graph, const NativeOptions *options) {
+    if (!options->seen) return false;
+    char *text;
+    size_t length;
+    FILE *file = open_memstream(&text, &length);
+    if (!file) abort();
+    graph_print(file, graph, (PrintOptions){0});
+    fprintf(file, "-O%d %s", options->optimize, options->cpu ? options->cpu : "native");
+    fclose(file);
+    uint64_t digest = digest_text(UINT64_C(0xcbf29ce484222325), text);
+    free(text);
+    NativeSeen *seen = options->seen;
+    for (uint32_t i = 0; i < seen->count; i++)
+        if (seen->digest[i] == digest) return true;
+    if (seen->count < NATIVE_SEEN) seen->digest[seen->count++] = digest;
+    return false;
+}
+
 static const char *compare_runs(Arena *arena, Graph *oracle, Graph *graph, int64_t size,
                                 const NativeOptions *options) {
     ProgramRun wanted = {.arena = arena, .special = options->special};
@@ -519,7 +543,7 @@ static const char *compare_runs(Arena *arena, Graph *oracle, Graph *graph, int64
     if (wrong) return arena_printf(arena, NATIVE_REFUSED "interpreter: %s", wrong);
     if (!run_passes(arena, graph, options->passes, options->disable))
         return NATIVE_REFUSED "a pass reported errors";
-    wrong = run_native(arena, graph, size, options, &wanted);
+    wrong = was_seen(graph, options) ? NULL : run_native(arena, graph, size, options, &wanted);
     if (wrong && options->verbose) graph_print(stderr, graph, (PrintOptions){0});
     return wrong;
 }

@@ -13,6 +13,13 @@ typedef struct {
     int64_t elements, unbounded; /* compared; of these, floats and decisions whose error bound is infinite */
 } NativeCounts;
 
+/* Digests of what was compiled so far, and for which processor and at which level. */
+enum { NATIVE_SEEN = 16 };
+typedef struct {
+    uint64_t digest[NATIVE_SEEN];
+    uint32_t count;
+} NativeSeen;
+
 typedef struct {
     int optimize;         /* 0…3 */
     const char *cpu;      /* NULL = this machine's */
@@ -22,6 +29,7 @@ typedef struct {
     const char *disable;  /* passes to leave out, or NULL */
     bool orders;          /* run chunks backwards, forwards and by two threads: all must save the same bits */
     NativeCounts *counts; /* grows, or NULL */
+    NativeSeen *seen;     /* the same graph isn't compiled for the same machine twice; or NULL */
 } NativeOptions;
 
 /* The text of a command's body: `inputs` and `outputs` are types and values as in `f32[2, B] i64`, numbered

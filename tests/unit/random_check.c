@@ -28,7 +28,7 @@ static const Variant variants[VARIANTS] = {
     {"-O0 for x86-64", 0, NULL, NULL, "x86-64"},
 };
 
-void random_check(const RandomCase *c, const char *text, CheckResult *result) {
+static void check_variants(const RandomCase *c, const char *text, NativeSeen *seen, CheckResult *result) {
     *result = (CheckResult){.verdict = CHECK_RIGHT};
     for (uint32_t v = 0; v < VARIANTS && result->verdict == CHECK_RIGHT; v++) {
         if (!(c->variants >> v & 1)) continue;
@@ -40,7 +40,8 @@ void random_check(const RandomCase *c, const char *text, CheckResult *result) {
                                  .verbose = c->verbose,
                                  .disable = variants[v].disable,
                                  .orders = true,
-                                 .counts = &result->counts};
+                                 .counts = &result->counts,
+                                 .seen = seen};
         result->variant = v;
         const char *wrong = native_check_text(arena, c->size, text, &options);
         if (wrong) {
@@ -56,6 +57,7 @@ void random_check(const RandomCase *c, const char *text, CheckResult *result) {
 /* The child writes the result after each variant, so that a crash shows which one it was. */
 static void check_child(const RandomCase *c, const char *text, int out) {
     CheckResult total = {.verdict = CHECK_RIGHT};
+    NativeSeen seen = {0};
     struct rlimit limit = {c->seconds, c->seconds + 1};
     setrlimit(RLIMIT_CPU, &limit);
     alarm(20 * c->seconds); /* asleep for ever */
@@ -65,7 +67,7 @@ static void check_child(const RandomCase *c, const char *text, int out) {
         one.variants = 1u << v;
         CheckResult begun = {.verdict = CHECK_WRONG, .variant = v, .counts = total.counts};
         if (write(out, &begun, sizeof begun) != sizeof begun) _exit(3);
-        random_check(&one, text, &total);
+        check_variants(&one, text, &seen, &total);
         total.counts.elements += begun.counts.elements;
         total.counts.unbounded += begun.counts.unbounded;
         if (write(out, &total, sizeof total) != sizeof total) _exit(3);

@@ -1,4 +1,4 @@
-/* One program, compiled in several ways, against the interpreter: in this process or in one of its own. */
+/* One program, compiled in several ways, against the interpreter, in a process of its own. */
 #ifndef TESTS_UNIT_RANDOM_CHECK_H
 #define TESTS_UNIT_RANDOM_CHECK_H
 
@@ -24,8 +24,8 @@ typedef struct {
     char message[600];
 } CheckResult;
 
-void random_check(const RandomCase *c, const char *text, CheckResult *result);
-/* A crash, a failed assertion or no end is wrong, too. */
+/* A crash, a failed assertion or no end is wrong, too. What a variant compiles as another one did is tried
+ * once. */
 void random_check_apart(const RandomCase *c, const char *text, CheckResult *result);
 
 /* A program kept in a file, and from its first lines how to run it. NULL if it can't be read. */
