@@ -23,6 +23,7 @@ static const Variant variants[VARIANTS] = {
     {"-O0", 0, NULL, NULL, NULL},
     {"-O0 without simplify", 0, NULL, "simplify", NULL},
     {"-O0 without hoist", 0, NULL, "hoist", NULL},
+    {"-O0 without split", 0, NULL, "split", NULL},
     {"-O0 without chain", 0, NULL, "chain", NULL},
     {"-O0 without simplify and hoist", 0, NULL, "simplify,hoist", NULL},
     {"-O0 for x86-64", 0, NULL, NULL, "x86-64"},
