@@ -5,6 +5,7 @@ void block_walk(Block *block, void (*visit)(void *user, Node *node), void *user)
     Node *next;
     for (Node *node = block->first; node; node = next) {
         next = node->next;
+        __builtin_prefetch(next); /* graphs of deep networks are larger than caches */
         visit(user, node);
         if (node->block != block) continue; /* it was removed, and what is in it too */
         for (uint32_t i = 0; i < node->block_count; i++) block_walk(node->blocks[i], visit, user);

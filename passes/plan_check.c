@@ -28,7 +28,7 @@ typedef struct {
     bool sampled;    /* some symbol was asked for its value */
     uint32_t marks;
     Map *frames;       /* frame number + 1 → int64_t *: its bytes */
-    Values present;    /* tensors whose bytes are where they were put */
+    Values present;    /* tensors whose bytes are where they were put, by place: none overlap in part */
     bool impossible;   /* with these values of symbols */
     const char *wrong; /* the first mistake */
 } Check;
@@ -82,10 +82,60 @@ static bool is_given(const Value *value) {
 
 static bool is_present(Check *c, Value *value) { return known(c, value)->present; }
 
-static void remove_at(Check *c, uint32_t index) {
-    Values *values = &c->present;
-    known(c, values->at[index])->present = false;
-    values->at[index] = values->at[--values->count];
+/* Ends are in order where starts are, for nothing overlaps in part. */
+static bool ends_behind(Extent a, int32_t frame, int64_t place) {
+    return a.frame > frame || (a.frame == frame && a.end > place);
+}
+
+static bool begins_behind(Extent a, Extent b) {
+    if (a.frame != b.frame) return a.frame > b.frame;
+    return a.start != b.start ? a.start > b.start : a.end > b.end;
+}
+
+/* The number of the first that ends behind the beginning of `extent`, or that comes behind it in order. */
+static uint32_t find(Check *c, Extent extent, bool behind_all) {
+    uint32_t low = 0, high = c->present.count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        Extent other = extent_of(c, c->present.at[middle]);
+        if (behind_all ? begins_behind(other, extent) : ends_behind(other, extent.frame, extent.start))
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static void add(Check *c, Value *value) {
+    uint32_t at = find(c, extent_of(c, value), true);
+    known(c, value)->present = true;
+    vec_push(c->arena, &c->present, value);
+    Value **place = c->present.at + at;
+    memmove(place + 1, place, (c->present.count - 1 - at) * sizeof *place);
+    *place = value;
+}
+
+/* Those that `extent` overlaps. */
+static void remove_overlapped(Check *c, Extent extent) {
+    uint32_t from = find(c, extent, false), to = from;
+    for (; to < c->present.count && overlap(extent_of(c, c->present.at[to]), extent); to++)
+        known(c, c->present.at[to])->present = false;
+    memmove(c->present.at + from, c->present.at + to, (c->present.count - to) * sizeof *c->present.at);
+    c->present.count -= to - from;
+}
+
+typedef bool Goes(Check *c, Value *value, const void *user);
+
+static void remove_if(Check *c, Goes *goes, const void *user) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < c->present.count; i++) {
+        Value *value = c->present.at[i];
+        if (goes(c, value, user))
+            known(c, value)->present = false;
+        else
+            c->present.at[kept++] = value;
+    }
+    c->present.count = kept;
 }
 
 static Values snapshot(Check *c) {
@@ -98,34 +148,33 @@ static Values snapshot(Check *c) {
 static void set_present(Check *c, const Values *values) {
     for (uint32_t i = 0; i < c->present.count; i++) known(c, c->present.at[i])->present = false;
     c->present.count = 0;
-    for (uint32_t i = 0; i < values->count; i++) {
-        known(c, values->at[i])->present = true;
-        vec_push(c->arena, &c->present, values->at[i]);
-    }
+    for (uint32_t i = 0; i < values->count; i++) add(c, values->at[i]);
+}
+
+static bool has_other_mark(Check *c, Value *value, const void *mark) {
+    return known(c, value)->mark != *(const uint32_t *)mark;
 }
 
 /* Keeps what is in both. */
 static void meet(Check *c, const Values *others) {
     uint32_t mark = ++c->marks;
     for (uint32_t i = 0; i < others->count; i++) known(c, others->at[i])->mark = mark;
-    for (uint32_t i = c->present.count; i-- > 0;)
-        if (known(c, c->present.at[i])->mark != mark) remove_at(c, i);
+    remove_if(c, has_other_mark, &mark);
 }
 
-static void forget_inside(Check *c, const Block *block) {
-    for (uint32_t i = c->present.count; i-- > 0;)
-        if (block_inside(c->present.at[i]->block, block)) remove_at(c, i);
+static bool lies_inside(Check *c, Value *value, const void *block) {
+    (void)c;
+    return block_inside(value->block, block);
 }
+
+static void forget_inside(Check *c, const Block *block) { remove_if(c, lies_inside, block); }
 
 static void read_value(Check *c, Value *value) {
     if (!is_given(value) && !is_present(c, value)) complain(c, "is read after it was overwritten", value);
 }
 
 static void appear(Check *c, Value *value) {
-    if (!is_given(value) && !is_present(c, value)) {
-        known(c, value)->present = true;
-        vec_push(c->arena, &c->present, value);
-    }
+    if (!is_given(value) && !is_present(c, value)) add(c, value);
 }
 
 static void write_value(Check *c, Value *value) {
@@ -137,8 +186,7 @@ static void write_value(Check *c, Value *value) {
         return;
     }
     if (extent.end > *capacity && extent.end > extent.start) complain(c, "lies outside its arena", value);
-    for (uint32_t i = c->present.count; i-- > 0;)
-        if (c->present.at[i] == value || overlap(extent_of(c, c->present.at[i]), extent)) remove_at(c, i);
+    remove_overlapped(c, extent);
     appear(c, value);
 }
 
@@ -231,12 +279,16 @@ static void check_while(Check *c, const Node *node) {
     forget_inside(c, test);
 }
 
+static bool lies_in_frame(Check *c, Value *value, const void *frame) {
+    (void)c;
+    return value->place.frame == *(const int64_t *)frame;
+}
+
 static void check_frame(Check *c, const Node *node) {
     int64_t *bytes = ARENA_NEW(c->arena, int64_t), frame = node_int(node, ATTR_frame);
     *bytes = number(c, node_dim(node, ATTR_dim));
     map_put(c->frames, frame_key(frame), bytes);
-    for (uint32_t i = c->present.count; i-- > 0;)
-        if (c->present.at[i]->place.frame == frame) remove_at(c, i);
+    remove_if(c, lies_in_frame, &frame);
 }
 
 static void check_plain(Check *c, const Node *node) {

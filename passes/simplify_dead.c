@@ -8,6 +8,7 @@ typedef struct {
     Simplify *s;
     bool *live; /* by value id */
     VEC(Value *) work;
+    VEC(Node *) rows; /* kernels of this kind */
 } Liveness;
 
 /* --- marking. Node.scratch of a needed node is non-NULL. */
@@ -85,10 +86,8 @@ static bool is_one_space(const Liveness *l, const Node *kernel) {
 }
 
 /* Rows without reductions are a loop, or else must keep them. */
-static void settle_rows(void *user, Node *node) {
-    Liveness *l = user;
-    if (node->op != OP_kernel || !node->scratch || strcmp(node_str(node, ATTR_kind), "rows") != 0) return;
-    if (still_reduces(node)) return;
+static void settle_rows(Liveness *l, Node *node) {
+    if (!node->scratch || still_reduces(node)) return;
     if (is_one_space(l, node)) {
         node_set_attr(node, attr_str(ATTR_kind, intern(ir_strings(l->s->graph->ir), "loop")));
         node_drop_attr(node, ATTR_rows);
@@ -97,16 +96,16 @@ static void settle_rows(void *user, Node *node) {
     }
 }
 
-static void forget(void *user, Node *node) {
-    (void)user;
-    node->scratch = NULL;
-}
-
 /* What is known to hold needs no check. */
 static bool is_satisfied(const Node *node) { return node->op == OP_check && is_splat(node->operands[0], 1); }
 
-static void need_effect(void *user, Node *node) {
-    if (!is_satisfied(node) && op_has(node->op, TRAIT_EFFECT)) need_node(user, node);
+/* Nothing is known of the node yet, but of those around it there may be. */
+static void see(void *user, Node *node) {
+    Liveness *l = user;
+    node->scratch = NULL;
+    if (!is_satisfied(node) && op_has(node->op, TRAIT_EFFECT)) need_node(l, node);
+    if (node->op == OP_kernel && strcmp(node_str(node, ATTR_kind), "rows") == 0)
+        vec_push(l->s->scratch, &l->rows, node);
 }
 
 /* --- sweeping */
@@ -171,14 +170,13 @@ static void sweep(void *user, Node *node) {
 
 void simplify_dead(Simplify *s) {
     Liveness l = {.s = s, .live = ARENA_ARRAY(s->scratch, bool, s->graph->next_id)};
-    graph_walk(s->graph, forget, NULL);
-    graph_walk(s->graph, need_effect, &l);
+    graph_walk(s->graph, see, &l);
     for (uint32_t i = 0; i < s->graph->functions.count; i++) {
         Node *yield = block_yield(s->graph->functions.at[i]->body);
         need_operands(&l, yield, yield->operand_count);
     }
     spread(&l);
-    graph_walk(s->graph, settle_rows, &l);
+    for (uint32_t i = 0; i < l.rows.count; i++) settle_rows(&l, l.rows.at[i]);
     spread(&l);
     graph_walk(s->graph, sweep, &l);
 }
