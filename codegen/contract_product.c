@@ -201,7 +201,7 @@ static bool slides(const Product *p) {
 /* --- the schedule */
 static void take_model(Emit *e, Product *p) {
     ContractShape shape = shape_of(e, p);
-    p->plan = contract_schedule(&e->target, &shape);
+    p->plan = (e->cold ? contract_schedule_small : contract_schedule)(&e->target, &shape);
     p->plan.exchanged = p->exchanged;
 }
 
@@ -244,7 +244,7 @@ void product_open(Emit *e, const Contract *contract, Product *p) {
     Product exchanged;
     both_ways(e, contract, p, &exchanged);
     if (p->slides) return;
-    if (take_blas(e, p) || take_measured(e, p, &exchanged)) return;
+    if (!e->cold && (take_blas(e, p) || take_measured(e, p, &exchanged))) return;
     if (cost_of(e, &exchanged) < cost_of(e, p)) *p = exchanged;
     take_model(e, p);
 }

@@ -301,6 +301,19 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
     return plan;
 }
 
+ContractSchedule contract_schedule_small(const Target *target, const ContractShape *shape) {
+    ContractSchedule usual = contract_schedule(target, shape);
+    ContractSchedule plan = {.exchanged = shape->exchanged,
+                             .lanes = usual.lanes,
+                             .rows = 1,
+                             .vectors = 1,
+                             .pack_b = shape->b_column != 1,
+                             .chunk_outer = usual.chunk_outer,
+                             .chunk_rows = usual.chunk_rows,
+                             .chunk_columns = usual.chunk_columns};
+    return schedule_fits(target, shape, &plan) ? plan : usual;
+}
+
 /* --- candidates */
 typedef struct {
     const Target *target;

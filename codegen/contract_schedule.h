@@ -35,6 +35,8 @@ typedef struct {
 } ContractSchedule;
 
 ContractSchedule contract_schedule(const Target *target, const ContractShape *shape);
+/* One that takes little code, whatever its time. */
+ContractSchedule contract_schedule_small(const Target *target, const ContractShape *shape);
 /* Estimated time in half cycles of one core with two multiply-add pipes, packing included. */
 double contract_cost(const Target *target, const ContractShape *shape);
 bool schedule_equal(const ContractSchedule *a, const ContractSchedule *b);

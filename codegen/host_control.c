@@ -27,7 +27,10 @@ void host_if(Emit *e, Node *node) {
     block_into(e, node->blocks[0], node->results);
     LLVMBuildBr(e->builder, after);
     host_start_block(e, otherwise);
+    bool cold = e->cold;
+    e->cold |= node_attr(node, ATTR_cold) != NULL;
     block_into(e, node->blocks[1], node->results);
+    e->cold = cold;
     LLVMBuildBr(e->builder, after);
     host_start_block(e, after);
 }

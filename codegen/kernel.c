@@ -263,6 +263,13 @@ void emit_kernel_call(Emit *e, Node *node) {
     uint32_t count = kind_of(node)->stages(&k, stages);
     const char *key = kernel_key(&k);
     Emitted *emitted = map_get(e->kernels, key);
+    bool cold = e->cold;
+    if (emitted) {
+        e->cold = false; /* a better one is there anyway */
+    } else if (cold) {
+        key = intern(ir_strings(e->ir), arena_printf(k.arena, "cold %s", key));
+        emitted = map_get(e->kernels, key);
+    }
     if (!emitted) {
         emitted = ARENA_NEW(e->arena, Emitted);
         for (uint32_t i = 0; i < count; i++) emitted->function[i] = emit_stage(&k, &stages[i]);
@@ -276,4 +283,5 @@ void emit_kernel_call(Emit *e, Node *node) {
         else
             launch_kernel(e, emitted->function[i], chunks, argument_count(&k), arguments);
     }
+    e->cold = cold;
 }

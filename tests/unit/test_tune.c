@@ -162,6 +162,11 @@ static void check_random(const ProductCase *c, uint32_t *random) {
         check_plan(c, use.text, &plan);
         checked++;
     }
+    for (uint32_t way = 0; way < 2; way++) {
+        ContractSchedule small = contract_schedule_small(&jit.emit.target, &shapes[way]);
+        cr_expect(small.rows == 1 && small.vectors == 1 && small.depth_block == 0);
+        check_plan(c, use.text, &small);
+    }
     jit_close(&jit);
 }
 
