@@ -103,7 +103,7 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
            block = depth > limit ? a * limit / depth : a;
     bool far_block = cost_is_far(target, block, shape->bytes),
          huge = block * shape->bytes > 4.0 * (double)target->l2_bytes;
-    double price = !far_block ? 0 : plan->pack_a ? 0.05 : huge ? far : 0.12;
+    double price = !far_block ? 0 : huge ? far : plan->pack_a ? 0.05 : 0.12;
     double cost = (cost_is_far(target, a, shape->bytes) ? far : near) * a;
     /* Of each line of a transposed A a tile reads a part, and prefetchers see no pattern. */
     if (shape->a_row == 1 && shape->a_depth != 1 && !plan->pack_a) price += far_block ? 0.4 : 0.15;
