@@ -85,6 +85,15 @@ static LLVMValueRef shuffle(Emit *e, LLVMValueRef a, LLVMValueRef b, const int64
     return LLVMBuildShuffleVector(e->builder, a, b, LLVMConstVector(numbers, lanes), "");
 }
 
+/* Masks are shuffled as numbers: of single bits targets make one instruction or more a lane. */
+static LLVMValueRef shuffle_masks(Emit *e, LLVMValueRef a, LLVMValueRef b, const int64_t *order,
+                                  uint32_t lanes) {
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm), wide = emit_lanes(i32, vector_lanes(LLVMTypeOf(a)));
+    LLVMValueRef x = LLVMBuildSExt(e->builder, a, wide, ""), y = LLVMBuildSExt(e->builder, b, wide, "");
+    LLVMValueRef mixed = shuffle(e, x, y, order, lanes);
+    return LLVMBuildICmp(e->builder, LLVMIntNE, mixed, LLVMConstNull(LLVMTypeOf(mixed)), "");
+}
+
 LLVMValueRef vector_pick(Emit *e, const LLVMValueRef *pieces, uint32_t lanes, int64_t stride) {
     LLVMValueRef result = LLVMGetPoison(LLVMTypeOf(pieces[0]));
     int64_t order[64], taken = 0;
@@ -102,7 +111,7 @@ LLVMValueRef vector_piece_mask(Emit *e, LLVMValueRef mask, uint32_t lanes, int64
     int64_t order[64], first = vector_piece(lanes, stride, i);
     for (int64_t l = 0; l < lanes; l++) /* false where no lane's element is */
         order[l] = (first + l) % stride ? lanes : (first + l) / stride;
-    return shuffle(e, mask, LLVMConstNull(LLVMTypeOf(mask)), order, lanes);
+    return shuffle_masks(e, mask, LLVMConstNull(LLVMTypeOf(mask)), order, lanes);
 }
 
 LLVMValueRef vector_repeat(Emit *e, LLVMValueRef value, uint32_t times) {
@@ -118,7 +127,7 @@ LLVMValueRef vector_any_of(Emit *e, LLVMValueRef mask, uint32_t neighbours) {
     for (uint32_t i = 0; i < neighbours; i++) {
         int64_t order[64];
         for (uint32_t l = 0; l < lanes; l++) order[l] = (int64_t)l * neighbours + i;
-        LLVMValueRef one = shuffle(e, mask, mask, order, lanes);
+        LLVMValueRef one = shuffle_masks(e, mask, mask, order, lanes);
         any = any ? LLVMBuildOr(e->builder, any, one, "") : one;
     }
     return any;
