@@ -6,7 +6,6 @@
  *
  *   fuse.c           the pass: collects a block, runs the steps
  *   fuse_contract.c  before all: contractions take over the order of axes that they are read in
- *   fuse_split.c     … and deep ones become sums of several
  *   fuse_join.c      step 1, forwards: reductions, contractions, … open groups, consumers join
  *   fuse_inline.c    step 2, backwards: every other node goes into its consumers, or opens a loop
  *   fuse_store.c     step 3: what is stored, and what is computed again by those that read it
@@ -118,7 +117,6 @@ bool fuse_can_store(Fuse *f, FuseNode *n, Group *group);
 
 /* --- the steps */
 void fuse_reorder_contracts(PassContext *context, Graph *graph);
-void fuse_split_contracts(PassContext *context, Graph *graph);
 void fuse_join(Fuse *f);
 void fuse_inline(Fuse *f);
 void fuse_store(Fuse *f);
