@@ -61,7 +61,6 @@ Test(fuse, cross_entropy_and_its_gradient_are_one_pass) {
 Test(fuse, both_sums_of_a_variance_are_one_kernel) { expect_case("rows", native_rows, "variance"); }
 Test(fuse, products_take_their_epilogue) { expect_case("contract", native_products, "epilogue"); }
 Test(fuse, products_read_through_views) { expect_case("contract contract", native_products, "batched"); }
-Test(fuse, deep_products_are_sums_of_several) { expect_case("contract reduce", native_products, "deep"); }
 Test(fuse, results_of_one_space_are_one_loop) { expect_case("loop", native_views, "multi"); }
 
 Test(fuse, a_dear_value_is_stored_once) {
