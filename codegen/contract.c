@@ -14,6 +14,7 @@
  * chunk, in scratch memory. Where OpenBLAS multiplies, one call of it fills that buffer. */
 #include "codegen/contract_blas.h"
 #include "codegen/contract_dot.h"
+#include "codegen/contract_edge.h"
 #include "codegen/contract_epilogue.h"
 #include "codegen/contract_pack.h"
 #include "codegen/contract_product.h"
@@ -42,6 +43,10 @@ typedef struct {
     LLVMValueRef row, row_count, column, column_count; /* this tile: its place, and how much of it exists */
     const Variant *row_variant, *column_variant;
     LLVMValueRef tile_a[CONTRACT_MAX_ROWS]; /* first element of each row of A in this block of k */
+    /* Where there are zeros around A: */
+    const EdgeTiles *edge_tiles;       /* what this tile's rows lack of the innermost axis of k, or NULL */
+    LLVMValueRef first_step[MAX_RANK]; /* that they have of the others, NULL = all */
+    Size steps[MAX_RANK];              /* so many */
 } Where;
 
 static LLVMValueRef minimum(Emit *e, LLVMValueRef a, LLVMValueRef b) {
@@ -96,6 +101,19 @@ static void set_masks(Emit *e, const Where *at, Tile *tile) {
     }
 }
 
+/* Only the steps of k that there are. */
+static void set_steps(Emit *e, const Where *at, Tile *tile) {
+    for (uint32_t i = 0; i < tile->k_count; i++) {
+        if (!at->first_step[i]) continue;
+        LLVMValueRef ahead = offset_multiply(e, at->first_step[i], tile->k[i].b.value);
+        tile->b = vector_at(e, tile->b_memory, tile->b, ahead);
+        tile->k[i].extent = at->steps[i];
+    }
+    if (!at->edge_tiles) return;
+    tile->skips = true;
+    memcpy(tile->skip, at->edge_tiles->skip, sizeof tile->skip);
+}
+
 static LLVMValueRef sum_pointer(Emit *e, const Where *at, uint32_t r, uint32_t v) {
     const Product *p = at->p;
     LLVMValueRef row = emit_i64(e, r), column = emit_i64(e, (int64_t)v * p->plan.lanes);
@@ -145,6 +163,7 @@ static void multiply_tile(Emit *e, void *user) {
     memcpy(tile.a, at->tile_a, sizeof tile.a);
     if (p->plan.ahead_a) tile.ahead_a = true, tile.a_stride = p->rows.at[0].a.value;
     packed_strides(e, at, &tile);
+    set_steps(e, at, &tile);
     set_masks(e, at, &tile);
     for (uint32_t i = 0; i < tile.rows * tile.vectors; i++)
         tile.sum[i] = LLVMConstNull(emit_lanes(p->element, lanes));
@@ -343,8 +362,26 @@ static LLVMValueRef row_pointer(Emit *e, const Where *at, uint32_t r) {
                      offset_add(e, product_offset(e, &p->rows, false, row), at->a_block));
 }
 
+/* Where the first of the steps of k is that there are in the rows of the tile. */
+static LLVMValueRef load_steps(Emit *e, Where *at) {
+    const Product *p = at->p;
+    LLVMValueRef index[PRODUCT_MAX_AXES], offset = emit_i64(e, 0);
+    product_index(e, p, &p->rows, at->row, index);
+    for (uint32_t i = 0; i < p->k.count; i++) {
+        at->first_step[i] = NULL;
+        if (edge_steps(e, p, i, index, &at->first_step[i], &at->steps[i]))
+            offset = offset_add(e, offset, offset_multiply(e, at->first_step[i], p->k.at[i].a.value));
+    }
+    return offset;
+}
+
 static void load_rows(Emit *e, Where *at) {
-    for (uint32_t r = 0; r < at->row_variant->tile; r++) at->tile_a[r] = row_pointer(e, at, r);
+    const Product *p = at->p;
+    LLVMValueRef first = p->contract->edge_count ? load_steps(e, at) : NULL;
+    for (uint32_t r = 0; r < at->row_variant->tile; r++) {
+        at->tile_a[r] = row_pointer(e, at, r);
+        if (first) at->tile_a[r] = vector_at(e, p->memory, at->tile_a[r], first);
+    }
 }
 
 /* Are the tile's rows and columns one axis each, so that its indices are a box? */
@@ -417,10 +454,35 @@ static void row_body(Emit *e, LLVMValueRef row, void *user) {
     each_variant(e, &at->row_variants, at->row_count, &at->row_variant, tile_row, at);
 }
 
+static void edge_row_body(Emit *e, LLVMValueRef row, void *user) {
+    Where *at = user;
+    at->row = row;
+    tile_row(e, at);
+}
+
+/* The tiles of a run, group by group of those that lack the same steps of k. */
+static void run_of_edges(Emit *e, LLVMValueRef from, Where *at) {
+    EdgeTiles *tiles;
+    uint32_t count = edge_tiles(e, at->p, &tiles);
+    for (uint32_t i = 0; i < count; i++) {
+        const EdgeTiles *group = &tiles[i];
+        Variant variant = {.tile = group->rows, .bound = group->rows, .exact = true};
+        LLVMValueRef first = offset_add(e, from, emit_i64(e, group->from)),
+                     end = offset_add(e, from, emit_i64(e, group->to));
+        at->edge_tiles = group, at->row_variant = &variant;
+        at->row_count = emit_i64(e, group->rows);
+        emit_loop(e, first, end, group->rows, "rows", edge_row_body, at);
+    }
+}
+
 /* The rows from `from` on that tiles may cover together. */
 static void run_body(Emit *e, LLVMValueRef from, void *user) {
     Where *at = user;
     int64_t run = at->p->plan.row_run;
+    if (at->p->contract->edge_count && edge_in_runs(at->p)) {
+        run_of_edges(e, from, at);
+        return;
+    }
     at->row_end = run ? size_run_time(offset_add(e, from, emit_i64(e, run))) : at->row_to;
     emit_loop(e, from, at->row_end.value, at->p->plan.rows, "rows", row_body, at);
 }

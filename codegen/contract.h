@@ -19,6 +19,18 @@ typedef struct {
     Size extent, a, b;
 } ContractAxis;
 
+/* Zeros around B: an element exists where 0 <= n · stride + k · dilation - low < extent, n and k being the
+ * indices of axis `n_axis` and axis `k_axis`, whose extents are known; elsewhere it counts as 0 and isn't
+ * read. The innermost n axis's, if it has one, is at the innermost k axis, and that has at most
+ * EDGE_MAX_STEPS steps; axes of extent 1 don't count. There are rows, and no axis of n but the outermost is
+ * known only when the program runs. */
+typedef struct {
+    uint32_t n_axis, k_axis; /* of those in `n` and `k` */
+    int64_t stride, dilation, low, extent;
+} ContractEdge;
+
+enum { EDGE_MAX_STEPS = 8 };
+
 typedef struct Contract Contract;
 
 /* The epilogue: receives `lanes` results in one register of the accumulator's type, consecutive along axis
@@ -36,6 +48,8 @@ typedef LLVMValueRef ContractNeeds(Emit *e, const Contract *c, const LLVMValueRe
 struct Contract {
     uint32_t batch_count, m_count, n_count, k_count; /* any may be 0 (extent 1) */
     const ContractAxis *batch, *m, *n, *k;           /* outer to inner */
+    uint32_t edge_count;
+    const ContractEdge *edge;
     DType dtype;       /* of A and B in memory; accumulates in f32 (f16, bf16), itself otherwise */
     LLVMValueRef a, b; /* pointers to the first elements */
     ContractStore *store;

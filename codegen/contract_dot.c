@@ -21,7 +21,8 @@ static LLVMValueRef load(Emit *e, const DotStep *s, LLVMTypeRef memory, LLVMValu
 }
 
 /* The shorter side of the tile stays in registers, the longer passes by. */
-static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *user) {
+static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t index, void *user) {
+    (void)index;
     const DotStep *s = user;
     const Dot *d = s->dot;
     bool hold_a = d->rows <= d->columns;
@@ -42,20 +43,22 @@ static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *us
 
 static uint32_t sum_count(const Dot *d) { return d->unroll * d->rows * d->columns; }
 
-static void steps(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *user) {
+static void steps(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t index, void *user) {
+    (void)index;
     Dot *d = user;
     for (uint32_t n = 0; n < d->unroll; n++) {
         DotStep s = {.dot = d, .sum = d->sum + n * d->rows * d->columns};
         LLVMValueRef ahead = offset_multiply(e, emit_i64(e, n), d->b_step.value);
         step(e, offset_add(e, a_offset, emit_i64(e, (int64_t)n * d->lanes)), offset_add(e, b_offset, ahead),
-             &s);
+             0, &s);
     }
 }
 
 /* The innermost axis of k: as many vectors as are unrolled, whole vectors, then what is left over. A loop
  * even over few vectors: LLVM would keep all of A in registers, and spill it, if it saw that each tile of a
  * row of these reads the same. */
-static void innermost(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *user) {
+static void innermost(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t index, void *user) {
+    (void)index;
     Dot *d = user;
     Size extent = d->k_count ? d->k[d->k_count - 1].extent : size_known(e, 1);
     Size vectors = size_div(e, extent, d->lanes);
@@ -76,7 +79,7 @@ static void innermost(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, voi
     if (size_is(rest, 0)) return;
     last.mask = vector_first_lanes(e, rest.value, d->lanes);
     step(e, offset_add(e, a_offset, whole.value),
-         offset_add(e, b_offset, offset_multiply(e, vectors.value, d->b_step.value)), &last);
+         offset_add(e, b_offset, offset_multiply(e, vectors.value, d->b_step.value)), 0, &last);
 }
 
 void dot_multiply(Emit *e, Dot *d) {

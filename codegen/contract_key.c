@@ -20,6 +20,7 @@ static void add_axes(ContractKey *key, char role, const ContractAxis *axis, uint
 void contract_key(const Contract *c, ContractKey *out) {
     out->dtype = c->dtype;
     out->count = 0;
+    out->edges = c->edge_count > 0;
     add_axes(out, 'b', c->batch, c->batch_count);
     add_axes(out, 'm', c->m, c->m_count);
     add_axes(out, 'n', c->n, c->n_count);
@@ -45,7 +46,7 @@ const char *contract_key_text(const ContractKey *key, Arena *arena) {
         text = arena_printf(arena, "%s %c%s:%s:%s", text, axis->role, number_text(axis->extent, arena),
                             number_text(axis->a, arena), number_text(axis->b, arena));
     }
-    return text;
+    return key->edges ? arena_printf(arena, "%s padded", text) : text;
 }
 
 /* --- from text */
@@ -80,6 +81,7 @@ bool contract_key_parse(const char *text, size_t length, ContractKey *out) {
     char word[LONGEST + 1];
     const char *end = text + length;
     out->count = 0;
+    out->edges = false; /* those are never measured */
     for (bool first = true; text < end; first = false) {
         size_t n = 0;
         while (text < end && *text != ' ' && n < LONGEST) word[n++] = *text++;

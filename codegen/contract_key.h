@@ -22,6 +22,7 @@ typedef struct {
     DType dtype; /* of A and B */
     uint32_t count;
     KeyAxis axis[KEY_MAX_AXES]; /* batch, m, n, k; none of extent 1 */
+    bool edges;                 /* zeros are around B; said as a last word `padded` */
 } ContractKey;
 
 void contract_key(const Contract *contract, ContractKey *out);

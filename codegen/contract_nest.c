@@ -3,15 +3,19 @@
 #include "codegen/contract_nest.h"
 #include <assert.h>
 
-static void level(Emit *e, const DepthNest *n, uint32_t depth, LLVMValueRef a_offset, LLVMValueRef b_offset);
+typedef struct {
+    LLVMValueRef a, b; /* offsets */
+    int64_t step;
+} NestPlace;
 
-static void written_out(Emit *e, const DepthNest *n, uint32_t depth, LLVMValueRef a_offset,
-                        LLVMValueRef b_offset) {
+static void level(Emit *e, const DepthNest *n, uint32_t depth, NestPlace at);
+
+static void written_out(Emit *e, const DepthNest *n, uint32_t depth, NestPlace at) {
     const TileAxis *axis = &n->axis[depth];
-    for (int64_t i = 0; i < axis->extent.constant; i++) {
-        level(e, n, depth + 1, a_offset, b_offset);
-        a_offset = offset_add(e, a_offset, axis->a.value);
-        b_offset = offset_add(e, b_offset, axis->b.value);
+    for (at.step = 0; at.step < axis->extent.constant; at.step++) {
+        level(e, n, depth + 1, at);
+        at.a = offset_add(e, at.a, axis->a.value);
+        at.b = offset_add(e, at.b, axis->b.value);
     }
 }
 
@@ -21,7 +25,7 @@ static LLVMValueRef phi(Emit *e, LLVMValueRef initial, LLVMBasicBlockRef from) {
     return value;
 }
 
-static void looped(Emit *e, const DepthNest *n, uint32_t depth, LLVMValueRef a_start, LLVMValueRef b_start) {
+static void looped(Emit *e, const DepthNest *n, uint32_t depth, NestPlace start) {
     const TileAxis *axis = &n->axis[depth];
     LLVMValueRef initial[NEST_MAX_SUMS], carried[NEST_MAX_SUMS];
     LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder);
@@ -36,12 +40,12 @@ static void looped(Emit *e, const DepthNest *n, uint32_t depth, LLVMValueRef a_s
                         inside, after);
     LLVMPositionBuilderAtEnd(e->builder, inside);
     LLVMValueRef k = phi(e, zero, before);
-    LLVMValueRef a_offset = phi(e, a_start, before), b_offset = phi(e, b_start, before);
+    LLVMValueRef a_offset = phi(e, start.a, before), b_offset = phi(e, start.b, before);
     for (uint32_t i = 0; i < n->sum_count; i++) {
         initial[i] = n->sum[i];
         carried[i] = n->sum[i] = phi(e, initial[i], before);
     }
-    level(e, n, depth + 1, a_offset, b_offset);
+    level(e, n, depth + 1, (NestPlace){a_offset, b_offset, 0});
     LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->builder);
     LLVMValueRef k_next = offset_add(e, k, emit_i64(e, 1));
     LLVMValueRef a_next = offset_add(e, a_offset, axis->a.value);
@@ -61,20 +65,20 @@ static void looped(Emit *e, const DepthNest *n, uint32_t depth, LLVMValueRef a_s
     }
 }
 
-static void level(Emit *e, const DepthNest *n, uint32_t depth, LLVMValueRef a_offset, LLVMValueRef b_offset) {
+static void level(Emit *e, const DepthNest *n, uint32_t depth, NestPlace at) {
     if (depth == n->axis_count) {
-        n->body(e, a_offset, b_offset, n->user);
+        n->body(e, at.a, at.b, at.step, n->user);
         return;
     }
     Size extent = n->axis[depth].extent;
     bool innermost = depth + 1 == n->axis_count;
     if (extent.known && (extent.constant <= 1 || (innermost && extent.constant <= n->unroll)))
-        written_out(e, n, depth, a_offset, b_offset);
+        written_out(e, n, depth, at);
     else
-        looped(e, n, depth, a_offset, b_offset);
+        looped(e, n, depth, at);
 }
 
 void depth_nest_emit(Emit *e, const DepthNest *nest, LLVMValueRef a_offset, LLVMValueRef b_offset) {
     assert(nest->sum_count <= NEST_MAX_SUMS);
-    level(e, nest, 0, a_offset, b_offset);
+    level(e, nest, 0, (NestPlace){a_offset, b_offset, 0});
 }

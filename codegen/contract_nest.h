@@ -10,8 +10,9 @@ typedef struct {
     Size extent, a, b; /* strides in elements */
 } TileAxis;
 
-/* What is done at each place: updates the sums. */
-typedef void DepthBody(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *user);
+/* What is done at each place: updates the sums. `step` is the index along the innermost axis where that is
+ * written out, else 0. */
+typedef void DepthBody(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t step, void *user);
 
 typedef struct {
     const TileAxis *axis; /* outer to inner */

@@ -41,7 +41,8 @@ static void merge(Emit *e, ProductAxes *axes, uint32_t lanes) {
     for (uint32_t i = 0; i < axes->count; i++) {
         ProductAxis *inner = &axes->at[i], *outer = kept ? &axes->at[kept - 1] : NULL;
         bool seam = inner->extent.known && inner->extent.constant % lanes == 0;
-        bool joins = outer && (lanes == 1 || seam) && continues(outer->a, inner->a, inner->extent) &&
+        bool joins = outer && !outer->edge && !inner->edge && (lanes == 1 || seam) &&
+                     continues(outer->a, inner->a, inner->extent) &&
                      continues(outer->b, inner->b, inner->extent);
         if (!joins) {
             axes->at[kept++] = *inner;
@@ -52,6 +53,16 @@ static void merge(Emit *e, ProductAxes *axes, uint32_t lanes) {
         outer->a = inner->a, outer->b = inner->b;
     }
     axes->count = kept;
+}
+
+/* Marks the axes around which there are zeros. */
+static void mark_edges(const Contract *c, ProductAxes *n, uint32_t n_first, ProductAxes *k) {
+    for (uint32_t i = 0; i < c->edge_count; i++) {
+        for (uint32_t j = 0; j < n->count; j++)
+            n->at[j].edge = n->at[j].edge || n->at[j].first == n_first + c->edge[i].n_axis;
+        for (uint32_t j = 0; j < k->count; j++)
+            k->at[j].edge = k->at[j].edge || k->at[j].first == c->edge[i].k_axis;
+    }
 }
 
 static Size total(Emit *e, const ProductAxes *axes) {
@@ -82,6 +93,7 @@ static void arrange(Emit *e, const Contract *c, bool exchange, Product *p) {
     add_axes(exchange ? &n : &p->rows, c->m, c->m_count, m_first, exchange);
     add_axes(exchange ? &p->rows : &n, c->n, c->n_count, n_first, exchange);
     add_axes(&p->k, c->k, c->k_count, 0, exchange);
+    mark_edges(c, exchange ? &p->rows : &n, n_first, &p->k);
     merge(e, &p->outer, 1);
     merge(e, &p->rows, 1);
     merge(e, &n, e->target.vector_bytes / accumulator_bytes(c->dtype));
@@ -116,6 +128,7 @@ static const ContractAxis *contract_axis(const Contract *c, uint32_t i) {
 static int64_t row_run(const Product *p) {
     if (p->rows.count == 0) return -1;
     uint32_t innermost = product_row_axis(p);
+    if (p->contract->edge_count) return known_or(contract_axis(p->contract, innermost)->extent);
     if (p->rows.count == 1 && p->rows.at[0].first == innermost) return 0;
     return known_or(contract_axis(p->contract, innermost)->extent);
 }
@@ -171,6 +184,7 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .memory_bytes = dtype_bytes(p->dtype),
         .single_depth = p->k.count <= 1,
         .exchanged = p->exchanged,
+        .edges = p->contract->edge_count > 0,
         .row_run = row_run(p)};
 }
 
@@ -202,6 +216,8 @@ static bool slides(const Product *p) {
 static void take_model(Emit *e, Product *p) {
     ContractShape shape = shape_of(e, p);
     p->plan = (e->cold ? contract_schedule_small : contract_schedule)(&e->target, &shape);
+    /* A block would have to know which of its steps there are. */
+    if (p->k.count && p->k.at[0].edge) p->plan.depth_block = 0;
     p->plan.exchanged = p->exchanged;
 }
 
@@ -244,8 +260,10 @@ void product_open(Emit *e, const Contract *contract, Product *p) {
     Product exchanged;
     both_ways(e, contract, p, &exchanged);
     if (p->slides) return;
-    if (!e->cold && (take_blas(e, p) || take_measured(e, p, &exchanged))) return;
-    if (cost_of(e, &exchanged) < cost_of(e, p)) *p = exchanged;
+    /* Zeros are left out where lanes lie along m. */
+    bool edges = contract->edge_count > 0;
+    if (!e->cold && !edges && (take_blas(e, p) || take_measured(e, p, &exchanged))) return;
+    if (edges || cost_of(e, &exchanged) < cost_of(e, p)) *p = exchanged;
     take_model(e, p);
 }
 

@@ -16,6 +16,7 @@ enum {
 typedef struct {
     Size extent, a, b;
     uint32_t first, count;
+    bool edge; /* zeros are around it: it stays an axis of its own */
 } ProductAxis;
 
 typedef struct {

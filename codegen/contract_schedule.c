@@ -63,7 +63,7 @@ static bool should_pack_b(const ContractShape *shape) {
 /* A that lies transposed: each step of k reads another line, of which a tile takes a part. */
 static bool may_pack_a(const ContractShape *shape) {
     int64_t depth = cost_assumed(shape->depth);
-    return shape->a_row == 1 && shape->a_depth != 1 && shape->rows > 0 &&
+    return !shape->edges && shape->a_row == 1 && shape->a_depth != 1 && shape->rows > 0 &&
            shape->rows <= MAX_PACKED / min64(max64(depth, 1), PACKED_DEPTH) && depth > FEW &&
            cost_assumed(shape->columns) >= FEW;
 }
@@ -77,7 +77,7 @@ static double choose_dot(const Target *target, const ContractShape *shape, Contr
     int64_t rows = max64(cost_assumed(shape->rows), 1), columns = max64(cost_assumed(shape->columns), 1);
     bool pack = shape->b_depth != 1;
     double best = -1;
-    if (shape->a_depth != 1 || cost_assumed(shape->depth) < lanes) return -1;
+    if (shape->edges || shape->a_depth != 1 || cost_assumed(shape->depth) < lanes) return -1;
     if (pack && (!shape->single_depth || shape->columns < 0)) return -1;
     ContractSchedule now = {
         .lanes = cost_lanes(target, shape), .dot_lanes = (uint32_t)lanes, .dot_unroll = 1, .pack_b = pack};
@@ -100,8 +100,8 @@ static double choose_dot(const Target *target, const ContractShape *shape, Contr
 enum { FEW_ROWS = 4, STREAMED_DEPTH = 8, STREAMED_VECTORS = 8 };
 
 static bool streams(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
-    return shape->rows > 0 && shape->rows <= FEW_ROWS && !plan->pack_b && shape->depth > 2 * STREAMED_DEPTH &&
-           shape->depth_inner == 1 &&
+    return !shape->edges && shape->rows > 0 && shape->rows <= FEW_ROWS && !plan->pack_b &&
+           shape->depth > 2 * STREAMED_DEPTH && shape->depth_inner == 1 &&
            (double)shape->depth * (double)cost_assumed(shape->columns) * shape->memory_bytes >
                target->l1_bytes;
 }
@@ -142,6 +142,7 @@ static double outer_cost(const Target *target, const ContractShape *shape, Contr
     bool may_pack = may_pack_a(shape);
     plan->lanes = cost_lanes(target, shape);
     plan->pack_b = should_pack_b(shape);
+    plan->row_run = shape->edges ? shape->row_run : 0;
     /* Lines of one cache set. */
     plan->pack_a = may_pack && collides(shape->a_depth, shape->memory_bytes);
     double cost = tiles_cost(target, shape, plan);
@@ -211,7 +212,7 @@ static void choose_prefetch(const Target *target, const ContractShape *shape, Co
         cost_distinct((double)cost_assumed(shape->rows) * (double)cost_assumed(shape->depth), shape->a_span);
     double b = cost_b_elements(shape);
     if (plan->dot_lanes || !shape->single_depth) return;
-    plan->ahead_a = !plan->pack_a && shape->a_depth == 1 && shape->a_row >= 0 &&
+    plan->ahead_a = !plan->pack_a && !shape->edges && shape->a_depth == 1 && shape->a_row >= 0 &&
                     cost_is_far(target, a * (double)cost_assumed(shape->outer), shape->memory_bytes);
     if (!plan->pack_b && shape->rows >= 0 && shape->rows <= FEW &&
         cost_is_far(target, b, shape->memory_bytes))
@@ -297,7 +298,7 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
     choose_prefetch(target, shape, &plan);
     plan.columns_first = shares_columns(shape);
     /* Sums that wait in memory are not transposed. */
-    if (plan.depth_block) plan.transposed = false, plan.row_run = 0;
+    if (plan.depth_block) plan.transposed = false, plan.row_run = shape->edges ? shape->row_run : 0;
     return plan;
 }
 

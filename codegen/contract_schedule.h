@@ -26,6 +26,7 @@ typedef struct {
     bool single_depth;     /* k is at most one axis */
     bool exchanged;        /* columns are m: lanes are not neighbours in a row-major result, */
     int64_t row_run;       /* but so many rows are: the innermost axis of n; 0 = all rows */
+    bool edges;            /* there are zeros around A: no tile crosses a multiple of row_run */
 } ContractShape;
 
 typedef struct {

@@ -48,14 +48,16 @@ static void prefetch_b(Emit *e, const Tile *t, LLVMValueRef row) {
 }
 
 /* One step of k: a column of A times a row of B. */
-static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, void *user) {
+static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t index, void *user) {
     Tile *t = user;
+    uint32_t skip = t->skips ? t->skip[index] : 0;
     LLVMValueRef b[CONTRACT_MAX_VECTORS];
     LLVMValueRef b_row = vector_at(e, t->b_memory, t->b, b_offset);
     for (uint32_t v = 0; v < t->vectors; v++) b[v] = load_b(e, t, b_row, v);
     if (t->ahead_b && t->k_count) prefetch_b(e, t, b_row);
     if (t->ahead_a && t->k_count) prefetch_a(e, t, a_offset);
     for (uint32_t r = 0; r < t->rows; r++) {
+        if (skip >> r & 1) continue;
         LLVMValueRef at = vector_at(e, t->a_memory, t->a[r], a_offset);
         LLVMValueRef a = vector_splat(e, tile_load(e, t->a_memory, t->element, at, 1), t->lanes);
         for (uint32_t v = 0; v < t->vectors; v++) {
@@ -73,7 +75,9 @@ void tile_multiply(Emit *e, Tile *t) {
                       .axis_count = t->k_count,
                       .sum = t->sum,
                       .sum_count = sums,
-                      .unroll = crowded ? 0 : UNROLL_WORK / sums,
+                      .unroll = t->skips  ? EDGE_MAX_STEPS
+                                : crowded ? 0
+                                          : UNROLL_WORK / sums,
                       .body = step,
                       .user = t};
     assert(sums <= CONTRACT_MAX_TILE && t->k_count <= MAX_RANK);

@@ -11,6 +11,8 @@ enum { MAX_AXES = 2 * MAX_RANK };
 typedef struct {
     const Dim *extent, *a, *b;
     uint32_t axis, count; /* of the result: the first, and how many it stands for */
+    uint32_t of_b;        /* operand B's axis of this label, MAX_RANK = none */
+    bool edge;            /* elements of B beyond its ends are 0 */
 } Label;
 
 typedef struct {
@@ -60,14 +62,23 @@ static Spec read_spec(const char *text) {
 
 static void push_label(Kernel *k, const ContractPlan *p, const Spec *s, Labels *to, char label,
                        const Dim *extent, uint32_t axis) {
-    to->label[to->count++] = (Label){extent, stride_of(k, &p->a, s->a, s->a_end, label),
-                                     stride_of(k, &p->b, s->b, s->b_end, label), axis, 1};
+    const char *in_b = memchr(s->b, label, (size_t)(s->b_end - s->b));
+    Label *new = &to->label[to->count++];
+    *new = (Label){.extent = extent,
+                   .a = stride_of(k, &p->a, s->a, s->a_end, label),
+                   .b = stride_of(k, &p->b, s->b, s->b_end, label),
+                   .axis = axis,
+                   .count = 1,
+                   .of_b = in_b ? (uint32_t)(in_b - s->b) : MAX_RANK};
+    for (uint32_t i = 0; i < p->b.edge_count; i++)
+        new->edge = new->edge || p->b.edge[i].place == new->of_b || p->b.edge[i].within == new->of_b;
 }
 
 /* Is a step along `outer` as far as all of `inner`, in the result and in both operands? */
 static bool continues(Kernel *k, const Label *outer, const Label *inner) {
     IrContext *ir = k->e->ir;
-    return outer->axis + outer->count == inner->axis && dim_mul(ir, inner->a, inner->extent) == outer->a &&
+    return !outer->edge && !inner->edge && outer->axis + outer->count == inner->axis &&
+           dim_mul(ir, inner->a, inner->extent) == outer->a &&
            dim_mul(ir, inner->b, inner->extent) == outer->b && dim_mul(ir, outer->extent, inner->extent);
 }
 
@@ -123,6 +134,7 @@ typedef struct {
     Contract contract;
     Kernel *k;
     ContractAxis axes[4][MAX_AXES];
+    ContractEdge edge[STRIDED_MAX_EDGES];
 } Product;
 
 static Size size_of(Kernel *k, const Dim *dim) {
@@ -257,6 +269,25 @@ static LLVMValueRef needs(Emit *e, const Contract *c, const LLVMValueRef *first,
     return mask_possible(k, p->mask, &from, &to);
 }
 
+static uint32_t label_of(const Labels *labels, uint32_t axis_of_b) {
+    uint32_t i = 0;
+    while (labels->label[i].of_b != axis_of_b) i++;
+    return i;
+}
+
+static const ContractEdge *edges_of(const ContractPlan *p, ContractEdge *out) {
+    for (uint32_t i = 0; i < p->b.edge_count; i++) {
+        const StridedEdge *edge = &p->b.edge[i];
+        out[i] = (ContractEdge){.n_axis = label_of(&p->n, edge->place),
+                                .k_axis = label_of(&p->k, edge->within),
+                                .stride = edge->stride,
+                                .dilation = edge->dilation,
+                                .low = edge->low,
+                                .extent = edge->extent};
+    }
+    return out;
+}
+
 static Product *product_of(Kernel *k) {
     const ContractPlan *p = k->plan;
     Product *product = ARENA_NEW(k->arena, Product);
@@ -269,6 +300,8 @@ static Product *product_of(Kernel *k) {
         .m = axes_of(k, &p->m, product->axes[1]),
         .n = axes_of(k, &p->n, product->axes[2]),
         .k = axes_of(k, &p->k, product->axes[3]),
+        .edge_count = p->b.edge_count,
+        .edge = edges_of(p, product->edge),
         .dtype = p->node->operands[0]->type->dtype,
         .a = first_element(k, &p->a),
         .b = first_element(k, &p->b),

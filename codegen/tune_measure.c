@@ -263,6 +263,10 @@ static const char *tune_one(Tuning *t, const ProductUse *use, bool blas, FILE *o
         fprintf(out, "# %s %s is done by windows that slide\n", t->cpu, t->product);
         return NULL;
     }
+    if (use->key.edges) {
+        fprintf(out, "# %s %s is done as the model says\n", t->cpu, t->product);
+        return NULL;
+    }
     if (!make_operands(t)) {
         fprintf(out, "# %s %s is known only when it runs\n", t->cpu, t->product);
         return NULL;

@@ -1,6 +1,8 @@
 /* Composes views into one offset and one stride an axis, symbolically. */
 #include "ir/strided.h"
 
+enum { NO_AXIS = MAX_RANK };
+
 /* Every function here yields false on overflow and where strides can't express the view. */
 static bool add_product(IrContext *ir, const Dim **sum, const Dim *a, const Dim *b) {
     const Dim *product = dim_mul(ir, a, b);
@@ -12,6 +14,7 @@ static bool dense(IrContext *ir, Value *value, Strided *out) {
     const Dim *stride = dim_const(ir, 1);
     out->base = value;
     out->offset = dim_const(ir, 0);
+    out->edge_count = 0;
     for (uint32_t d = value->type->rank; d-- > 0;) {
         out->stride[d] = stride;
         stride = dim_mul(ir, stride, value->type->dims[d]);
@@ -22,7 +25,13 @@ static bool dense(IrContext *ir, Value *value, Strided *out) {
 
 static bool through_permute(const Node *node, const Strided *in, Strided *out) {
     const Attr *perm = node_attr(node, ATTR_perm);
-    for (uint32_t d = 0; d < perm->count; d++) out->stride[d] = in->stride[perm->ints[d]];
+    for (uint32_t d = 0; d < perm->count; d++) {
+        out->stride[d] = in->stride[perm->ints[d]];
+        for (uint32_t i = 0; i < in->edge_count; i++) {
+            if (in->edge[i].place == perm->ints[d]) out->edge[i].place = d;
+            if (in->edge[i].within == perm->ints[d]) out->edge[i].within = d;
+        }
+    }
     return true;
 }
 
@@ -43,13 +52,54 @@ static bool through_slice(IrContext *ir, const Node *node, const Strided *in, St
     return true;
 }
 
+/* Zeros around `in`, seen as elements before and behind it; an edge until windows are taken says `within`
+ * where it isn't one. */
+static bool through_pad(IrContext *ir, const Node *node, const Strided *in, Strided *out) {
+    const Node *fill = node->operands[1]->node;
+    const Attr *low = node_attr(node, ATTR_low), *high = node_attr(node, ATTR_high);
+    const Type *type = node->operands[0]->type;
+    if (!fill || fill->op != OP_const || !dtype_is_float(type->dtype) ||
+        node_attr(fill, ATTR_value)->number != 0)
+        return false;
+    for (uint32_t d = 0; d < type->rank; d++) {
+        StridedEdge edge = {.place = d, .within = NO_AXIS, .stride = 1};
+        out->stride[d] = in->stride[d];
+        if (node_attr(node, ATTR_interior)->ints[d] != 0) return false;
+        if (dim_is(low->dims[d], 0) && dim_is(high->dims[d], 0)) continue;
+        if (out->edge_count == STRIDED_MAX_EDGES || !dim_is_const(low->dims[d], &edge.low) ||
+            !dim_is_const(type->dims[d], &edge.extent) ||
+            !add_product(ir, &out->offset, dim_const(ir, -edge.low), in->stride[d]))
+            return false;
+        out->edge[out->edge_count++] = edge;
+    }
+    return true;
+}
+
+/* The edges of an axis that becomes two. */
+static bool window_edges(const Node *node, uint32_t axis, Strided *out) {
+    for (uint32_t i = 0; i < out->edge_count; i++) {
+        StridedEdge *edge = &out->edge[i];
+        if (edge->place == axis) {
+            if (edge->within != NO_AXIS || !dim_is_const(node_dim(node, ATTR_stride), &edge->stride) ||
+                !dim_is_const(node_dim(node, ATTR_dilation), &edge->dilation))
+                return false;
+            edge->within = axis + 1;
+            continue;
+        }
+        if (edge->within == axis) return false;
+        edge->place += edge->place > axis;
+        edge->within += edge->within != NO_AXIS && edge->within > axis;
+    }
+    return true;
+}
+
 /* Windows of one axis are the same elements by two strides. */
 static bool through_window(IrContext *ir, const Node *node, const Strided *in, Strided *out) {
     uint32_t axis = (uint32_t)node_int(node, ATTR_axis), rank = node->operands[0]->type->rank;
     for (uint32_t d = 0; d < rank; d++) out->stride[d < axis ? d : d + 1] = in->stride[d];
     out->stride[axis] = dim_mul(ir, in->stride[axis], node_dim(node, ATTR_stride));
     out->stride[axis + 1] = dim_mul(ir, in->stride[axis], node_dim(node, ATTR_dilation));
-    return out->stride[axis] && out->stride[axis + 1];
+    return out->stride[axis] && out->stride[axis + 1] && window_edges(node, axis, out);
 }
 
 /* Axes [first, end) of a type. */
@@ -120,18 +170,32 @@ static bool through_reshape(IrContext *ir, const Node *node, const Strided *in, 
     return from.first == from.type->rank && to.first == to.type->rank;
 }
 
-bool strided_view(IrContext *ir, Value *value, StridedBase *is_base, void *user, Strided *out) {
+static bool through(IrContext *ir, const Node *node, const Strided *in, Strided *out) {
+    if (node->op == OP_permute) return through_permute(node, in, out);
+    if (node->op == OP_window) return through_window(ir, node, in, out);
+    /* What others make of the axes that edges are at isn't followed. */
+    if (in->edge_count) return false;
+    if (node->op == OP_pad) return through_pad(ir, node, in, out);
+    if (node->op == OP_broadcast) return through_broadcast(ir, node, in, out);
+    if (node->op == OP_slice) return through_slice(ir, node, in, out);
+    return node->op == OP_reshape && through_reshape(ir, node, in, out);
+}
+
+static bool all_windowed(const Strided *view) {
+    for (uint32_t i = 0; i < view->edge_count; i++)
+        if (view->edge[i].within == NO_AXIS) return false;
+    return true;
+}
+
+static bool follow(IrContext *ir, Value *value, StridedBase *is_base, void *user, Strided *out) {
     if (is_base(user, value)) return dense(ir, value, out);
     const Node *node = value->node;
-    bool known = node && (node->op == OP_permute || node->op == OP_broadcast || node->op == OP_slice ||
-                          node->op == OP_reshape || node->op == OP_window);
     Strided in;
-    if (!known || !strided_view(ir, node->operands[0], is_base, user, &in)) return false;
-    out->base = in.base;
-    out->offset = in.offset;
-    if (node->op == OP_permute) return through_permute(node, &in, out);
-    if (node->op == OP_broadcast) return through_broadcast(ir, node, &in, out);
-    if (node->op == OP_slice) return through_slice(ir, node, &in, out);
-    if (node->op == OP_window) return through_window(ir, node, &in, out);
-    return through_reshape(ir, node, &in, out);
+    if (!node || !node->operand_count || !follow(ir, node->operands[0], is_base, user, &in)) return false;
+    *out = in;
+    return through(ir, node, &in, out);
+}
+
+bool strided_view(IrContext *ir, Value *value, StridedBase *is_base, void *user, Strided *out) {
+    return follow(ir, value, is_base, user, out) && all_windowed(out);
 }

@@ -16,6 +16,7 @@
 #define PASSES_FUSE_H
 
 #include "ir/graph.h"
+#include "ir/strided.h"
 #include "passes/cost.h"
 #include "passes/passes.h"
 #include "support/map.h"
@@ -117,6 +118,8 @@ bool fuse_can_store(Fuse *f, FuseNode *n, Group *group);
 
 /* --- the steps */
 void fuse_reorder_contracts(PassContext *context, Graph *graph);
+/* Can the contraction leave out the zeros around its operands' windows (fuse_edges.c)? */
+bool fuse_fits_edges(const Node *contract, const Strided *x, const Strided *y);
 void fuse_join(Fuse *f);
 void fuse_inline(Fuse *f);
 void fuse_store(Fuse *f);

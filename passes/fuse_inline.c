@@ -1,7 +1,6 @@
 /* Step 2 of fuse, backwards: every node that opened or joined no group goes into the groups that read it,
  * where computing it there is possible and not dearer than storing it; else it is stored, by one of them or
  * by a loop of its own. */
-#include "ir/strided.h"
 #include "passes/fuse.h"
 
 enum {
@@ -36,13 +35,13 @@ bool fuse_feeds_seed(const FuseNode *n, const Group *group) {
 /* Can the contraction's operands still be read by strides if the group computes `n` too? */
 static bool fits_contract(Fuse *f, FuseNode *n, Group *group) {
     uint32_t last = group->last;
+    const Node *contract = group->seed->node;
+    GroupView view = {f, group};
+    Strided x, y;
     fuse_add(f, group, n);
-    bool fits = true;
-    for (uint32_t i = 0; i < group->seed->node->operand_count; i++) {
-        Strided strided;
-        fits = fits && strided_view(f->ir, group->seed->node->operands[i], is_outside, &(GroupView){f, group},
-                                    &strided);
-    }
+    bool fits = strided_view(f->ir, contract->operands[0], is_outside, &view, &x) &&
+                strided_view(f->ir, contract->operands[1], is_outside, &view, &y) &&
+                fuse_fits_edges(contract, &x, &y);
     fuse_remove(group, n);
     group->last = last;
     return fits;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum {
-    WIDEST = 64,    /* channels of a panel, */
+    WIDEST = 32,    /* channels of a panel, */
     MULTIPLE = 16,  /* in whole vectors */
     FEW_PLACES = 8, /* of the picture: up to here the weights are read as they lie */
     SMALL = 256,    /* pictures up to here that aren't whole vectors are worth it without windows, too */
