@@ -463,7 +463,9 @@ static void edge_row_body(Emit *e, LLVMValueRef row, void *user) {
 /* The tiles of a run, group by group of those that lack the same steps of k. */
 static void run_of_edges(Emit *e, LLVMValueRef from, Where *at) {
     EdgeTiles *tiles;
-    uint32_t count = edge_tiles(e, at->p, &tiles);
+    const Product *p = at->p;
+    const ContractEdge *edge = edge_at(p, product_row_axis(p));
+    uint32_t count = edge_tiles(e, p, edge, p->plan.row_run, p->plan.rows, &tiles);
     for (uint32_t i = 0; i < count; i++) {
         const EdgeTiles *group = &tiles[i];
         Variant variant = {.tile = group->rows, .bound = group->rows, .exact = true};
@@ -479,7 +481,7 @@ static void run_of_edges(Emit *e, LLVMValueRef from, Where *at) {
 static void run_body(Emit *e, LLVMValueRef from, void *user) {
     Where *at = user;
     int64_t run = at->p->plan.row_run;
-    if (at->p->contract->edge_count && edge_in_runs(at->p)) {
+    if (at->p->contract->edge_count && edge_at(at->p, product_row_axis(at->p))) {
         run_of_edges(e, from, at);
         return;
     }

@@ -21,9 +21,10 @@ typedef struct {
 
 /* Zeros around B: an element exists where 0 <= n · stride + k · dilation - low < extent, n and k being the
  * indices of axis `n_axis` and axis `k_axis`, whose extents are known; elsewhere it counts as 0 and isn't
- * read. The innermost n axis's, if it has one, is at the innermost k axis, and that has at most
- * EDGE_MAX_STEPS steps; axes of extent 1 don't count. There are rows, and no axis of n but the outermost is
- * known only when the program runs. */
+ * read. Either windows slide (contract_slide.h): k has at most EDGE_MAX_STEPS steps at each edge, edges are
+ * at the last two n axes, of known extents. Or there is an m: the innermost n axis's edge, if it has one, is
+ * at the innermost k axis, and that has at most EDGE_MAX_STEPS steps; no axis of n but the outermost is known
+ * only when the program runs. Axes of extent 1 don't count. */
 typedef struct {
     uint32_t n_axis, k_axis; /* of those in `n` and `k` */
     int64_t stride, dilation, low, extent;

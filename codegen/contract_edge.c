@@ -7,13 +7,11 @@ static uint32_t place_of(const Product *p, const ContractEdge *edge) {
     return p->contract->batch_count + p->contract->m_count + edge->n_axis;
 }
 
-static const ContractEdge *edge_of_runs(const Product *p) {
+const ContractEdge *edge_at(const Product *p, uint32_t axis) {
     for (uint32_t i = 0; i < p->contract->edge_count; i++)
-        if (place_of(p, &p->contract->edge[i]) == product_row_axis(p)) return &p->contract->edge[i];
+        if (place_of(p, &p->contract->edge[i]) == axis) return &p->contract->edge[i];
     return NULL;
 }
-
-bool edge_in_runs(const Product *p) { return edge_of_runs(p) != NULL; }
 
 static bool exists(const ContractEdge *edge, int64_t place, int64_t step) {
     int64_t at = place * edge->stride + step * edge->dilation - edge->low;
@@ -22,20 +20,19 @@ static bool exists(const ContractEdge *edge, int64_t place, int64_t step) {
 
 static EdgeTiles tile_at(const Product *p, const ContractEdge *edge, int64_t from, int64_t rows) {
     EdgeTiles tile = {.from = from, .to = from + rows, .rows = (uint32_t)rows};
-    int64_t steps = p->contract->k[edge->k_axis].extent.constant;
+    int64_t steps = edge ? p->contract->k[edge->k_axis].extent.constant : 0;
     for (int64_t step = 0; step < steps; step++)
         for (int64_t r = 0; r < rows; r++)
             if (!exists(edge, from + r, step)) tile.skip[step] |= 1u << r;
     return tile;
 }
 
-uint32_t edge_tiles(Emit *e, const Product *p, EdgeTiles **out) {
-    const ContractEdge *edge = edge_of_runs(p);
-    int64_t run = p->plan.row_run, rows = p->plan.rows;
+uint32_t edge_tiles(Emit *e, const Product *p, const ContractEdge *edge, int64_t places, int64_t rows,
+                    EdgeTiles **out) {
     uint32_t count = 0;
-    *out = ARENA_ARRAY(e->arena, EdgeTiles, (size_t)((run + rows - 1) / rows));
-    for (int64_t from = 0; from < run; from += rows) {
-        EdgeTiles tile = tile_at(p, edge, from, run - from < rows ? run - from : rows);
+    *out = ARENA_ARRAY(e->arena, EdgeTiles, (size_t)((places + rows - 1) / rows));
+    for (int64_t from = 0; from < places; from += rows) {
+        EdgeTiles tile = tile_at(p, edge, from, places - from < rows ? places - from : rows);
         EdgeTiles *last = count ? &(*out)[count - 1] : NULL;
         if (last && last->rows == tile.rows && memcmp(last->skip, tile.skip, sizeof tile.skip) == 0)
             last->to = tile.to;
@@ -56,7 +53,7 @@ bool edge_steps(Emit *e, const Product *p, uint32_t k, const LLVMValueRef *index
     const ContractEdge *edge = NULL;
     for (uint32_t i = 0; i < p->contract->edge_count; i++)
         if (p->contract->edge[i].k_axis == p->k.at[k].first) edge = &p->contract->edge[i];
-    if (!edge || edge == edge_of_runs(p)) return false;
+    if (!edge || edge == edge_at(p, product_row_axis(p))) return false;
     LLVMValueRef place = offset_multiply(e, index[place_of(p, edge)], emit_i64(e, edge->stride));
     LLVMValueRef before = offset_sub(e, emit_i64(e, edge->low), place);
     Size first = steps_in(e, before, edge->dilation);

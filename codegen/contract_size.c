@@ -34,6 +34,12 @@ Size size_min(Emit *e, Size a, Size b) {
     return size_run_time(LLVMBuildSelect(e->builder, less, a.value, b.value, ""));
 }
 
+Size size_max(Emit *e, Size a, Size b) {
+    if (a.known && b.known) return a.constant > b.constant ? a : b;
+    LLVMValueRef more = LLVMBuildICmp(e->builder, LLVMIntSGT, a.value, b.value, "");
+    return size_run_time(LLVMBuildSelect(e->builder, more, a.value, b.value, ""));
+}
+
 Size size_div(Emit *e, Size a, int64_t by) {
     if (by == 1) return a;
     return size_run_time(LLVMBuildUDiv(e->builder, a.value, emit_i64(e, by), ""));

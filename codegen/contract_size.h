@@ -11,6 +11,7 @@ Size size_add(Emit *e, Size a, Size b);
 Size size_sub(Emit *e, Size a, Size b);
 Size size_mul(Emit *e, Size a, Size b);
 Size size_min(Emit *e, Size a, Size b);
+Size size_max(Emit *e, Size a, Size b);
 /* Of sizes ≥ 0 by a constant > 0; rounds down, up. */
 Size size_div(Emit *e, Size a, int64_t by);
 Size size_div_up(Emit *e, Size a, int64_t by);

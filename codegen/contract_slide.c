@@ -7,8 +7,10 @@
  *     for each tile of rows, for each vector of columns: multiply, store
  *     what is left over of the columns is masked, and goes to the epilogue through a buffer */
 #include "codegen/contract_slide.h"
+#include "codegen/contract_edge.h"
 #include "codegen/contract_epilogue.h"
 #include "codegen/contract_tile.h"
+#include "codegen/transpose.h"
 #include "codegen/vector.h"
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +36,10 @@ typedef struct {
     LLVMValueRef a_offset[PRODUCT_SLIDE_DEPTH], b_offset[PRODUCT_SLIDE_DEPTH];
     LLVMValueRef index[PRODUCT_MAX_AXES], row, row_end, sums;
     uint32_t rows; /* of this tile */
+    /* Where there are zeros around B: which steps of k are which of the edges', */
+    const ContractEdge *line_edge, *column_edge; /* or NULL */
+    uint32_t line_step[PRODUCT_SLIDE_DEPTH], column_step[PRODUCT_SLIDE_DEPTH];
+    const EdgeTiles *line_tiles, *column_tiles; /* what this tile lacks, NULL = nothing */
 } Slide;
 
 /* Whole vectors, or half as wide ones where these leave less of them empty. */
@@ -65,6 +71,10 @@ static void open_plan(Emit *e, const Product *p, Slide *s) {
     s->outer.count--;
     s->p.plan = (ContractSchedule){.lanes = choose_lanes(e, p), .rows = 1, .vectors = 1};
     s->tile_rows = choose_rows(e, rows);
+    if (p->contract->edge_count) {
+        s->line_edge = edge_at(p, product_slide_axis(p)->first);
+        s->column_edge = edge_at(p, p->column.first);
+    }
     int64_t row_work = (columns.known ? columns.constant : ASSUMED_COLUMNS) * (s->depth ? s->depth : 1);
     int64_t unit = (UNIT_WORK / (row_work ? row_work : 1) / s->tile_rows + 1) * s->tile_rows;
     /* Twice as many are still one piece: half a picture is not worth its own. */
@@ -97,8 +107,8 @@ static LLVMValueRef load_apart(Emit *e, const Product *p, LLVMValueRef pointer, 
     return vector_pick(e, piece, lanes, stride);
 }
 
-static LLVMValueRef load_columns(Emit *e, const Product *p, LLVMValueRef pointer, LLVMValueRef left) {
-    LLVMValueRef value, mask = left ? vector_first_lanes(e, left, p->plan.lanes) : NULL;
+static LLVMValueRef load_columns(Emit *e, const Product *p, LLVMValueRef pointer, LLVMValueRef mask) {
+    LLVMValueRef value;
     if (p->column.b.constant != 1 && p->plan.lanes > 1)
         value = load_apart(e, p, pointer, mask);
     else if (mask)
@@ -106,6 +116,34 @@ static LLVMValueRef load_columns(Emit *e, const Product *p, LLVMValueRef pointer
     else
         value = vector_load(e, p->memory, pointer, p->plan.lanes);
     return tile_convert(e, p->element, value);
+}
+
+/* Lanes of the vector that exist in step k of a tile at an edge: a bit each. */
+static uint32_t lanes_of(const Slide *s, uint32_t k) {
+    const EdgeTiles *tiles = s->column_tiles;
+    uint32_t all = s->p.plan.lanes < 32 ? (1u << s->p.plan.lanes) - 1 : UINT32_MAX;
+    if (!tiles) return all;
+    uint32_t there = tiles->rows < 32 ? all & ((1u << tiles->rows) - 1) : all;
+    return s->column_edge ? there & ~tiles->skip[s->column_step[k]] : there;
+}
+
+/* NULL: all. */
+static LLVMValueRef mask_of(Emit *e, const Slide *s, uint32_t k, LLVMValueRef left) {
+    LLVMTypeRef i1 = LLVMInt1TypeInContext(e->llvm);
+    LLVMValueRef lane[VECTOR_MAX_LANES];
+    uint32_t lanes = s->p.plan.lanes, there = lanes_of(s, k);
+    if (!s->column_tiles) return left ? vector_first_lanes(e, left, lanes) : NULL;
+    bool all = true;
+    for (uint32_t l = 0; l < lanes; l++) {
+        lane[l] = LLVMConstInt(i1, there >> l & 1, false);
+        all = all && (there >> l & 1);
+    }
+    return all ? NULL : LLVMConstVector(lane, lanes);
+}
+
+static bool lacks(const Slide *s, uint32_t row, uint32_t k) {
+    if (s->line_tiles && s->line_edge && s->line_tiles->skip[s->line_step[k]] >> row & 1) return true;
+    return lanes_of(s, k) == 0;
 }
 
 /* A multiply-add of the tile: row r, step k, at so many elements of B behind the tile's first, where that is
@@ -130,9 +168,11 @@ static uint32_t list_terms(Emit *e, const Slide *s, Term *terms) {
     bool known = stride.known;
     for (uint32_t k = 0; k < s->depth; k++) known = known && LLVMIsAConstantInt(s->b_offset[k]);
     for (uint32_t k = 0; k < s->depth; k++)
-        for (uint32_t r = 0; r < s->rows; r++)
+        for (uint32_t r = 0; r < s->rows; r++) {
+            if (lacks(s, r, k)) continue;
             terms[count++] = (Term){
                 r, k, known, known ? LLVMConstIntGetSExtValue(s->b_offset[k]) + r * stride.constant : 0};
+        }
     (void)e;
     if (known) qsort(terms, count, sizeof *terms, by_offset);
     return count;
@@ -165,8 +205,9 @@ static void multiply(Emit *e, const Slide *s, LLVMValueRef column, LLVMValueRef 
     LLVMValueRef b = NULL;
     for (uint32_t i = 0; i < count; i++) {
         const Term *t = &terms[i];
-        bool same = i > 0 && t->known && t->offset == terms[i - 1].offset;
-        if (!same) b = load_columns(e, p, term_pointer(e, s, t, first), left);
+        bool same = i > 0 && t->known && t->offset == terms[i - 1].offset &&
+                    lanes_of(s, t->k) == lanes_of(s, terms[i - 1].k);
+        if (!same) b = load_columns(e, p, term_pointer(e, s, t, first), mask_of(e, s, t->k, left));
         sum[t->row] = vector_multiply_add(e, factor(e, s, t->k), b, sum[t->row]);
     }
 }
@@ -222,6 +263,33 @@ static void tile_row(Emit *e, LLVMValueRef row, void *user) {
         emit_loop(e, whole.value, columns.value, lanes, "rest", rest_of_columns, s);
 }
 
+/* --- the same where there are zeros around: tiles that lack the same have code of their own */
+static void edge_row(Emit *e, LLVMValueRef row, void *user) {
+    Slide *s = user;
+    EdgeTiles *tiles;
+    int64_t lanes = s->p.plan.lanes;
+    uint32_t count = edge_tiles(e, &s->p, s->column_edge, s->p.column.extent.constant, lanes, &tiles);
+    s->row = row;
+    for (uint32_t i = 0; i < count; i++) {
+        s->column_tiles = &tiles[i];
+        emit_loop(e, emit_i64(e, tiles[i].from), emit_i64(e, tiles[i].to), lanes, "columns",
+                  tiles[i].rows == lanes ? whole_vector : rest_of_columns, s);
+    }
+}
+
+static void edge_rows(Emit *e, Slide *s, Size from, Size to) {
+    EdgeTiles *tiles;
+    int64_t rows = product_slide_axis(&s->p)->extent.constant;
+    uint32_t count = edge_tiles(e, &s->p, s->line_edge, rows, s->tile_rows, &tiles);
+    for (uint32_t i = 0; i < count; i++) {
+        Size first = size_max(e, from, size_known(e, tiles[i].from));
+        Size end = size_min(e, to, size_known(e, tiles[i].to));
+        s->line_tiles = &tiles[i];
+        s->rows = tiles[i].rows;
+        emit_loop(e, first.value, end.value, s->rows, "rows", edge_row, s);
+    }
+}
+
 /* --- a unit */
 /* Where each step of k is in A and B, in the order of k. */
 static void place_steps(Emit *e, Slide *s) {
@@ -232,6 +300,9 @@ static void place_steps(Emit *e, Slide *s) {
         for (uint32_t j = k->count; j-- > 0;) {
             const ProductAxis *axis = &k->at[j];
             Size at = size_known(e, rest % axis->extent.constant);
+            if (s->line_edge && axis->first == s->line_edge->k_axis) s->line_step[i] = (uint32_t)at.constant;
+            if (s->column_edge && axis->first == s->column_edge->k_axis)
+                s->column_step[i] = (uint32_t)at.constant;
             rest /= axis->extent.constant;
             a = size_add(e, a, size_mul(e, at, axis->a));
             b = size_add(e, b, size_mul(e, at, axis->b));
@@ -261,6 +332,10 @@ static void unit_body(Emit *e, LLVMValueRef unit, void *user) {
     s->a = vector_at(e, p->memory, p->a, product_offset(e, &s->outer, false, picture));
     s->b = vector_at(e, p->memory, p->b, product_offset(e, &s->outer, true, picture));
     load_factors(e, s);
+    if (s->line_edge || s->column_edge) {
+        edge_rows(e, s, from, to);
+        return;
+    }
     Size tiles = size_div(e, size_sub(e, to, from), s->tile_rows);
     Size end = size_add(e, from, size_mul(e, tiles, size_known(e, s->tile_rows)));
     s->rows = s->tile_rows;

@@ -290,7 +290,7 @@ struct Elab {
     Caller *callers;        /* who calls whom, seen while checking */
     uint32_t searches;      /* for ways among them so far */
     Map *joined;            /* AstExpr, a condition → Val: what both sides were when that was checked */
-    Map *symbols;           /* Value, or text of an extreme → SymbolUse list: the symbols made for it so far */
+    Map *symbols; /* Value, or text of an extreme → SymbolUse list: the symbols made for it so far */
     const Val *poison, *unit;
     const ModelType *any_model; /* stands for the model of a `gradient` while a function of one is checked */
     /* the function being built */

@@ -1,14 +1,18 @@
-/* Zeros around what windows are taken of, as in padded convolutions: the contraction reads what they are around,
- * leaves out the products with them, and so they are never written. That is done for lanes along the output
- * channels, where a row of the register tile is a place of the picture: which products it lacks is known when
- * the program is compiled, or is a shorter loop. */
+/* Zeros around what windows are taken of, as in padded convolutions: the contraction reads what they are
+ * around, leaves out the products with them, and so they are never written. That is done where which products
+ * a tile lacks is known when the program is compiled, or is a shorter loop: with lanes along the output
+ * channels, where a row of the register tile is a place of the picture, and with a filter for each channel,
+ * which slides. */
 #include "ir/shape.h"
 #include "passes/fuse.h"
 #include <string.h>
 
 enum {
     CHANNELS = 16, /* of the result: fewer don't fill vectors */
-    STEPS = 8      /* of the innermost axis of the window, which is written out */
+    STEPS = 8,     /* of an axis of the window that is written out */
+    /* Where a filter slides: */
+    WINDOW = 64, /* its elements at most */
+    APART = 4    /* elements from column to column */
 };
 
 typedef struct {
@@ -67,6 +71,49 @@ static bool fits(const Edges *e, const StridedEdge *edge) {
     return steps <= STEPS && within == innermost(e, e->picture, e->spec->result);
 }
 
+/* --- a filter for each channel */
+/* Elements of a window; 0 where that isn't known. */
+static int64_t window_size(const Edges *e) {
+    int64_t count = 1, size;
+    for (uint32_t i = 0; e->picture[i]; i++) {
+        char label = e->picture[i];
+        if (has(e->spec->result, label)) continue;
+        if (!has(e->weights, label) || !dim_is_const(extent_of(e, label), &size) || size > WINDOW) return 0;
+        count = count * size > WINDOW ? WINDOW + 1 : count * size;
+    }
+    return count;
+}
+
+/* The innermost places are a column and a line, with strides that tell them from each other and the rest. */
+static bool has_lines(const Edges *e, const Strided *picture, char *line, char *column) {
+    int64_t size, stride;
+    *line = *column = 0;
+    for (size_t i = strlen(e->spec->result); i-- > 0;) {
+        char label = e->spec->result[i];
+        if (!has(e->picture, label) || has(e->weights, label) || dim_is(extent_of(e, label), 1)) continue;
+        if (!dim_is_const(picture->stride[strchr(e->picture, label) - e->picture], &stride)) return false;
+        if (*column ? stride <= 1 : stride < 1 || stride > APART) return false;
+        if (!*line && !dim_is_const(extent_of(e, label), &size)) return false;
+        if (!*column)
+            *column = label;
+        else if (!*line)
+            *line = label;
+    }
+    return *line != 0;
+}
+
+static bool fits_slide(const Edges *e, const Strided *picture) {
+    char line, column;
+    int64_t size = window_size(e), steps;
+    if (size < 1 || size > WINDOW || !has_lines(e, picture, &line, &column)) return false;
+    for (uint32_t i = 0; i < picture->edge_count; i++) {
+        char place = e->picture[picture->edge[i].place], within = e->picture[picture->edge[i].within];
+        if ((place != line && place != column) || has(e->spec->result, within)) return false;
+        if (!dim_is_const(extent_of(e, within), &steps) || steps <= 1 || steps > STEPS) return false;
+    }
+    return true;
+}
+
 bool fuse_fits_edges(const Node *contract, const Strided *x, const Strided *y) {
     ContractSpec spec;
     if (x->edge_count + y->edge_count == 0) return true;
@@ -78,7 +125,9 @@ bool fuse_fits_edges(const Node *contract, const Strided *x, const Strided *y) {
                .weights = second ? spec.x : spec.y,
                .type = contract->operands[second]->type};
     if ((second ? x : y)->edge_count || !places_are_known(&e)) return false;
-    if (channels(&e, contract->operands[!second]->type) < CHANNELS) return false;
+    int64_t outputs = channels(&e, contract->operands[!second]->type);
+    if (outputs == 1) return fits_slide(&e, picture);
+    if (outputs < CHANNELS) return false;
     for (uint32_t i = 0; i < picture->edge_count; i++)
         if (!fits(&e, &picture->edge[i])) return false;
     return true;
