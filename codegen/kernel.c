@@ -103,7 +103,9 @@ static uint32_t widest_bytes(const Kernel *k) {
 }
 
 static void examine(Kernel *k) {
+    const Attr *parts = node_attr(k->node, ATTR_dims); /* of a chain: perhaps nothing inside has as many */
     k->numbers = map_new(k->arena);
+    if (parts) capture_dims(k, parts->count, parts->dims);
     for (const Node *node = k->body->first; node; node = node->next) {
         capture_node(k, node);
         k->cost += kernel_cost(node);

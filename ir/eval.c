@@ -191,12 +191,14 @@ double accumulator_denormal(DType dtype) { return ldexp(1, float_format(accumula
 
 static double largest_finite(DType dtype) { return float_format(dtype).largest; }
 
+double zero_error(DType dtype) { return ldexp(1, float_format(dtype).smallest); }
+
 double error_after(DType dtype, double y, double spread, double units) {
     if (!isfinite(y)) return spread == 0 ? 0 : INFINITY;
     if (isnan(spread)) return INFINITY;
     if (fabs(y) + spread > largest_finite(dtype)) return INFINITY;
     /* Exact operands, correctly rounded: the one rounding is known. */
     if (spread == 0 && units <= 1) return fabs(round_to(dtype, y) - y);
-    double denormal = ldexp(1, float_format(dtype).smallest);
-    return spread + units * (unit_roundoff(dtype) * (fabs(y) + spread) + denormal);
+    if (dtype == DTYPE_f64) units += 1; /* what is computed here is rounded as well */
+    return spread + units * (unit_roundoff(dtype) * (fabs(y) + spread) + zero_error(dtype));
 }

@@ -59,6 +59,9 @@ double unit_roundoff(DType dtype);
 double accumulator_roundoff(DType dtype); /* of what sums of `dtype` are accumulated in */
 double accumulator_limit(DType dtype);    /* the accumulator's largest finite value */
 double accumulator_denormal(DType dtype); /* its least positive one */
+/* Of an extreme of 0 and -0, which are equal: its sign is not known, and so what divides by it isn't either.
+ */
+double zero_error(DType dtype);
 /* What a result `y` with propagated error `spread` may be off by after an operation within `units` units of
  * roundoff; units = 1 says correctly rounded. */
 double error_after(DType dtype, double y, double spread, double units);

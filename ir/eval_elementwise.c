@@ -290,6 +290,8 @@ static double pow_error(const Pair *p) {
 }
 
 static double extreme_error(const Pair *p) {
+    if (p->x == 0 && p->y == 0 && signbit(p->x) != signbit(p->y))
+        return fmax(fmax(p->ex, p->ey), zero_error(p->dtype));
     if (p->x == p->result && fabs(p->x - p->y) > p->ex + p->ey) return p->ex;
     if (p->y == p->result && fabs(p->x - p->y) > p->ex + p->ey) return p->ey;
     return fmax(p->ex, p->ey);

@@ -14,6 +14,7 @@ typedef struct {
     int64_t count;
     bool maybe, unsure; /* bools: some inexact element could settle it; some element is inexact */
     bool unknown;       /* of some element nothing is known */
+    bool zero[2];       /* some element is 0; is -0 */
 } Fold;
 
 typedef void FoldStart(Fold *f, const Tensor *x);
@@ -140,6 +141,12 @@ static int64_t greatest(DType dtype) {
     return dtype_class(dtype) == CLASS_INT ? ~least(dtype) : wrap(dtype, UINT64_MAX);
 }
 
+/* What extremes have to know of an element besides. */
+static void note(Fold *f, double v, double error) {
+    f->unknown = f->unknown || !isfinite(error);
+    if (v == 0) f->zero[signbit(v) != 0] = true;
+}
+
 static void max_start(Fold *f, const Tensor *x) {
     f->value = f->low = f->high = -INFINITY;
     f->integer = x->i ? least(x->dtype) : 0;
@@ -149,7 +156,7 @@ static void max_step(Fold *f, const Tensor *x, int64_t at) {
     double v = x->f ? x->f[at] : (double)x->i[at], error = tensor_error(x, at);
     if (x->i && x->i[at] > f->integer) f->integer = x->i[at];
     if (isnan(v) || v > f->value) f->value = isnan(f->value) ? f->value : v;
-    f->unknown = f->unknown || !isfinite(error);
+    note(f, v, error);
     f->low = fmax(f->low, v - error);
     f->high = fmax(f->high, v + error);
 }
@@ -163,7 +170,7 @@ static void min_step(Fold *f, const Tensor *x, int64_t at) {
     double v = x->f ? x->f[at] : (double)x->i[at], error = tensor_error(x, at);
     if (x->i && x->i[at] < f->integer) f->integer = x->i[at];
     if (isnan(v) || v < f->value) f->value = isnan(f->value) ? f->value : v;
-    f->unknown = f->unknown || !isfinite(error);
+    note(f, v, error);
     f->low = fmin(f->low, v - error);
     f->high = fmin(f->high, v + error);
 }
@@ -174,6 +181,8 @@ static void extreme_finish(const Fold *f, Tensor *out, int64_t k) {
     if (!out->error) return;
     bool certain = f->low == f->high || isnan(f->value);
     out->error[k] = certain ? 0 : fmax(f->high - f->value, f->value - f->low);
+    if (f->value == 0 && f->zero[0] && f->zero[1])
+        out->error[k] = fmax(out->error[k], zero_error(out->dtype));
     if (f->unknown) out->error[k] = INFINITY;
 }
 
