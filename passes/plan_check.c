@@ -120,6 +120,7 @@ static void remove_overlapped(Check *c, Extent extent) {
     uint32_t from = find(c, extent, false), to = from;
     for (; to < c->present.count && overlap(extent_of(c, c->present.at[to]), extent); to++)
         known(c, c->present.at[to])->present = false;
+    if (to == from) return;
     memmove(c->present.at + from, c->present.at + to, (c->present.count - to) * sizeof *c->present.at);
     c->present.count -= to - from;
 }
