@@ -4,6 +4,7 @@
  * are in stack slots too, so that a command can be entered behind a checkpoint. */
 #include "codegen/host.h"
 #include "codegen/launch.h"
+#include "support/vec.h"
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,14 +201,61 @@ void host_node(Emit *e, Node *node) {
     emitter(e, node);
 }
 
+/* Arithmetic of scalars that is put off, lest it divide kernels that don't need it: a norm of all gradients
+ * is a sum of many, and each is a kernel's. */
+typedef struct {
+    VEC(Node *) nodes;
+    Map *values; /* Value → itself: their results */
+    bool read;   /* by the node that is looked at */
+} PutOff;
+
+static bool may_put_off(Emit *e, const Node *node, const PutOff *off) {
+    return emitter_of(node) == host_elementwise && (off->nodes.count || launch_waits(e));
+}
+
+static void put_off(Emit *e, Node *node, PutOff *off) {
+    if (!off->values) off->values = map_new(e->arena);
+    vec_push(e->arena, &off->nodes, node);
+    map_put(off->values, node->results[0], node->results[0]);
+}
+
+static void look_for_read(void *user, Node *node) {
+    PutOff *off = user;
+    for (uint32_t i = 0; i < node->operand_count; i++)
+        off->read = off->read || map_get(off->values, node->operands[i]);
+}
+
+static bool reads(Node *node, PutOff *off) {
+    look_for_read(off, node);
+    for (uint32_t i = 0; i < node->block_count; i++) block_walk(node->blocks[i], look_for_read, off);
+    return off->read;
+}
+
+static void catch_up(Emit *e, PutOff *off) {
+    for (uint32_t i = 0; i < off->nodes.count; i++) host_node(e, off->nodes.at[i]);
+    *off = (PutOff){0};
+}
+
+/* Before a node that can't wait, or that reads what was put off. */
+static void catch_up_for(Emit *e, Node *node, PutOff *off) {
+    if (off->nodes.count && (!may_wait(node) || reads(node, off))) catch_up(e, off);
+}
+
 void host_block(Emit *e, const Block *block) {
     const struct KnownDim *outside = e->dims->known;
+    PutOff off = {0};
     for (Node *node = block->first; node && node->op != OP_yield; node = node->next) {
         const struct KnownDim *before = e->dims->known;
+        if (may_put_off(e, node, &off)) {
+            put_off(e, node, &off);
+            continue;
+        }
+        catch_up_for(e, node, &off);
         host_node(e, node);
         /* What was worked out on one way through it isn't on the others. */
         if (op_has(node->op, TRAIT_REGION) && node->op != OP_kernel) e->dims->known = before;
     }
+    catch_up(e, &off);
     launch_flush(e);
     e->dims->known = outside;
 }

@@ -317,6 +317,8 @@ void launch_check(Emit *e, const Node *node) {
                launch_tables_check(e, e->launch->tables, node->loc, node_str(node, ATTR_text), name));
 }
 
+bool launch_waits(const Emit *e) { return e->launch->script.count > 0; }
+
 void launch_flush(Emit *e) {
     Launch *launch = e->launch;
     if (launch->script.count == 0) return;

@@ -27,6 +27,7 @@ bool launch_can_check(const Node *check);
 void launch_check(Emit *e, const Node *check);
 /* Before anything that reads or writes what kernels do, and where control may go elsewhere. */
 void launch_flush(Emit *e);
+bool launch_waits(const Emit *e);
 
 /* Into the array of nn_tensor `out`: the values, by names unless those are NULL. Dimensions that only the run
  * tells are left to the caller. */

@@ -26,6 +26,15 @@ command main(n: int = 20, a: float = 2) {
 }
 """
 
+NORMS = """
+command main(n: int = 5, x: float = 2) {
+    let a = float(range(n)) * x
+    let b = float(range(n + 1)) * x
+    let c = float(range(n + 2)) * x
+    print("{sqrt(sum(a * a) + sum(b * b) + sum(c * c))}")
+}
+"""
+
 # (arguments after nnc, exit status, words that the output must hold)
 NNC = [
     (["--version"], 0, ["nnc "]),
@@ -119,6 +128,19 @@ def tests(build, tools):
                 if ("openblas" in out) != used:
                     raise tools.Failure(f"--blas={choice} {source}.nn:\n{out}")
     yield f"cli/openblas {build}", openblas
+
+    def launches():
+        """Kernels whose results are added up are one call of the runtime."""
+        with tempfile.TemporaryDirectory() as work:
+            with open(os.path.join(work, "norms.nn"), "w") as file:
+                file.write(NORMS)
+            out, _ = tools.must([tools.nnc(build), "build", "norms.nn", "-O0", "--emit=llvm", "-o", "-"], cwd=work)
+            if out.count("call void @nn_launch") != 1:
+                raise tools.Failure(out)
+            out, _ = tools.must([tools.nnc(build), "run", "norms.nn"], cwd=work)
+            if out.strip() != "26.532999":
+                raise tools.Failure(out)
+    yield f"cli/launches {build}", launches
 
     def runtime():
         """A runtime that isn't this compiler's is refused."""
