@@ -55,9 +55,9 @@ typedef struct Emit {
     Map *texts;                       /* host: interned text → its constant */
     LLVMValueRef resume;              /* host: the switch that begins a command with checkpoints */
     bool in_chain;                    /* in a chunk of a kernel: what is called is done by this thread */
-    bool cold;                        /* in a block that isn't run as long as all is well: little code will do */
-    struct Debug *debug;              /* debug.c; NULL without line tables */
-    struct Parts *parts;              /* parts.c; NULL where all is one module */
+    bool cold;           /* in a block that isn't run as long as all is well: little code will do */
+    struct Debug *debug; /* debug.c; NULL without line tables */
+    struct Parts *parts; /* parts.c; NULL where all is one module */
     uint32_t next_kernel;
     struct ProductList *products; /* where products are noted, or NULL (products.h) */
     bool uses_blas;               /* something that was emitted calls OpenBLAS */
