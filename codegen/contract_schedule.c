@@ -14,6 +14,7 @@ enum {
     STEPS_AHEAD = 8,         /* of k that B is prefetched */
     FEW_NEIGHBOURS = 4,      /* rows next to each other in the result that transposing doesn't pay for */
     FEW = 64,                /* rows or columns that packing doesn't pay for */
+    LINE = 64,               /* bytes of a cache's line */
     PAGE = 4096,             /* strides that are multiples of it collide in the caches */
 };
 
@@ -58,6 +59,15 @@ static bool should_pack_b(const ContractShape *shape) {
     if (shape->b_column != 1) return true;
     return cost_assumed(shape->rows) >= FEW && cost_assumed(shape->depth) > FEW &&
            collides(shape->b_depth, shape->memory_bytes);
+}
+
+/* Rows of a B beyond the second level that begin anywhere in a line of the cache, so that nearly every vector
+ * is loaded from two. Windows share their memory, which packing would multiply. */
+static bool lies_across(const Target *target, const ContractShape *shape) {
+    double elements = (double)cost_assumed(shape->depth) * (double)cost_assumed(shape->columns);
+    return shape->b_column == 1 && shape->b_depth > 0 && target->vector_bytes == LINE &&
+           shape->b_depth % LINE * shape->memory_bytes % LINE != 0 && !shape->edges &&
+           1.5 * cost_b_elements(shape) > elements && cost_is_far(target, elements, shape->memory_bytes);
 }
 
 /* A that lies transposed: each step of k reads another line, of which a tile takes a part. */
@@ -120,6 +130,8 @@ static void dots_in_turn(const Target *target, const ContractShape *shape, Contr
         plan->dot_columns *= 2;
 }
 
+static const double TWO_LINES = 1.1; /* by which loads from two lines slow a tile down */
+
 /* By the cheapest tile, with what is packed as `plan` says. */
 static double tiles_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     double cost = choose_tile(target, shape, plan), depth = (double)cost_assumed(shape->depth);
@@ -129,6 +141,7 @@ static double tiles_cost(const Target *target, const ContractShape *shape, Contr
         double transposed = choose_tile(target, shape, &other);
         if (transposed < cost) cost = transposed, *plan = other;
     }
+    if (!plan->pack_b && lies_across(target, shape)) cost *= TWO_LINES;
     if (plan->pack_a)
         cost += cost_pack(target, depth * (double)cost_assumed(shape->rows), shape->bytes, shape->a_row,
                           shape->a_depth, shape->depth_last);
@@ -138,10 +151,9 @@ static double tiles_cost(const Target *target, const ContractShape *shape, Contr
     return cost + cost_touch(target, shape, plan);
 }
 
-static double outer_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+static double cost_packed_so(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     bool may_pack = may_pack_a(shape);
     plan->lanes = cost_lanes(target, shape);
-    plan->pack_b = should_pack_b(shape);
     plan->row_run = shape->edges ? shape->row_run : 0;
     /* Lines of one cache set. */
     plan->pack_a = may_pack && collides(shape->a_depth, shape->memory_bytes);
@@ -149,6 +161,16 @@ static double outer_cost(const Target *target, const ContractShape *shape, Contr
     if (!may_pack || plan->pack_a) return cost;
     ContractSchedule other = {.lanes = plan->lanes, .pack_a = true, .pack_b = plan->pack_b};
     double packed = tiles_cost(target, shape, &other);
+    if (packed < cost) cost = packed, *plan = other;
+    return cost;
+}
+
+static double outer_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    plan->pack_b = should_pack_b(shape);
+    double cost = cost_packed_so(target, shape, plan);
+    if (plan->pack_b || !lies_across(target, shape)) return cost;
+    ContractSchedule other = {.lanes = 1, .pack_b = true};
+    double packed = cost_packed_so(target, shape, &other);
     if (packed < cost) cost = packed, *plan = other;
     return cost;
 }

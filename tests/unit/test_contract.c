@@ -255,6 +255,30 @@ Test(contract, colliding_strides) {
     }
 }
 
+static bool packs_b(int64_t m, int64_t n, int64_t k) {
+    Jit jit;
+    ContractShape shapes[2];
+    ProductUse use;
+    ProductCase c = product_case(DTYPE_f32, 1, m, n, k, false, false);
+    jit_open(&jit, 1, "znver4");
+    product_examine(&jit, &c, shapes, &use);
+    bool packs = contract_schedule(&jit.emit.target, &shapes[0]).pack_b;
+    jit_close(&jit);
+    return packs;
+}
+
+/* Rows of a far B that begin anywhere in a line are packed, if enough rows of A pass. */
+Test(contract, rows_across_lines) {
+    ProductCase odd = product_case(DTYPE_f32, 1, 401, 3001, 300, false, false);
+    ProductCase few = product_case(DTYPE_f32, 1, 40, 3001, 300, false, false);
+    cr_expect(packs_b(1000, 50257, 256));
+    cr_expect_not(packs_b(1000, 50256, 256), "rows begin with lines");
+    cr_expect_not(packs_b(1000, 257, 256), "it stays near");
+    cr_expect_not(packs_b(32, 50257, 256), "few rows pass");
+    check(&odd);
+    check(&few);
+}
+
 /* Several axes a role, in orders that do and don't merge: as convolutions and attention have. */
 Test(contract, many_axes) {
     static const ProductCase cases[] = {
