@@ -42,6 +42,12 @@ static bool through_broadcast(IrContext *ir, const Node *node, const Strided *in
     return true;
 }
 
+bool slice_is_whole(const Node *slice, uint32_t axis) {
+    return dim_is(node_attr(slice, ATTR_start)->dims[axis], 0) &&
+           node_attr(slice, ATTR_step)->ints[axis] == 1 &&
+           slice->results[0]->type->dims[axis] == slice->operands[0]->type->dims[axis];
+}
+
 static bool through_slice(IrContext *ir, const Node *node, const Strided *in, Strided *out) {
     const Attr *start = node_attr(node, ATTR_start), *step = node_attr(node, ATTR_step);
     for (uint32_t d = 0; d < node->results[0]->type->rank; d++) {
@@ -170,14 +176,24 @@ static bool through_reshape(IrContext *ir, const Node *node, const Strided *in, 
     return from.first == from.type->rank && to.first == to.type->rank;
 }
 
+/* Does the slice keep all of the axes that edges are at, as a part of the channels of a picture does? */
+static bool keeps_edges(const Node *slice, const Strided *in) {
+    for (uint32_t i = 0; i < in->edge_count; i++) {
+        const StridedEdge *edge = &in->edge[i];
+        if (!slice_is_whole(slice, edge->place)) return false;
+        if (edge->within != NO_AXIS && !slice_is_whole(slice, edge->within)) return false;
+    }
+    return true;
+}
+
 static bool through(IrContext *ir, const Node *node, const Strided *in, Strided *out) {
     if (node->op == OP_permute) return through_permute(node, in, out);
     if (node->op == OP_window) return through_window(ir, node, in, out);
+    if (node->op == OP_slice && keeps_edges(node, in)) return through_slice(ir, node, in, out);
     /* What others make of the axes that edges are at isn't followed. */
     if (in->edge_count) return false;
     if (node->op == OP_pad) return through_pad(ir, node, in, out);
     if (node->op == OP_broadcast) return through_broadcast(ir, node, in, out);
-    if (node->op == OP_slice) return through_slice(ir, node, in, out);
     return node->op == OP_reshape && through_reshape(ir, node, in, out);
 }
 

@@ -31,4 +31,7 @@ typedef bool StridedBase(void *user, Value *value);
  * can't be told by strides, as a reshape of a permuted value. */
 bool strided_view(IrContext *ir, Value *value, StridedBase *is_base, void *user, Strided *out);
 
+/* Does the slice leave the axis as it is? */
+bool slice_is_whole(const Node *slice, uint32_t axis);
+
 #endif

@@ -1,5 +1,6 @@
 /* Which axes of a kernel's values the axes of a chain are. From what the chain has computed marks spread
  * forwards, operation by operation; an operation that mixes parts has no rule, and ends that. */
+#include "ir/strided.h"
 #include "passes/chain.h"
 
 static const Marks nowhere = {{-1, -1, -1, -1, -1, -1, -1, -1}};
@@ -43,12 +44,6 @@ static int8_t moved_axis(IrContext *ir, const Type *from, int8_t axis, const Typ
 /* --- one axis, forwards and backwards; -1: it gets lost, -2: there is no rule */
 enum { LOST = -1, UNKNOWN = -2 };
 
-static bool is_whole(const Node *slice, uint32_t axis) {
-    return dim_is(node_attr(slice, ATTR_start)->dims[axis], 0) &&
-           node_attr(slice, ATTR_step)->ints[axis] == 1 &&
-           slice->results[0]->type->dims[axis] == slice->operands[0]->type->dims[axis];
-}
-
 static int8_t index_in(const Attr *attr, int64_t value) {
     for (uint32_t i = 0; i < attr->count; i++)
         if (attr->ints[i] == value) return (int8_t)i;
@@ -77,7 +72,7 @@ static int8_t forwards(const Node *node, uint32_t operand, int8_t axis) {
     if (op_has(node->op, TRAIT_REDUCES)) return after_reduction(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_broadcast) return (int8_t)node_attr(node, ATTR_axes)->ints[axis];
     if (node->op == OP_permute) return index_in(node_attr(node, ATTR_perm), axis);
-    if (node->op == OP_slice) return is_whole(node, (uint32_t)axis) ? axis : UNKNOWN;
+    if (node->op == OP_slice) return slice_is_whole(node, (uint32_t)axis) ? axis : UNKNOWN;
     if (node->op == OP_reshape) {
         int8_t moved = moved_axis(node->graph->ir, from, axis, to);
         return moved < 0 ? UNKNOWN : moved;
@@ -94,7 +89,7 @@ static int8_t backwards(const Node *node, uint32_t operand, int8_t axis) {
     if (op_has(node->op, TRAIT_REDUCES)) return before_reduction(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_broadcast) return index_in(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_permute) return (int8_t)node_attr(node, ATTR_perm)->ints[axis];
-    if (node->op == OP_slice) return is_whole(node, (uint32_t)axis) ? axis : UNKNOWN;
+    if (node->op == OP_slice) return slice_is_whole(node, (uint32_t)axis) ? axis : UNKNOWN;
     if (node->op == OP_reshape) {
         int8_t moved = moved_axis(node->graph->ir, to, axis, from);
         return moved < 0 ? UNKNOWN : moved;
