@@ -44,6 +44,8 @@ bool chain_axes(const Node *kernel, Chain *out);
 Member *chain_member(Arena *arena, const Chain *chain, Node *kernel);
 /* What the operand must be so that the node's result is marked so. False where no rule says. */
 bool marks_of_operand(const Node *node, uint32_t operand, const Marks *result, uint32_t count, Marks *out);
+/* Can a part of what the node makes be made of parts of its operands? */
+bool marks_have_rule(const Node *node, const Marks *marks, uint32_t count);
 
 /* --- chain_build.c */
 /* Is the member's result read by others than the chain? */

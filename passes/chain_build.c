@@ -75,19 +75,6 @@ static Value *slice_of(Build *b, Value *value, const Marks *marks) {
 /* --- operations in the shape of a part */
 static Value *part_of(Build *b, Value *value, const Marks *marks);
 
-static bool has_rule(const Node *node, const Marks *marks, uint32_t count) {
-    Marks ignored;
-    if (node->op == OP_const) return true;
-    if (node->op == OP_iota) {
-        for (uint32_t j = 0; j < count; j++)
-            if (marks->axis[j] == node_int(node, ATTR_axis)) return false;
-        return true;
-    }
-    for (uint32_t i = 0; i < node->operand_count; i++)
-        if (!marks_of_operand(node, i, marks, count, &ignored)) return false;
-    return node->operand_count > 0;
-}
-
 static Value *node_of_part(Build *b, const Node *node, const Marks *marks) {
     Value **operands = ARENA_ARRAY(b->arena, Value *, node->operand_count + 1);
     for (uint32_t i = 0; i < node->operand_count; i++) {
@@ -121,7 +108,7 @@ static Value *part_of(Build *b, Value *value, const Marks *marks) {
     if (part) return part;
     part = recalled(b, value, marks);
     if (part) return part;
-    bool ruled = is_inside(b, value) && has_rule(value->node, marks, b->chain->axis_count);
+    bool ruled = is_inside(b, value) && marks_have_rule(value->node, marks, b->chain->axis_count);
     assert((ruled || !map_get(b->bound, value)) && "a member's values have rules");
     part = ruled ? node_of_part(b, value->node, marks) : slice_of(b, value, marks);
     if (part->node && !part->name) part->name = value->name;

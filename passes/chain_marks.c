@@ -109,12 +109,26 @@ bool marks_of_operand(const Node *node, uint32_t operand, const Marks *result, u
     return true;
 }
 
+bool marks_have_rule(const Node *node, const Marks *marks, uint32_t count) {
+    Marks ignored;
+    if (node->op == OP_const) return true;
+    if (node->op == OP_iota) {
+        for (uint32_t j = 0; j < count; j++)
+            if (marks->axis[j] == node_int(node, ATTR_axis)) return false;
+        return true;
+    }
+    for (uint32_t i = 0; i < node->operand_count; i++)
+        if (!marks_of_operand(node, i, marks, count, &ignored)) return false;
+    return node->operand_count > 0;
+}
+
 /* --- a kernel's body */
 typedef struct {
     Arena *arena;
     const Chain *chain;
     Map *marks; /* Value * → Marks *, of what depends on the chain's values */
     Map *mixed; /* values of which no rule says where the axes are */
+    Map *bound; /* what a sum or a product in the kernel makes: it can't be made whole for each part */
 } Body;
 
 static const Marks *marks_of(const Body *b, const Value *value) {
@@ -152,6 +166,35 @@ static bool seed_marks(const Body *b, const Node *node, Marks *out) {
     return true;
 }
 
+/* Can these parts of a value that doesn't depend on the chain be made? */
+static bool in_parts(const Body *b, const Value *value, const Marks *marks) {
+    uint32_t count = b->chain->axis_count;
+    if (!map_get(b->bound, value) || map_get(b->marks, value)) return true;
+    if (!marks_have_rule(value->node, marks, count)) return false;
+    for (uint32_t i = 0; i < value->node->operand_count; i++) {
+        Marks own;
+        marks_of_operand(value->node, i, marks, count, &own);
+        if (!in_parts(b, value->node->operands[i], &own)) return false;
+    }
+    return true;
+}
+
+static bool others_in_parts(const Body *b, const Node *node, const Marks *marks) {
+    for (uint32_t i = 0; i < node->operand_count; i++) {
+        Marks own;
+        if (marks_of(b, node->operands[i])) continue;
+        if (!marks_of_operand(node, i, marks, b->chain->axis_count, &own)) return false;
+        if (!in_parts(b, node->operands[i], &own)) return false;
+    }
+    return true;
+}
+
+static void find_bound(Body *b, const Node *node) {
+    bool bound = op_has(node->op, TRAIT_REDUCES) || node->op == OP_contract;
+    for (uint32_t i = 0; i < node->operand_count; i++) bound = bound || map_get(b->bound, node->operands[i]);
+    for (uint32_t i = 0; bound && i < node->result_count; i++) map_put(b->bound, node->results[i], b);
+}
+
 static void spread(Body *b, const Node *node) {
     Marks found = nowhere, *kept = ARENA_NEW(b->arena, Marks);
     bool any = false, clear = true;
@@ -168,6 +211,7 @@ static void spread(Body *b, const Node *node) {
         any = true;
     }
     if (clear && !any && !seed_marks(b, node, &found)) return;
+    clear = clear && others_in_parts(b, node, &found);
     *kept = found;
     for (uint32_t i = 0; i < node->result_count; i++)
         map_put(clear ? b->marks : b->mixed, node->results[i], kept);
@@ -181,7 +225,7 @@ static Value *made_in_parts(const Body *b, Value *yielded) {
 }
 
 Member *chain_member(Arena *arena, const Chain *chain, Node *kernel) {
-    Body b = {arena, chain, map_new(arena), map_new(arena)};
+    Body b = {arena, chain, map_new(arena), map_new(arena), map_new(arena)};
     Node *yield = block_yield(kernel->blocks[0]);
     Member *member = ARENA_NEW(arena, Member);
     member->kernel = kernel;
@@ -189,6 +233,7 @@ Member *chain_member(Arena *arena, const Chain *chain, Node *kernel) {
     member->marks = ARENA_ARRAY(arena, Marks, kernel->result_count + 1);
     for (const Node *node = kernel->blocks[0]->first; node != yield; node = node->next) {
         if (node->block_count) return NULL;
+        find_bound(&b, node);
         spread(&b, node);
     }
     for (uint32_t i = 0; i < kernel->result_count; i++) {
