@@ -67,6 +67,7 @@ typedef struct {
     char label;                         /* of the depth's outermost axis in the first factor */
     int64_t extent;                     /* its size */
     double rows, columns, batch, depth; /* sizes */
+    double lesser;                      /* elements of the factor that has fewer in memory */
 } Deep;
 
 static uint32_t axis_of(const char *labels, char label) { return (uint32_t)(strchr(labels, label) - labels); }
@@ -87,6 +88,14 @@ static bool take_axis(Deep *d, char label) {
     return true;
 }
 
+/* Elements in memory of what is seen through views: windows share theirs. */
+static double stored(const Value *x) {
+    int64_t count;
+    while (x->node && (x->node->op == OP_window || x->node->op == OP_reshape || x->node->op == OP_permute))
+        x = x->node->operands[0];
+    return elements(x->type, &count) ? (double)count : 0;
+}
+
 static bool read_deep(const Node *node, Deep *d) {
     *d = (Deep){.node = node, .rows = 1, .columns = 1, .batch = 1, .depth = 1};
     contract_spec_parse(node_str(node, ATTR_spec), &d->spec);
@@ -94,14 +103,18 @@ static bool read_deep(const Node *node, Deep *d) {
         if (!take_axis(d, *label)) return false;
     for (const char *label = d->spec.y; *label; label++)
         if (!strchr(d->spec.x, *label) && !take_axis(d, *label)) return false;
+    double x = stored(node->operands[0]), y = stored(node->operands[1]);
+    d->lesser = x < y ? x : y;
     return d->label && strlen(d->spec.x) < MAX_RANK && strlen(d->spec.y) < MAX_RANK;
 }
 
+/* Threads that share out the result each read all of the lesser factor and a share of the other, such as a
+ * layer's weights for a small picture: parts are worth while only where even the lesser outweighs what is
+ * written and read for them. */
 static bool pays(const Deep *d, int64_t parts) {
-    double result = d->rows * d->columns, depth = d->depth / (double)parts;
+    double result = d->batch * d->rows * d->columns, depth = d->depth / (double)parts;
     return d->extent % parts == 0 && d->batch * (double)parts <= MAX_PARTS && depth >= PART_DEPTH &&
-           d->batch * result * depth >= PART_WORK &&
-           2 * (double)parts * result * GAIN <= d->depth * (d->rows + d->columns);
+           result * depth >= PART_WORK && (double)parts * result * GAIN <= d->lesser;
 }
 
 static char unused_letter(const Deep *d) {
