@@ -111,7 +111,7 @@ static Space best_space(Kernel *k) {
     Space best = {0};
     uint32_t least = UINT32_MAX;
     for (uint32_t i = 0; i < roots.count; i++) try_shape(k, roots.at[i]->type, &roots, &least, &best);
-    for (const Node *node = k->body->last; node && least > 0; node = node->prev)
+    for (const Node *node = k->body->last; node && least > 1; node = node->prev)
         if (node->op == OP_reshape && type_elements(k->e->ir, node->results[0]->type) == elements)
             try_shape(k, node->operands[0]->type, &roots, &least, &best);
     return best;

@@ -4,6 +4,17 @@
 #include "codegen/kernel.h"
 #include <assert.h>
 
+/* --- lanes and unrolling */
+uint32_t lanes_for(const Kernel *k, const Dim *size) {
+    int64_t constant;
+    uint32_t lanes = k->lanes;
+    if (!dim_is_const(size, &constant)) return lanes;
+    while (lanes > 1 && (int64_t)(lanes / 2) >= constant) lanes /= 2;
+    return lanes;
+}
+
+uint32_t unroll_for(const Kernel *k) { return k->cost <= 8 ? 4 : k->cost <= 24 ? 2 : 1; }
+
 /* --- choosing loops: an index is tried without building anything, and what its arithmetic would cost is
  * counted */
 static At dry_index(Kernel *k, const Space *space) {
@@ -13,6 +24,12 @@ static At dry_index(Kernel *k, const Space *space) {
     return at;
 }
 
+/* How many vectors take the place of one where the last axis is too short to fill it. */
+static uint32_t vectors_for_one(const Kernel *k, const Space *space) {
+    return space->rank ? k->lanes / lanes_for(k, space->dims[space->rank - 1]) : 1;
+}
+
+/* Of a full vector's worth of elements. */
 static uint32_t cost_of(Kernel *k, const Space *space, const Roots *roots) {
     bool dry = k->dry;
     k->dry = true;
@@ -24,6 +41,7 @@ static uint32_t cost_of(Kernel *k, const Space *space, const Roots *roots) {
     for (uint32_t i = 0; i < roots->count; i++) value_at(k, roots->at[i], kept);
     scope_close(k, outer);
     k->dry = dry;
+    k->splits = (k->splits + 1) * vectors_for_one(k, space);
     return k->splits;
 }
 
@@ -72,17 +90,6 @@ At space_origin(Kernel *k, const Space *space) {
     for (uint32_t d = 0; d < space->rank; d++) at_push(&at, space->dims[d], index_const(k, 0));
     return at;
 }
-
-/* --- lanes and unrolling */
-uint32_t lanes_for(const Kernel *k, const Dim *size) {
-    int64_t constant;
-    uint32_t lanes = k->lanes;
-    if (!dim_is_const(size, &constant)) return lanes;
-    while (lanes > 1 && (int64_t)(lanes / 2) >= constant) lanes /= 2;
-    return lanes;
-}
-
-uint32_t unroll_for(const Kernel *k) { return k->cost <= 8 ? 4 : k->cost <= 24 ? 2 : 1; }
 
 /* --- loops */
 typedef struct {

@@ -72,6 +72,14 @@ Test(codegen, kinds_of_output) {
     finish(&t);
 }
 
+Test(codegen, fills_vectors) {
+    Test t = start("phases.nnir");
+    const char *text = emit(&t, (CodegenOptions){.optimize = 3, .cpu = "x86-64-v4"}, EMIT_LLVM);
+    cr_expect_not_null(strstr(text, "<16 x float>"));
+    cr_expect_null(strstr(text, "<2 x float>"));
+    finish(&t);
+}
+
 /* The machine an ELF file is for: e_machine. */
 static int machine_of(const char *elf) { return (unsigned char)elf[18] | (unsigned char)elf[19] << 8; }
 
