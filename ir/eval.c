@@ -189,7 +189,7 @@ double accumulator_limit(DType dtype) { return float_format(accumulator(dtype)).
 
 double accumulator_denormal(DType dtype) { return ldexp(1, float_format(accumulator(dtype)).smallest); }
 
-static double largest_finite(DType dtype) { return float_format(dtype).largest; }
+double largest_finite(DType dtype) { return float_format(dtype).largest; }
 
 double zero_error(DType dtype) { return ldexp(1, float_format(dtype).smallest); }
 

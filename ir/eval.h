@@ -56,6 +56,7 @@ bool index_next(uint32_t rank, const int64_t *dims, int64_t *index);
 /* --- dtypes */
 int64_t wrap(DType dtype, uint64_t value); /* the value mod 2^width in the dtype's range; bools: != 0 */
 double unit_roundoff(DType dtype);
+double largest_finite(DType dtype);
 double accumulator_roundoff(DType dtype); /* of what sums of `dtype` are accumulated in */
 double accumulator_limit(DType dtype);    /* the accumulator's largest finite value */
 double accumulator_denormal(DType dtype); /* its least positive one */

@@ -222,13 +222,15 @@ static void add_element(const Tensor *part, int64_t source, Tensor *out, int64_t
     if (out->error) out->error[target] += tensor_error(part, source);
 }
 
-/* Rounding of the additions: counts[k] additions at element k of magnitudes that sum to sizes[k]. */
+/* Rounding of the additions: counts[k] additions at element k of magnitudes that sum to sizes[k]. What several
+ * add up to on the way may overflow though the whole doesn't. */
 static void add_rounding(Tensor *out, const double *sizes, const int64_t *counts) {
-    for (int64_t k = 0; k < out->count; k++)
-        if (counts[k])
-            out->error[k] =
-                error_after(out->dtype, out->f[k],
-                            out->error[k] + (double)counts[k] * unit_roundoff(out->dtype) * sizes[k], 2);
+    for (int64_t k = 0; k < out->count; k++) {
+        if (!counts[k]) continue;
+        bool may_overflow = counts[k] > 1 && !(sizes[k] + out->error[k] <= largest_finite(out->dtype));
+        double spread = out->error[k] + (double)counts[k] * unit_roundoff(out->dtype) * sizes[k];
+        out->error[k] = may_overflow ? INFINITY : error_after(out->dtype, out->f[k], spread, 2);
+    }
 }
 
 bool eval_scatter_add(Eval *e, const Node *node, const Tensor *in, Tensor *out) {

@@ -4,7 +4,8 @@
     tests/fuzz_nets.py FIRST COUNT [--nnc PATH] [--keep DIR]
 
 Where `fuzz_native` composes operations at random, this composes what people compose: convolutions with
-strides, groups and dilation, norms, residual sums, concatenations, attention, recurrent layers. A program that
+strides, groups and dilation, norms, residual sums, concatenations (even seeds); attention, recurrent layers and
+what goes along a sequence (odd ones). A program that
 isn't compiled, or whose losses or norms of gradients differ, is kept in DIR and named. Not a part of the
 tests: a network takes a second or two.
 """
@@ -201,6 +202,110 @@ command main({sizes}) {{
 """
 
 
+class Sequence(Net):
+    """`x` is float[B, T, width], with sizes that may be known at run time only."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.channels = self.rng.choice([2, 4, 6, 8])
+        self.start = self.channels
+        self.now = "x0"
+
+    def rows(self, layer, source):
+        return f"{self.field(layer)}({source})"
+
+    def linear(self):
+        outputs = self.rng.choice([2, 4, 6, 8, 12])
+        self.let(self.activation(self.rows(f"nn.Linear({self.channels}, {outputs})", self.now)))
+        self.channels = outputs
+
+    def recurrent(self):
+        hidden, both = self.rng.choice([2, 3, 4, 5]), self.rng.choice(["true", "false"])
+        kind, layers = self.rng.choice(["LSTM", "GRU", "RNN"]), self.rng.choice([1, 1, 2])
+        layer = self.rows(f"nn.{kind}({self.channels}, {hidden}, layers={layers}, bidirectional={both})", self.now)
+        name = f"h{len(self.lines)}"
+        self.lines.append(f"        let ({name}, _) = {layer}")
+        self.now, self.channels = name, hidden * (2 if both == "true" else 1)
+
+    def transformer(self):
+        heads = self.rng.choice([h for h in (1, 2) if self.channels % h == 0])
+        first, causal = self.rng.choice(["true", "false"]), self.rng.choice(["true", "false"])
+        layer = f"nn.TransformerEncoderLayer({self.channels}, {heads}, feedforward=10, dropout=0.1, norm_first={first})"
+        self.let(f"{self.field(layer)}({self.now}, causal={causal})")
+
+    def attention(self):
+        c = self.channels
+        q, k, v = (self.rows(f"nn.Linear({c}, {c}, bias=false)", self.now) for _ in range(3))
+        turn = self.rng.choice(["nn.rotary({})", "{}"])
+        causal = self.rng.choice(["true", "false"])
+        self.let(f"{self.now} + nn.attention({turn.format(q)}, {turn.format(k)}, {v}, causal={causal})")
+
+    def convolution(self):
+        kernel, dilation, outputs = self.rng.choice([1, 2, 3]), self.rng.choice([1, 2]), self.rng.choice([2, 3, 4, 8])
+        layer = self.field(f"nn.Conv1d({self.channels}, {outputs}, {kernel}, dilation={dilation})")
+        self.let(self.activation(f"{layer}(pad({self.now}.permute(0, 2, 1), 2, {dilation * (kernel - 1)}, 0)).permute(0, 2, 1)"))
+        self.channels = outputs if outputs % 2 == 0 else outputs
+        if outputs % 2:
+            self.linear()
+
+    def along(self):
+        self.let(self.rng.choice([
+            "cumsum({0}, 1) / {1}", "{0} + roll({0}, 1, 1)", "flip({0}, 1)", "{0} - mean({0}, axis=1, keepdims=true)", "cummax({0}, 1)",
+            "linear_recurrence(sigmoid({0}), {0}, 1)", "{0} * nn.softmax({0}, axis=1)", "concat([{0}[:, :1], {0}[:, :-1]], axis=1)",
+            "einsum('btc,bsc->bts', {0}, {0}) @ {0} * 0.1".replace("'", '"'), "sort({0}, axis=1)[0]"]).format(self.now, "3.0"))
+
+    def norm_layer(self):
+        kind = self.rng.choice(["LayerNorm", "RMSNorm"])
+        self.let(self.rows(f"nn.{kind}({self.channels})", self.now))
+
+    def mlp(self):
+        c = self.channels
+        up, down = self.field(f"nn.Linear({c}, {3 * c})"), self.field(f"nn.Linear({3 * c}, {c})")
+        self.let(f"{self.now} + {down}({self.activation(f'{up}({self.now})')})")
+
+    def source(self):
+        steps = [self.linear, self.recurrent, self.recurrent, self.transformer, self.attention, self.convolution, self.along, self.along,
+                 self.norm_layer, self.mlp]
+        for _ in range(self.rng.randint(2, 6)):
+            self.rng.choice(steps)()
+        head = self.field(f"nn.Linear({self.channels}, 5)")
+        batch, length = self.rng.choice([1, 2, 3]), self.rng.choice([1, 2, 5, 9, 17])
+        given = self.rng.random() < 0.5
+        sizes = f"B: int = {batch}, T: int = {length}" if given else ""
+        shape = "B, T" if given else f"{batch}, {length}"
+        fields, lines = "\n".join(self.fields), "\n".join(self.lines)
+        return f"""import nn
+import optim
+import random
+
+model Net {{
+    embed = nn.Embedding(5, {self.start})
+{fields}
+
+    fn forward(ids: int[B, T]) -> float[B, T, 5] {{
+        let x0 = embed(ids)
+{lines}
+        return {head}({self.now})
+    }}
+}}
+
+command main({sizes}) {{
+    var net = Net()
+    var opt = optim.SGD(net, lr=0.05, momentum=0.9)
+    let ids = int(random.uniform({shape}) * 5)
+    for step in 0..2 {{
+        training {{
+            let loss = nn.cross_entropy(net(ids), (ids + 1) % 5)
+            let g = grad(loss, net)
+            print("{{loss:.9e}} {{sqrt(sum(g * g)):.9e}}")
+            opt.step(net, optim.clip_norm(g, 1.0))
+        }}
+    }}
+    print("{{sum(net(ids)):.9e}}")
+}}
+"""
+
+
 def run(nnc, path, *options):
     try:
         done = subprocess.run([nnc, "run", path, *options], capture_output=True, text=True, timeout=300)
@@ -229,7 +334,7 @@ def main():
     for seed in range(args.first, args.first + args.count):
         path = os.path.join(args.keep, f"net{seed}.nn")
         with open(path, "w") as file:
-            file.write(Net(seed).source())
+            file.write((Sequence if seed % 2 else Net)(seed).source())
         wanted, error = run(args.nnc, path, "--interpret", "--float=f64")
         problem = f"interpreted: {error}" if wanted is None else ""
         for dtype in COMPARED if wanted is not None else ():
