@@ -222,8 +222,8 @@ static void add_element(const Tensor *part, int64_t source, Tensor *out, int64_t
     if (out->error) out->error[target] += tensor_error(part, source);
 }
 
-/* Rounding of the additions: counts[k] additions at element k of magnitudes that sum to sizes[k]. What several
- * add up to on the way may overflow though the whole doesn't. */
+/* Rounding of the additions: counts[k] additions at element k of magnitudes that sum to sizes[k]. What
+ * several add up to on the way may overflow though the whole doesn't. */
 static void add_rounding(Tensor *out, const double *sizes, const int64_t *counts) {
     for (int64_t k = 0; k < out->count; k++) {
         if (!counts[k]) continue;

@@ -236,7 +236,7 @@ class Sequence(Net):
     def attention(self):
         c = self.channels
         q, k, v = (self.rows(f"nn.Linear({c}, {c}, bias=false)", self.now) for _ in range(3))
-        turn = self.rng.choice(["nn.rotary({})", "{}"])
+        turn = self.rng.choice(["nn.rotary({})", "{}"]) if c % 2 == 0 else "{}"
         causal = self.rng.choice(["true", "false"])
         self.let(f"{self.now} + nn.attention({turn.format(q)}, {turn.format(k)}, {v}, causal={causal})")
 
@@ -244,9 +244,7 @@ class Sequence(Net):
         kernel, dilation, outputs = self.rng.choice([1, 2, 3]), self.rng.choice([1, 2]), self.rng.choice([2, 3, 4, 8])
         layer = self.field(f"nn.Conv1d({self.channels}, {outputs}, {kernel}, dilation={dilation})")
         self.let(self.activation(f"{layer}(pad({self.now}.permute(0, 2, 1), 2, {dilation * (kernel - 1)}, 0)).permute(0, 2, 1)"))
-        self.channels = outputs if outputs % 2 == 0 else outputs
-        if outputs % 2:
-            self.linear()
+        self.channels = outputs
 
     def along(self):
         self.let(self.rng.choice([
@@ -275,15 +273,16 @@ class Sequence(Net):
         shape = "B, T" if given else f"{batch}, {length}"
         fields, lines = "\n".join(self.fields), "\n".join(self.lines)
         return f"""import nn
+import init
 import optim
 import random
 
 model Net {{
-    embed = nn.Embedding(5, {self.start})
+    param table: float[5, {self.start}] = init.uniform(low=-1)
 {fields}
 
     fn forward(ids: int[B, T]) -> float[B, T, 5] {{
-        let x0 = embed(ids)
+        let x0 = table[ids]
 {lines}
         return {head}({self.now})
     }}
