@@ -331,7 +331,36 @@ static int64_t int_pow(int64_t x, int64_t y) {
         (void)e, (void)node;                                                                               \
         return in[0].f ? map_float2(in, &out[0], of_float, error) : map_int2(in, &out[0], of_int, is_sum); \
     }
-BINARY(add, float_add, sum_error, int_add, true)
+
+/* How many terms the value is a sum of, at most: a product's or a reduction's. */
+static double terms_of(const Eval *e, const Value *value) {
+    while (value->node && (value->node->op == OP_reshape || value->node->op == OP_permute))
+        value = value->node->operands[0];
+    const Node *node = value->node;
+    if (!node || (node->op != OP_contract && node->op != OP_reduce_sum)) return 0;
+    double results = (double)e->values[value->id].count;
+    double terms = (double)e->values[node->operands[0]->id].count / fmax(results, 1);
+    if (node->op == OP_reduce_sum) return terms;
+    return sqrt(terms * (double)e->values[node->operands[1]->id].count); /* √(batch · depth²) */
+}
+
+/* A sum to which a loop adds such values may be compiled as one of all their terms, each of which then rounds
+ * as much as the whole does. */
+static void round_terms(const Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    double terms = 0;
+    for (uint32_t i = 0; i < 2; i++) terms += terms_of(e, node->operands[i]);
+    double unit = terms * accumulator_roundoff(out->dtype);
+    for (int64_t k = 0; terms > 0 && k < out->count; k++)
+        if (isfinite(out->f[k])) out->error[k] += unit * fmax(fabs(in[0].f[k]), fabs(in[1].f[k]));
+}
+
+bool eval_add(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    if (!in[0].f) return map_int2(in, out, int_add, true);
+    map_float2(in, out, float_add, sum_error);
+    if (out->error && e->values) round_terms(e, node, in, out);
+    return true;
+}
+
 BINARY(sub, float_sub, sum_error, int_sub, true)
 BINARY(mul, float_mul, mul_error, int_mul, false)
 BINARY(floordiv, float_floordiv, floordiv_error, int_floordiv, false)
