@@ -301,7 +301,7 @@ struct Elab {
     Frame *frame;
     Binding *stream;       /* i64: the next stream of random numbers */
     const Val *training;   /* bool */
-    const Block *unrolled; /* where the innermost loop over a list is expanded, or NULL */
+    const Block *unrolled; /* where the innermost loop over a list or known branch stands, or NULL */
     Equation *equation;    /* the index notation being elaborated, or NULL */
     bool checking;
     Span calling;          /* the call whose result's type is being worked out, or none */

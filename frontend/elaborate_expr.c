@@ -311,8 +311,9 @@ static bool other_settings(Elab *e, const Val *into, const Val *v, Span span) {
     return false;
 }
 
-/* A loop over a list is expanded: what goes through its items may have another shape after each. That isn't
- * so where a branch or loop of the run lies between the variable and the assignment. */
+/* A loop over a list is expanded, and a branch that is known stands in its place: what goes through items or
+ * a part that only some models have may have another shape after it. That isn't so where a branch or loop of
+ * the run lies between the variable and the assignment. */
 static bool takes_shape(const Elab *e, const Binding *root, const Val *v) {
     bool expanded = e->unrolled && e->unrolled == e->block && root->block == e->block && !root->type;
     return expanded && root->value->kind == VAL_TENSOR && v->kind == VAL_TENSOR &&

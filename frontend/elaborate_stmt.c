@@ -169,7 +169,10 @@ static void if_stmt(Elab *e, const AstStmt *stmt) {
     const Val *v = condition_value(e, condition);
     bool known;
     if (val_static_bool(v, &known)) {
+        const Block *outside = e->unrolled;
+        e->unrolled = e->block;
         el_block(e, known ? stmt->branch.then : stmt->branch.otherwise);
+        e->unrolled = outside;
         return;
     }
     Branch *branch =
