@@ -377,6 +377,8 @@ const Val *val_settled(Elab *e, const Val *v, Span span);
 /* Leaves: tensors, strings and datasets, in a fixed order. */
 typedef const Val *LeafMap(Elab *e, const Val *leaf, void *user);
 const Val *val_map(Elab *e, const Val *v, LeafMap *map, void *user);
+/* The same value without a derivative. */
+const Val *val_stopped(Elab *e, const Val *v, Span span);
 typedef VEC(const Val *) ValList;
 void val_leaves(Elab *e, const Val *v, ValList *out);
 bool val_same_leaf(const Val *a, const Val *b);

@@ -97,7 +97,9 @@ static const Val *stop_leaf(Elab *e, const Val *leaf, void *user) {
     return val_of(e, build_unary(&b, OP_stop_gradient, leaf->tensor.value));
 }
 
-const Val *builtin_stop(Elab *e, BuiltinCall *c) { return val_map(e, c->slot[0], stop_leaf, &c->span); }
+const Val *val_stopped(Elab *e, const Val *v, Span span) { return val_map(e, v, stop_leaf, &span); }
+
+const Val *builtin_stop(Elab *e, BuiltinCall *c) { return val_stopped(e, c->slot[0], c->span); }
 
 /* --- two or three operands that broadcast */
 /* One of two literals, a float where one of them is. */

@@ -112,15 +112,8 @@ typedef struct {
     Span span;
 } Update;
 
-/* No derivative passes through what training has made of a value, as in PyTorch: the critic of an adversarial
- * pair isn't a function of what it was trained on. */
-static const Val *as_given(Elab *e, const Val *v, Span span) {
-    if (v->kind != VAL_TENSOR || !v->tensor.value) return v;
-    Builder b = el_builder(e, span);
-    return val_of(e, build_unary(&b, OP_stop_gradient, v->tensor.value));
-}
-
-/* Elaborates `update` for one parameter; its new value. */
+/* Elaborates `update` for one parameter; its new value. No derivative passes through what training has made
+ * of a value, as in PyTorch: the critic of an adversarial pair isn't a function of what it was trained on. */
 static const Val *update_leaf(Elab *e, Update *u, const Val *p, const Val *g) {
     const AstDecl *update = update_of(u->decl);
     Scope *root = scope_root(e, u->unit);
@@ -140,8 +133,8 @@ static const Val *update_leaf(Elab *e, Update *u, const Val *p, const Val *g) {
         scope_bind(e, root, param->name.text, param->name.span, arguments[i], false);
     Frame frame = {.decl = update, .root = root, .result = ty_of(e, p)};
     const Val *moved = call_body(e, &frame, u->span);
-    for (i = 0; i < state_count(u->decl); i++) u->states[i] = as_given(e, states[i]->value, u->span);
-    return as_given(e, moved, u->span);
+    for (i = 0; i < state_count(u->decl); i++) u->states[i] = val_stopped(e, states[i]->value, u->span);
+    return val_stopped(e, moved, u->span);
 }
 
 static bool well_formed(Elab *e, const AstDecl *decl) {
