@@ -260,6 +260,7 @@ static const KernelKind *kind_of(const Node *node) {
 void emit_kernel_call(Emit *e, Node *node) {
     Kernel k = {.e = e, .arena = e->arena, .node = node, .body = node->blocks[0]};
     Stage stages[MAX_STAGES];
+    kernel_order(k.arena, k.body);
     examine(&k);
     k.bound = map_new(k.arena);
     uint32_t count = kind_of(node)->stages(&k, stages);

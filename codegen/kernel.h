@@ -106,7 +106,10 @@ LLVMValueRef kernel_result_pointer(const Kernel *k, uint32_t result);
 LLVMValueRef kernel_pointer(const Kernel *k, const Value *captured);
 /* The function of a stage, by name, as the module that is emitted into knows it. */
 LLVMValueRef kernel_function(Emit *e, const char *name);
-/* A text that is equal for kernels that do the same (kernel_key.c). */
+/* Puts the nodes of a kernel's body, and of kernels inside, into an order that depends on what they compute
+ * alone (kernel_key.c). */
+void kernel_order(Arena *arena, Block *body);
+/* A text that is equal for kernels that do the same. */
 const char *kernel_key(Kernel *k);
 /* The run-time value of a dimension: in the host function, or at the entry of the stage's. */
 LLVMValueRef kernel_size(Kernel *k, const Dim *dim);

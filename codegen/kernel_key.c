@@ -1,10 +1,29 @@
 /* Kernels that differ only in what they read are one function: the key is the body as text, with outer values
- * and symbols as numbers. */
+ * and symbols as numbers. Passes leave equal bodies in different orders, so they are put into one. */
 #include "codegen/kernel.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+/* --- the order of a body: every node just before the first that needs it */
+static void place(Block *body, Node *node, Map *placed) {
+    if (map_get(placed, node)) return;
+    map_put(placed, node, node);
+    for (uint32_t i = 0; i < node->operand_count; i++)
+        if (node->operands[i]->block == body && node->operands[i]->node)
+            place(body, node->operands[i]->node, placed);
+    node_remove(node);
+    node_append(body, node);
+}
+
+void kernel_order(Arena *arena, Block *body) {
+    bool chain = body->first->op == OP_kernel;
+    for (Node *node = body->first; chain && node->op == OP_kernel; node = node->next)
+        kernel_order(arena, node->blocks[0]);
+    if (!chain) place(body, block_yield(body), map_new(arena));
+}
+
+/* --- the text */
 typedef struct {
     Kernel *k;
     FILE *out;

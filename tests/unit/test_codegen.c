@@ -80,6 +80,14 @@ Test(codegen, fills_vectors) {
     finish(&t);
 }
 
+Test(codegen, equal_kernels_are_one) {
+    Test t = start("twins.nnir");
+    const char *text = emit(&t, (CodegenOptions){.optimize = 0}, EMIT_LLVM);
+    cr_expect_not_null(strstr(text, "@kernel.loop.1("));
+    cr_expect_not_null(strstr(text, "@kernel.reduce.2("));
+    finish(&t);
+}
+
 /* The machine an ELF file is for: e_machine. */
 static int machine_of(const char *elf) { return (unsigned char)elf[18] | (unsigned char)elf[19] << 8; }
 
