@@ -7,6 +7,7 @@
 /* Measured on one core; see docs/performance.md. */
 enum {
     MIN_CHUNK_WORK = 400000, /* multiply-adds: below it a thread's start costs more than it saves */
+    BYTE_WORK = 8,           /* multiply-adds in the time in which a byte arrives from memory */
     MAX_PIECES = 16,         /* that rows, columns, or both together are cut into */
     COPIED_COLUMNS = 256,    /* that are packed together at most */
     MAX_PACKED = 1 << 24,    /* elements of A in a chunk */
@@ -300,10 +301,20 @@ static void cut_unknown(const ContractShape *shape, ContractSchedule *plan) {
     plan->chunk_outer = 1;
 }
 
+/* Multiply-adds of one product. With few rows or columns it is for the larger operand that threads wait,
+ * unless the first level holds it for all products: then those in the time in which that arrives. */
+static double work_of(const Target *target, const ContractShape *shape) {
+    int64_t rows = max64(cost_assumed(shape->rows), 1), columns = max64(cost_assumed(shape->columns), 1),
+            few = min64(rows, columns), outer = max64(cost_assumed(shape->outer), 1);
+    double larger = (double)max64(rows, columns) * (double)max64(cost_assumed(shape->depth), 1),
+           bytes = larger * shape->memory_bytes, multiply = larger * (double)few;
+    bool waits = few <= FEW_ROWS && bytes * (double)outer > target->l1_bytes;
+    return waits && BYTE_WORK * bytes > multiply ? BYTE_WORK * bytes : multiply;
+}
+
 ContractSchedule contract_schedule(const Target *target, const ContractShape *shape) {
     ContractSchedule plan = {.lanes = 1};
-    double one = (double)max64(cost_assumed(shape->depth), 1) * (double)max64(cost_assumed(shape->rows), 1) *
-                 (double)max64(cost_assumed(shape->columns), 1);
+    double one = work_of(target, shape);
     double all = one * (double)max64(cost_assumed(shape->outer), 1);
     int64_t wanted = all < (double)MIN_CHUNK_WORK ? 1 : (int64_t)(all / (double)MIN_CHUNK_WORK);
     int64_t pieces = min64(wanted, MAX_PIECES) / min64(max64(cost_assumed(shape->outer), 1), MAX_PIECES);

@@ -255,16 +255,37 @@ Test(contract, colliding_strides) {
     }
 }
 
-static bool packs_b(int64_t m, int64_t n, int64_t k) {
+static ContractSchedule schedule_of(const ProductCase *c) {
     Jit jit;
     ContractShape shapes[2];
     ProductUse use;
-    ProductCase c = product_case(DTYPE_f32, 1, m, n, k, false, false);
     jit_open(&jit, 1, "znver4");
-    product_examine(&jit, &c, shapes, &use);
-    bool packs = contract_schedule(&jit.emit.target, &shapes[0]).pack_b;
+    product_examine(&jit, c, shapes, &use);
+    ContractSchedule plan = contract_schedule(&jit.emit.target, &shapes[0]);
     jit_close(&jit);
-    return packs;
+    return plan;
+}
+
+static bool packs_b(int64_t m, int64_t n, int64_t k) {
+    ProductCase c = product_case(DTYPE_f32, 1, m, n, k, false, false);
+    return schedule_of(&c).pack_b;
+}
+
+/* Threads share out what they wait for: a vector's products with large matrices are memory traffic. */
+Test(contract, chunks_of_vectors) {
+    ProductCase weights = product_case(DTYPE_f32, 1, 1, 384, 384, false, true);
+    ProductCase batch = product_case(DTYPE_f32, 6, 1, 256, 64, false, true);
+    ProductCase near = product_case(DTYPE_f32, 1, 1, 64, 64, false, true);
+    ProductCase dense = product_case(DTYPE_f32, 1, 8, 128, 128, false, true);
+    ContractSchedule plan = schedule_of(&weights);
+    cr_expect(plan.chunk_columns > 0 && plan.chunk_columns <= 384 / 8);
+    cr_expect(schedule_of(&batch).chunk_outer == 1);
+    plan = schedule_of(&near);
+    cr_expect(plan.chunk_columns == 0 && plan.chunk_outer == 0, "it stays near");
+    plan = schedule_of(&dense);
+    cr_expect(plan.chunk_columns == 0 && plan.chunk_rows == 0, "its rows use what arrives");
+    check(&weights);
+    check(&batch);
 }
 
 /* Rows of a far B that begin anywhere in a line are packed, if enough rows of A pass. */
