@@ -241,6 +241,17 @@ static bool is_stored_for_others(const FuseNode *n, const Group *group, const Fu
     return false;
 }
 
+/* Is what lies in memory where the group stores `n` stored in another shape? */
+static bool is_stored_reshaped(const FuseNode *n, const Group *group, const FuseNode *but) {
+    for (uint32_t i = 0; i < n->users.count; i++) {
+        const FuseNode *user = n->users.at[i];
+        if (user != but && user->node->op == OP_reshape && fuse_root(user->yielder) == group &&
+            is_stored_for_others(user, group, NULL))
+            return true;
+    }
+    return false;
+}
+
 /* A cheap consumer whose operands are stored anyway is better computed where it is read. */
 static bool leave_group(Fuse *f, FuseNode *n) {
     Group *group = fuse_root(n->yielder);
@@ -248,7 +259,9 @@ static bool leave_group(Fuse *f, FuseNode *n) {
     if (op_has(n->node->op, TRAIT_REDUCES) || n == group->seed) return false;
     for (uint32_t i = 0; i < n->needs.count; i++) {
         const FuseNode *need = n->needs.at[i];
-        if (fuse_is_home(need, group) && !is_stored_for_others(need, group, n)) return false;
+        if (fuse_is_home(need, group) && !is_stored_for_others(need, group, n) &&
+            !is_stored_reshaped(need, group, n))
+            return false;
     }
     Reading r = readers_of(f, n);
     if (!r.possible || !cheap_to_copy(f, n, &r)) return false;
