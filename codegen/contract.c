@@ -758,10 +758,11 @@ void emit_contract(Emit *e, const Contract *contract, LLVMValueRef chunk) {
     for (uint32_t i = 0; i < product_index_count(&p); i++) at.index[i] = emit_i64(e, 0);
     for (uint32_t i = 0; i < p.k.count; i++) at.k[i] = (TileAxis){p.k.at[i].extent, p.k.at[i].a, p.k.at[i].b};
     take_memory(e, &at);
+    if (p.plan.outer_first) take_piece(e, &chunk, p.outer_count, p.plan.chunk_outer, &outer_from, &outer_to);
     if (p.plan.columns_first) take_piece(e, &chunk, p.row_count, p.plan.chunk_rows, &at.row_from, &at.row_to);
     take_piece(e, &chunk, p.column.extent, p.plan.chunk_columns, &at.column_from, &at.column_to);
     if (!p.plan.columns_first)
         take_piece(e, &chunk, p.row_count, p.plan.chunk_rows, &at.row_from, &at.row_to);
-    take_piece(e, &chunk, p.outer_count, p.plan.chunk_outer, &outer_from, &outer_to);
+    if (!p.plan.outer_first) take_piece(e, &chunk, p.outer_count, p.plan.chunk_outer, &outer_from, &outer_to);
     emit_loop(e, outer_from.value, outer_to.value, 1, "product", product_body, &at);
 }

@@ -91,8 +91,9 @@ double cost_pack(const Target *target, double elements, uint32_t bytes, int64_t 
     return (far + (square < 3.0 ? square : 3.0)) * elements;
 }
 
-/* Half cycles to bring the operands near: both once, A again for each panel if the second level doesn't hold
- * it. That overlaps with the arithmetic as long as a cache holds A at all. */
+/* Half cycles to bring the operands near: both once, A again for each panel, and for each product that shares
+ * it, if the second level doesn't hold it. That overlaps with the arithmetic as long as a cache holds A at
+ * all. */
 double cost_touch(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     double depth = (double)cost_assumed(shape->depth), rows = (double)cost_assumed(shape->rows), near = 0.3,
            far = 1;
@@ -104,7 +105,9 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
     bool far_block = cost_is_far(target, block, shape->bytes),
          huge = block * shape->bytes > 4.0 * (double)target->l2_bytes;
     double price = !far_block ? 0 : huge ? far : plan->pack_a ? 0.05 : 0.12;
-    double cost = (cost_is_far(target, a, shape->bytes) ? far : near) * a;
+    /* What is huge the products that share it take by parts (contract_schedule.c). */
+    double shared = (double)max64(shape->a_shared, 1), others = (huge ? 0.12 : price) * (1 - 1 / shared);
+    double cost = ((cost_is_far(target, a, shape->bytes) ? far : near) / shared + others) * a;
     /* Of each line of a transposed A a tile reads a part, and prefetchers see no pattern. */
     if (shape->a_row == 1 && shape->a_depth != 1 && !plan->pack_a) price += far_block ? 0.4 : 0.15;
     if (again > 0) cost += price * again * a;

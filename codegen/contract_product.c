@@ -145,6 +145,12 @@ static int64_t b_run(const ProductAxes *k) {
     return run;
 }
 
+/* Products that follow each other and have the same A. */
+static int64_t a_shared(const ProductAxes *outer) {
+    const ProductAxis *last = &outer->at[outer->count - 1];
+    return outer->count && size_is(last->a, 0) && last->extent.known ? last->extent.constant : 1;
+}
+
 static int64_t span_of(const ProductAxis *axis, uint32_t count, bool of_b) {
     int64_t span = 0;
     for (uint32_t i = 0; i < count; i++) {
@@ -177,6 +183,7 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .a_depth = known_or(k ? k->a : zero),
         .b_column = p->column.extent.known && p->column.extent.constant == 1 ? 1 : known_or(p->column.b),
         .b_depth = known_or(k ? k->b : zero),
+        .a_shared = a_shared(&p->outer),
         .b_run = b_run(&p->k),
         .a_span = operand_span(p, false),
         .b_span = operand_span(p, true),

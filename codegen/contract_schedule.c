@@ -14,6 +14,7 @@ enum {
     DOT_PANEL = 4,           /* vectors of columns that dot products fill before their epilogue */
     STEPS_AHEAD = 8,         /* of k that B is prefetched */
     FEW_NEIGHBOURS = 4,      /* rows next to each other in the result that transposing doesn't pay for */
+    FAR_LEVELS = 2,          /* times the second level's size: more than that is better read by parts */
     FEW = 64,                /* rows or columns that packing doesn't pay for */
     LINE = 64,               /* bytes of a cache's line */
     PAGE = 4096,             /* strides that are multiples of it collide in the caches */
@@ -291,6 +292,25 @@ static bool shares_columns(const ContractShape *shape) {
     return cost_b_elements(shape) > a + rows * columns;
 }
 
+/* Products that have A in common each read all of it. If the second level can't hold it, they take it part by
+ * part, unless B, which is then read again for each part, is more than that saves. */
+static void share_rows(const Target *target, const ContractShape *shape, uint32_t lanes,
+                       ContractSchedule *plan) {
+    double elements = (double)shape->rows * (double)cost_assumed(shape->depth),
+           shared = (double)shape->a_shared;
+    double a = cost_distinct(elements, shape->a_span), b = shared * cost_b_elements(shape);
+    if (shape->a_shared <= 1 || shape->rows < 0 ||
+        a * shape->memory_bytes < FAR_LEVELS * (double)target->l2_bytes)
+        return;
+    int64_t parts = (int64_t)(a * shape->memory_bytes / (target->l2_bytes / 2.0)) + 1;
+    ContractShape part = part_of(shape, parts, 1, lanes);
+    parts = div_up(shape->rows, part.rows);
+    double again = cost_is_far(target, b, shape->memory_bytes) ? (double)(parts - 1) * b : 0;
+    if (parts == 1 || again >= (shared - 1) * a) return;
+    plan->outer_first = true, plan->chunk_outer = 1;
+    if (!plan->chunk_rows || part.rows < plan->chunk_rows) plan->chunk_rows = part.rows;
+}
+
 /* Of rows whose number is known at run time only: as many as make a chunk's work. */
 static void cut_unknown(const ContractShape *shape, ContractSchedule *plan) {
     double row =
@@ -325,6 +345,7 @@ ContractSchedule contract_schedule(const Target *target, const ContractShape *sh
         cut_unknown(shape, &plan);
     else
         cut(target, shape, shape->columns < 0 ? 1 : max64(pieces, 1), &plan);
+    share_rows(target, shape, plan.lanes, &plan);
     if (shape->outer >= 0 && plan.chunk_outer >= shape->outer) plan.chunk_outer = 0;
     choose_blocks(target, shape, &plan);
     if (plan.dot_lanes) dots_in_turn(target, shape, &plan);

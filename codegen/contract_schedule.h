@@ -20,6 +20,7 @@ typedef struct {
     int64_t a_row, a_depth;    /* strides of A: along the rows if these are one axis, along the innermost k */
     int64_t b_column, b_depth; /* strides of B: along columns, along the innermost k axis */
     int64_t a_span, b_span;    /* elements of memory that A and B lie in, which windows share */
+    int64_t a_shared;          /* so many products that follow each other have the same A */
     int64_t b_run;         /* steps of k that follow each other with b_depth: its axes merged as B has them */
     uint32_t bytes;        /* of an accumulator's element */
     uint32_t memory_bytes; /* of an element in memory */

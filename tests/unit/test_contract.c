@@ -185,6 +185,29 @@ Test(contract, convolutions) {
         }
 }
 
+/* More of a picture than the second level holds, which all panels of weights [panel, k, channel] read: part
+ * by part. */
+Test(contract, panels_share_a_far_picture) {
+    enum { BATCH = 7, DEPTH = 20, HEIGHT = 270, WIDTH = 17, PANELS = 3, CHANNELS = 32 };
+    int64_t area = HEIGHT * WIDTH, field = 4 * area;
+    ProductCase c = {.dtype = DTYPE_f32, .count = 6};
+    const CaseAxis axes[] = {{'m', PANELS, DEPTH * CHANNELS, 0, CHANNELS * area, false, false},
+                             {'m', CHANNELS, 1, 0, area, false, false},
+                             {'n', BATCH, 0, DEPTH * field, PANELS * CHANNELS * area, false, false},
+                             {'n', HEIGHT, 0, 4 * WIDTH, WIDTH, false, false},
+                             {'n', WIDTH, 0, 2, 1, false, false},
+                             {'k', DEPTH, CHANNELS, field, 0, false, false}};
+    memcpy(c.axis, axes, sizeof axes);
+    Jit jit;
+    ContractShape shapes[2];
+    ProductUse use;
+    jit_open(&jit, 0, NULL);
+    product_examine(&jit, &c, shapes, &use);
+    cr_expect(use.plan.outer_first && use.plan.chunk_rows);
+    jit_close(&jit);
+    check(&c);
+}
+
 /* One filter for each channel: steps of the columns, rows and columns left over or fewer than a vector,
  * pictures cut in pieces, sizes and strides that the run tells. */
 static ProductCase depthwise(int64_t batch, int64_t channels, int64_t height, int64_t width, int64_t kernel,
