@@ -51,12 +51,20 @@ static int64_t places(const ContractSpec *spec, const Type *result, const char *
     return count;
 }
 
-/* Windows of one element are no windows. */
+static bool has_steps(const Node *slice) {
+    const Attr *step = node_attr(slice, ATTR_step);
+    for (uint32_t i = 0; i < step->count; i++)
+        if (step->ints[i] != 1) return true;
+    return false;
+}
+
+/* Do the places of the picture not follow each other as vectors would? Windows of one element are none. */
 static bool is_windowed(const Value *value) {
     for (const Node *node = value->node; node; node = node->operands[0]->node) {
         if (node->op == OP_window &&
             !(dim_is(node_dim(node, ATTR_size), 1) && dim_is(node_dim(node, ATTR_stride), 1)))
             return true;
+        if (node->op == OP_slice) return has_steps(node);
         if (node->op != OP_window && node->op != OP_reshape && node->op != OP_permute) return false;
     }
     return false;
