@@ -101,12 +101,34 @@ static void set_masks(Emit *e, const Where *at, Tile *tile) {
     }
 }
 
+/* Perhaps beyond the operand's end. */
+static void move_ahead(Emit *e, Tile *tile, LLVMValueRef offset) {
+    if (!tile->ahead_panel) return;
+    offset = LLVMBuildLShr(e->builder, offset, emit_i64(e, tile->ahead_shift), "");
+    tile->ahead_panel = LLVMBuildGEP2(e->builder, tile->b_memory, tile->ahead_panel, &offset, 1, "");
+}
+
+/* What follows this block of B is divided among so many tiles. Where there are more, they begin anew: by then
+ * it is near. */
+static void set_ahead_panel(Emit *e, const Where *at, Tile *tile) {
+    const ContractSchedule *plan = &at->p->plan;
+    if (!plan->ahead_panel) return;
+    while (1u << tile->ahead_shift < plan->ahead_panel) tile->ahead_shift++;
+    Size block = size_mul(e, block_depth(e, at), at->p->column.extent);
+    LLVMValueRef rows = offset_sub(e, at->row, at->row_from.value);
+    LLVMValueRef number = LLVMBuildUDiv(e->builder, rows, emit_i64(e, plan->rows), "");
+    number = LLVMBuildAnd(e->builder, number, emit_i64(e, plan->ahead_panel - 1), "");
+    tile->ahead_panel = LLVMBuildGEP2(e->builder, tile->b_memory, tile->b, &block.value, 1, "");
+    move_ahead(e, tile, offset_multiply(e, number, block.value));
+}
+
 /* Only the steps of k that there are. */
 static void set_steps(Emit *e, const Where *at, Tile *tile) {
     for (uint32_t i = 0; i < tile->k_count; i++) {
         if (!at->first_step[i]) continue;
         LLVMValueRef ahead = offset_multiply(e, at->first_step[i], tile->k[i].b.value);
         tile->b = vector_at(e, tile->b_memory, tile->b, ahead);
+        move_ahead(e, tile, ahead);
         tile->k[i].extent = at->steps[i];
     }
     if (!at->edge_tiles) return;
@@ -163,6 +185,7 @@ static void multiply_tile(Emit *e, void *user) {
     memcpy(tile.a, at->tile_a, sizeof tile.a);
     if (p->plan.ahead_a) tile.ahead_a = true, tile.a_stride = p->rows.at[0].a.value;
     packed_strides(e, at, &tile);
+    set_ahead_panel(e, at, &tile);
     set_steps(e, at, &tile);
     set_masks(e, at, &tile);
     for (uint32_t i = 0; i < tile.rows * tile.vectors; i++)
@@ -422,9 +445,10 @@ static void panel_body(Emit *e, LLVMValueRef column, void *user) {
     const Product *p = at->p;
     at->column = column;
     at->column_count = minimum(e, offset_sub(e, at->block_end.value, column), emit_i64(e, panel_width(p)));
-    needed_columns(e, at);
-    if (at->blocked) return;
-    vector_release(e);
+    if (at->blocked) {
+        needed_columns(e, at);
+        return;
+    }
     const Variant *rows = at->row_variant;
     Size row_count = rows->exact ? size_known(e, rows->bound) : size_run_time(at->row_count);
     Size column_count = size_run_time(at->column_count);
@@ -438,6 +462,9 @@ static void panel_body(Emit *e, LLVMValueRef column, void *user) {
                          .sums = at->sums,
                          .stride = at->sums_stride,
                          .transposed = transposed};
+    if (p->contract->ahead) epilogue_ahead(e, &epilogue);
+    needed_columns(e, at);
+    vector_release(e);
     emit_epilogue(e, &epilogue);
 }
 

@@ -41,6 +41,11 @@ typedef struct Contract Contract;
 typedef void ContractStore(Emit *e, const Contract *c, const LLVMValueRef *index, LLVMValueRef value,
                            uint32_t lanes, uint32_t lane_axis, bool aligned, void *user);
 
+/* Asks for what the store of `count` results along `lane_axis`, from `index` on, is going to read (lanes and
+ * `aligned` as for the store): called before they are computed. */
+typedef void ContractAhead(Emit *e, const Contract *c, const LLVMValueRef *index, uint32_t count,
+                           uint32_t lanes, uint32_t lane_axis, bool aligned, void *user);
+
 /* Is any of the results from index `first` to index `last` asked for? i1, NULL = perhaps. Those that aren't
  * may be stored with any value. */
 typedef LLVMValueRef ContractNeeds(Emit *e, const Contract *c, const LLVMValueRef *first,
@@ -54,6 +59,7 @@ struct Contract {
     DType dtype;       /* of A and B in memory; accumulates in f32 (f16, bf16), itself otherwise */
     LLVMValueRef a, b; /* pointers to the first elements */
     ContractStore *store;
+    ContractAhead *ahead; /* NULL: it is near anyway */
     ContractNeeds *needs; /* NULL: all are asked for */
     void *user;
 };

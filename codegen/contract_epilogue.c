@@ -48,15 +48,19 @@ static void store_rest(Emit *e, Line *line, LLVMValueRef from, LLVMValueRef coun
     }
 }
 
+static void line_index(Emit *e, const Epilogue *epilogue, LLVMValueRef i) {
+    const Product *p = epilogue->p;
+    if (epilogue->transposed)
+        product_column_index(e, p, offset_add(e, epilogue->column, i), epilogue->index);
+    else
+        product_index(e, p, &p->rows, offset_add(e, epilogue->row, i), epilogue->index);
+}
+
 static void epilogue_line(Emit *e, LLVMValueRef i, void *user) {
     const Epilogue *epilogue = user;
     const Product *p = epilogue->p;
-    LLVMValueRef *index = epilogue->index;
     uint32_t lanes = p->plan.lanes;
-    if (epilogue->transposed)
-        product_column_index(e, p, offset_add(e, epilogue->column, i), index);
-    else
-        product_index(e, p, &p->rows, offset_add(e, epilogue->row, i), index);
+    line_index(e, epilogue, i);
     Line line = {.epilogue = epilogue,
                  .sums =
                      vector_at(e, p->element, epilogue->sums, offset_multiply(e, i, epilogue->stride.value)),
@@ -70,4 +74,28 @@ static void epilogue_line(Emit *e, LLVMValueRef i, void *user) {
 
 void emit_epilogue(Emit *e, Epilogue *epilogue) {
     emit_loop(e, emit_i64(e, 0), epilogue->lines.value, 1, "line", epilogue_line, epilogue);
+}
+
+/* Of as many lanes as the tile has, whether or not they exist. */
+static void ahead_line(Emit *e, LLVMValueRef i, void *user) {
+    const Epilogue *epilogue = user;
+    const Product *p = epilogue->p;
+    const ContractSchedule *plan = &p->plan;
+    LLVMValueRef index[PRODUCT_MAX_AXES];
+    line_index(e, epilogue, i);
+    memcpy(index, epilogue->index, sizeof index);
+    uint32_t count = plan->vectors * plan->lanes, axis = product_lane_axis(p);
+    bool aligned = true;
+    if (epilogue->transposed) {
+        product_index(e, p, &p->rows, epilogue->row, index);
+        count = plan->rows, axis = product_row_axis(p);
+        aligned = rows_alignment(plan) % plan->lanes == 0;
+    } else {
+        product_column_index(e, p, epilogue->column, index);
+    }
+    p->contract->ahead(e, p->contract, index, count, plan->lanes, axis, aligned, p->contract->user);
+}
+
+void epilogue_ahead(Emit *e, Epilogue *epilogue) {
+    emit_loop(e, emit_i64(e, 0), epilogue->lines.value, 1, "ahead", ahead_line, epilogue);
 }

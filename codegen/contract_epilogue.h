@@ -14,6 +14,8 @@ typedef struct {
     bool transposed;
 } Epilogue;
 
+/* Asks for what it will read, before the sums are computed. */
+void epilogue_ahead(Emit *e, Epilogue *epilogue);
 void emit_epilogue(Emit *e, Epilogue *epilogue);
 
 #endif

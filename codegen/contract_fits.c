@@ -15,7 +15,7 @@ static bool blocks_fit(const ContractShape *shape, const ContractSchedule *plan)
 static bool dots_fit(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     uint32_t lanes = target->vector_bytes / shape->bytes;
     if (plan->dot_lanes != lanes || lanes < 2 || plan->transposed || plan->pack_a || plan->ahead_a ||
-        plan->ahead_b)
+        plan->ahead_b || plan->ahead_panel)
         return false;
     if (shape->a_depth != 1 || (shape->depth >= 0 && shape->depth < lanes)) return false;
     if (plan->rows > DOT_MAX_ROWS || plan->dot_columns > DOT_MAX_COLUMNS ||
@@ -30,12 +30,19 @@ static bool dots_fit(const Target *target, const ContractShape *shape, const Con
     return shape->single_depth && shape->columns >= 0 && shape->depth >= 0 && plan->column_block == 0;
 }
 
+/* Is what follows a tile's B in memory the next block of it? */
+static bool panel_fits(const ContractShape *shape, const ContractSchedule *plan) {
+    return is_power_of_two(plan->ahead_panel) && shape->b_streams && !plan->pack_b &&
+           shape->columns <= (int64_t)plan->vectors * plan->lanes;
+}
+
 static bool tiles_fit(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     uint32_t registers = plan->rows * plan->vectors + plan->vectors + 1;
     if (plan->dot_columns || plan->dot_unroll || registers > target->vector_registers) return false;
     if (plan->transposed && (!schedule_can_transpose(target, shape, plan) || plan->depth_block)) return false;
     if (!plan->pack_b && shape->b_column != 1) return false;
     if (plan->pack_b && plan->ahead_b) return false;
+    if (plan->ahead_panel && !panel_fits(shape, plan)) return false;
     if (plan->pack_a && (shape->a_row < 0 || shape->rows <= 0 || plan->lanes < 2 || plan->ahead_a))
         return false;
     if (plan->ahead_a && (shape->a_row < 0 || shape->a_depth != 1)) return false;

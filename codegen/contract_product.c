@@ -145,6 +145,20 @@ static int64_t b_run(const ProductAxes *k) {
     return run;
 }
 
+/* Does B of all products lie as [outer, k, column], without gaps? */
+static bool b_streams(const Product *p) {
+    Size next = p->column.extent;
+    if (!next.known || !size_is(p->column.b, 1)) return false;
+    for (uint32_t i = p->k.count + 1; i-- > 0;) {
+        const ProductAxis *axis = i > 0            ? &p->k.at[i - 1]
+                                  : p->outer.count ? &p->outer.at[p->outer.count - 1]
+                                                   : NULL;
+        if (axis && (!axis->extent.known || !size_is(axis->b, next.constant))) return false;
+        if (axis) next.constant *= axis->extent.constant;
+    }
+    return true;
+}
+
 /* Products that follow each other and have the same A. */
 static int64_t a_shared(const ProductAxes *outer) {
     const ProductAxis *last = &outer->at[outer->count - 1];
@@ -183,6 +197,7 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .a_depth = known_or(k ? k->a : zero),
         .b_column = p->column.extent.known && p->column.extent.constant == 1 ? 1 : known_or(p->column.b),
         .b_depth = known_or(k ? k->b : zero),
+        .b_streams = b_streams(p),
         .a_shared = a_shared(&p->outer),
         .b_run = b_run(&p->k),
         .a_span = operand_span(p, false),

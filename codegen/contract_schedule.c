@@ -13,6 +13,7 @@ enum {
     MAX_PACKED = 1 << 24,    /* elements of A in a chunk */
     DOT_PANEL = 4,           /* vectors of columns that dot products fill before their epilogue */
     STEPS_AHEAD = 8,         /* of k that B is prefetched */
+    TILES_AHEAD = 8,         /* that ask for the next panel of B, each for a part */
     FEW_NEIGHBOURS = 4,      /* rows next to each other in the result that transposing doesn't pay for */
     FAR_LEVELS = 2,          /* times the second level's size: more than that is better read by parts */
     FEW = 64,                /* rows or columns that packing doesn't pay for */
@@ -228,6 +229,19 @@ static void choose_blocks(const Target *target, const ContractShape *shape, Cont
         plan->column_block = max64(min64(COPIED_COLUMNS, room) / panel, 1) * panel;
 }
 
+/* A stream of panels each of which is used by the tiles of a chunk: they ask for the next one. */
+static uint32_t panel_ahead(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    int64_t rows = plan->chunk_rows ? plan->chunk_rows : shape->rows;
+    double stream = (double)max64(shape->outer, 1) * (double)shape->depth * (double)shape->columns;
+    uint32_t tiles = 1;
+    if (plan->dot_lanes || plan->pack_b || !shape->b_streams ||
+        shape->columns > (int64_t)plan->vectors * plan->lanes ||
+        !cost_is_far(target, stream, shape->memory_bytes))
+        return 0;
+    while (tiles < TILES_AHEAD && 2 * tiles * plan->rows <= rows) tiles *= 2;
+    return tiles > 1 ? tiles : 0;
+}
+
 /* What comes from beyond the second level is asked for before it is needed: rows of A begin too often for the
  * processor to see their pattern, and each row of a B that few rows pass is used just now for the first time.
  */
@@ -235,6 +249,7 @@ static void choose_prefetch(const Target *target, const ContractShape *shape, Co
     double a =
         cost_distinct((double)cost_assumed(shape->rows) * (double)cost_assumed(shape->depth), shape->a_span);
     double b = cost_b_elements(shape);
+    plan->ahead_panel = panel_ahead(target, shape, plan);
     if (plan->dot_lanes || !shape->single_depth) return;
     plan->ahead_a = !plan->pack_a && !shape->edges && shape->a_depth == 1 && shape->a_row >= 0 &&
                     cost_is_far(target, a * (double)cost_assumed(shape->outer), shape->memory_bytes);
@@ -388,7 +403,7 @@ static void offer(Candidates *c, ContractSchedule plan) {
 
 /* With blocks that suit the form and the tile. */
 static void offer_blocked(Candidates *c, ContractSchedule plan) {
-    plan.depth_block = plan.column_block = 0, plan.ahead_a = false, plan.ahead_b = 0;
+    plan.depth_block = plan.column_block = 0, plan.ahead_a = false, plan.ahead_b = plan.ahead_panel = 0;
     choose_blocks(c->target, c->shape, &plan);
     choose_prefetch(c->target, c->shape, &plan);
     offer(c, plan);
@@ -467,6 +482,11 @@ static void vary_blocks(Candidates *c, const ContractSchedule *from) {
     plan = *from;
     for (uint32_t ahead = 0; ahead <= 16; ahead = ahead ? 2 * ahead : 4) {
         plan.ahead_b = ahead;
+        offer(c, plan);
+    }
+    plan = *from;
+    for (uint32_t tiles = 2; tiles <= 16; tiles *= 2) {
+        plan.ahead_panel = tiles;
         offer(c, plan);
     }
     plan = *from;

@@ -56,6 +56,10 @@ static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t 
     for (uint32_t v = 0; v < t->vectors; v++) b[v] = load_b(e, t, b_row, v);
     if (t->ahead_b && t->k_count) prefetch_b(e, t, b_row);
     if (t->ahead_a && t->k_count) prefetch_a(e, t, a_offset);
+    if (t->ahead_panel) {
+        LLVMValueRef place = LLVMBuildLShr(e->builder, b_offset, emit_i64(e, t->ahead_shift), "");
+        vector_prefetch(e, t->b_memory, t->ahead_panel, place);
+    }
     for (uint32_t r = 0; r < t->rows; r++) {
         if (skip >> r & 1) continue;
         LLVMValueRef at = vector_at(e, t->a_memory, t->a[r], a_offset);

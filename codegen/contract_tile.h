@@ -14,8 +14,11 @@ typedef struct {
     LLVMValueRef b;                          /* first element of the first vector */
     LLVMValueRef mask[CONTRACT_MAX_VECTORS]; /* lanes of B that exist; NULL = all */
     bool ahead_a; /* rows of A that follow the tile's are brought near; k is then one axis, of stride 1, */
-    LLVMValueRef a_stride;         /* and there are so many elements from row to row */
-    uint32_t ahead_b;              /* steps of k that B is brought near ahead of its use; 0 = not */
+    LLVMValueRef a_stride; /* and there are so many elements from row to row */
+    uint32_t ahead_b;      /* steps of k that B is brought near ahead of its use; 0 = not */
+    LLVMValueRef
+        ahead_panel; /* place in what follows B in memory, which is brought near, or NULL: at each step */
+    uint32_t ahead_shift;          /* what is as far from here as B's row is from `b`, >> ahead_shift */
     uint32_t skip[EDGE_MAX_STEPS]; /* by step of the innermost axis of k: a bit for each row that lacks it; */
     bool skips;                    /* that axis is then written out */
     uint32_t k_count;

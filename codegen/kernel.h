@@ -157,6 +157,9 @@ void store_result(Kernel *k, uint32_t result, const At *at, LLVMValueRef value);
 /* What was stored there. */
 LLVMValueRef load_result(Kernel *k, uint32_t result, const At *at);
 
+/* Asks for `count` elements from `at` on, where they are neighbours in memory, before they are needed. */
+void prefetch_captured(Kernel *k, const Value *captured, const At *at, uint32_t count);
+
 typedef LLVMValueRef ValueAt(Kernel *k, const Node *node, const At *at);
 /* --- kernel_view.c, kernel_window.c, kernel_random.c */
 ValueAt at_permute, at_slice, at_broadcast, at_pad, at_concat, at_dynamic_slice, at_gather, at_random_bits,

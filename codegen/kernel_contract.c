@@ -24,7 +24,8 @@ typedef struct {
     const Node *node;
     Strided a, b;
     Labels batch, m, n, k;
-    const Value *mask; /* without which the product isn't asked for, or NULL */
+    const Value *mask;      /* without which the product isn't asked for, or NULL */
+    VEC(const Value *) far; /* what the epilogue reads at the product's index and no cache holds */
 } ContractPlan;
 
 /* --- the plan */
@@ -234,6 +235,43 @@ static void epilogue(Emit *e, const Contract *c, const LLVMValueRef *index, LLVM
     scope_close(k, outer);
 }
 
+/* --- what the epilogue reads, asked for while the product is computed */
+static bool is_far(const Kernel *k, const Type *type) {
+    int64_t elements;
+    const Dim *dim = type_elements(k->e->ir, type);
+    if (!dim || !dim_is_const(dim, &elements)) return true;
+    return (double)elements * dtype_bytes(type->dtype) > (double)k->e->target.l2_bytes / 2;
+}
+
+/* Outer values that a value, or what it is computed from element by element, is. */
+static void find_far(Kernel *k, ContractPlan *p, const Value *value, Map *seen) {
+    const Node *node = value->node;
+    if (value == p->node->results[0] || map_get(seen, value)) return;
+    map_put(seen, value, p);
+    if (!node || value->block != k->body) {
+        if (is_far(k, value->type)) vec_push(k->arena, &p->far, value);
+        return;
+    }
+    bool same_place = op_has(node->op, TRAIT_ELEMENTWISE) || node->op == OP_reshape;
+    for (uint32_t i = 0; same_place && i < node->operand_count; i++) find_far(k, p, node->operands[i], seen);
+}
+
+static void find_all_far(Kernel *k, ContractPlan *p) {
+    const Node *yield = kernel_yield(k);
+    Map *seen = map_new(k->arena);
+    for (uint32_t i = 0; keeps_axes(k) && i < yield->operand_count; i++)
+        find_far(k, p, yield->operands[i], seen);
+}
+
+static void ahead(Emit *e, const Contract *c, const LLVMValueRef *index, uint32_t count, uint32_t lanes,
+                  uint32_t lane_axis, bool aligned, void *user) {
+    (void)e, (void)c;
+    Kernel *k = user;
+    const ContractPlan *p = k->plan;
+    At at = product_index(k, index, lanes, lane_axis, aligned);
+    for (uint32_t i = 0; i < p->far.count; i++) prefetch_captured(k, p->far.at[i], &at, count);
+}
+
 /* --- masks: corners of a tile as indices of the product, axis by axis */
 static bool is_one_axis(const Label *label, const Type *type) {
     uint32_t wide = 0;
@@ -306,6 +344,7 @@ static Product *product_of(Kernel *k) {
         .a = first_element(k, &p->a),
         .b = first_element(k, &p->b),
         .store = epilogue,
+        .ahead = p->far.count ? ahead : NULL,
         .needs = p->mask && has_boxes(p) ? needs : NULL,
         .user = k,
     };
@@ -326,6 +365,7 @@ static uint32_t contract_stages(Kernel *k, Stage *out) {
     assert(strided && "fuse leaves only such views in contractions");
     (void)strided;
     p->mask = mask_over(k, p->node->results[0]);
+    find_all_far(k, p);
     k->plan = p;
     sort_labels(k, p, read_spec(node_str(p->node, ATTR_spec)));
     out[0] = (Stage){contract_count, contract_body};

@@ -3,6 +3,7 @@
  * computed once in straight-line code is remembered. */
 #include "codegen/elementwise.h"
 #include "codegen/kernel.h"
+#include "codegen/vector.h"
 #include <assert.h>
 
 /* One remembered result of a value. */
@@ -83,6 +84,17 @@ void store_result(Kernel *k, uint32_t result, const At *at, LLVMValueRef value) 
 LLVMValueRef load_result(Kernel *k, uint32_t result, const At *at) {
     Access access = access_of(k, k->node->results[result]->type, kernel_result_pointer(k, result), at);
     return access_load(k->e, &access);
+}
+
+void prefetch_captured(Kernel *k, const Value *captured, const At *at, uint32_t count) {
+    enum { CACHE_LINE = 64 };
+    Index index = at_linear(k, at);
+    LLVMTypeRef element = emit_memory_type(k->e, captured->type->dtype);
+    if (index.vector || index.step != 1) return;
+    for (uint32_t i = 0; i < count; i += CACHE_LINE / dtype_bytes(captured->type->dtype)) {
+        LLVMValueRef place = LLVMBuildAdd(k->e->builder, index.base, emit_i64(k->e, i), "");
+        vector_prefetch(k->e, element, kernel_pointer(k, captured), place);
+    }
 }
 
 /* --- operations */
