@@ -210,17 +210,33 @@ void hoist_loop(Hoist *h, Node *loop) {
 
 static bool is_loop(const Node *node) { return node->op == OP_for || node->op == OP_while; }
 
-static bool has_known_sizes(const Type *type) {
-    int64_t size;
-    for (uint32_t i = 0; i < type->rank; i++)
-        if (!dim_is_const(type->dims[i], &size)) return false;
-    return true;
+static void see_any_symbol(void *user, const Dim *symbol) {
+    (void)symbol;
+    *(bool *)user = true;
+}
+
+static bool all_known(const Dim *const *dims, uint32_t count) {
+    bool mentions = false;
+    for (uint32_t i = 0; i < count; i++) dim_symbols(dims[i], see_any_symbol, &mentions);
+    return !mentions;
+}
+
+/* Sizes, and where a slice starts: what is made before a loop may not depend on symbols of the loop. */
+static bool has_known_dims(const Node *node) {
+    const Type *type = node->results[0]->type;
+    bool known = all_known(type->dims, type->rank);
+    for (uint32_t i = 0; i < node->attr_count; i++) {
+        const Attr *attr = &node->attrs[i];
+        if (attr_kind(attr->key) == ATTR_KIND_DIM) known &= all_known(&attr->dim, 1);
+        if (attr_kind(attr->key) == ATTR_KIND_DIMS) known &= all_known(attr->dims, attr->count);
+    }
+    return known;
 }
 
 /* What a value is a view of, through views that can be made anywhere. */
 static Value *viewed(Value *value) {
     while (value->node && value->node->operand_count == 1 && hoist_is_weightless(value->node) &&
-           has_known_sizes(value->type))
+           has_known_dims(value->node))
         value = value->node->operands[0];
     return value;
 }
