@@ -10,6 +10,7 @@ enum {
     DOT_ROW = 3,          /* to store one row of its sums */
     POINTERS = 11,        /* to rows that registers hold */
     SQUARE = 60,          /* to transpose a square of a vector's lanes */
+    PAGE = 4096,          /* bytes: strides that are multiples of it collide in the caches */
 };
 
 static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
@@ -51,6 +52,8 @@ double cost_tiles(const ContractShape *shape, int64_t rows, int64_t vectors, int
 bool cost_is_far(const Target *target, double elements, uint32_t bytes) {
     return elements * bytes > (double)target->l2_bytes / 2;
 }
+
+bool cost_collides(int64_t stride, uint32_t bytes) { return stride > 0 && stride % PAGE * bytes % PAGE == 0; }
 
 /* Elements of memory that so many of an operand's are: windows share theirs. */
 double cost_distinct(double elements, int64_t span) {
@@ -96,7 +99,7 @@ double cost_pack(const Target *target, double elements, uint32_t bytes, int64_t 
  * all. */
 double cost_touch(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     double depth = (double)cost_assumed(shape->depth), rows = (double)cost_assumed(shape->rows), near = 0.3,
-           far = 1;
+           far = 1, ahead = 0.6;
     double a = cost_distinct(rows * depth, shape->a_span);
     double b = cost_b_elements(shape);
     double again = (double)cost_assumed(shape->columns) / (plan->vectors * plan->lanes) - 1;
@@ -105,9 +108,13 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
     bool far_block = cost_is_far(target, block, shape->bytes),
          huge = block * shape->bytes > 4.0 * (double)target->l2_bytes;
     double price = !far_block ? 0 : huge ? far : plan->pack_a ? 0.05 : 0.12;
+    /* Rows of a far A are asked for ahead (`ahead_a`), but not by dot products. */
+    bool asked = !plan->dot_lanes && !plan->pack_a && shape->a_depth == 1 && !shape->edges &&
+                 !cost_collides(shape->a_row, shape->memory_bytes);
     /* What is huge the products that share it take by parts (contract_schedule.c). */
     double shared = (double)max64(shape->a_shared, 1), others = (huge ? 0.12 : price) * (1 - 1 / shared);
-    double cost = ((cost_is_far(target, a, shape->bytes) ? far : near) / shared + others) * a;
+    double once = !cost_is_far(target, a, shape->bytes) ? near : asked ? ahead : far;
+    double cost = (once / shared + others) * a;
     /* Of each line of a transposed A a tile reads a part, and prefetchers see no pattern. */
     if (shape->a_row == 1 && shape->a_depth != 1 && !plan->pack_a) price += far_block ? 0.4 : 0.15;
     if (again > 0) cost += price * again * a;

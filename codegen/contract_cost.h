@@ -18,6 +18,8 @@ int64_t cost_assumed(int64_t size);
 uint32_t cost_lanes(const Target *target, const ContractShape *shape);
 /* Is a block of so many elements more than the second level holds beside others? */
 bool cost_is_far(const Target *target, double elements, uint32_t bytes);
+/* Do elements so far apart fall into one set of a cache? */
+bool cost_collides(int64_t stride, uint32_t bytes);
 /* Elements of memory that so many of an operand are: windows share theirs. */
 double cost_distinct(double elements, int64_t span);
 double cost_b_elements(const ContractShape *shape);

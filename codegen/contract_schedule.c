@@ -18,7 +18,6 @@ enum {
     FAR_LEVELS = 2,          /* times the second level's size: more than that is better read by parts */
     FEW = 64,                /* rows or columns that packing doesn't pay for */
     LINE = 64,               /* bytes of a cache's line */
-    PAGE = 4096,             /* strides that are multiples of it collide in the caches */
 };
 
 static int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -54,14 +53,10 @@ static double choose_tile(const Target *target, const ContractShape *shape, Cont
 }
 
 /* --- packing */
-static bool collides(int64_t stride, uint32_t bytes) {
-    return stride > 0 && stride % PAGE * bytes % PAGE == 0;
-}
-
 static bool should_pack_b(const ContractShape *shape) {
     if (shape->b_column != 1) return true;
     return cost_assumed(shape->rows) >= FEW && cost_assumed(shape->depth) > FEW &&
-           collides(shape->b_depth, shape->memory_bytes);
+           cost_collides(shape->b_depth, shape->memory_bytes);
 }
 
 /* Rows of a B beyond the second level that begin anywhere in a line of the cache, so that nearly every vector
@@ -159,7 +154,7 @@ static double cost_packed_so(const Target *target, const ContractShape *shape, C
     plan->lanes = cost_lanes(target, shape);
     plan->row_run = shape->edges ? shape->row_run : 0;
     /* Lines of one cache set. */
-    plan->pack_a = may_pack && collides(shape->a_depth, shape->memory_bytes);
+    plan->pack_a = may_pack && cost_collides(shape->a_depth, shape->memory_bytes);
     double cost = tiles_cost(target, shape, plan);
     if (!may_pack || plan->pack_a) return cost;
     ContractSchedule other = {.lanes = plan->lanes, .pack_a = true, .pack_b = plan->pack_b};
