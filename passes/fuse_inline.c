@@ -64,7 +64,9 @@ static bool can_compute(Fuse *f, FuseNode *n, const FuseNode *user, Group *group
     case GROUP_LOOP:
     case GROUP_REDUCE:
     case GROUP_SCAN: return true;
-    case GROUP_CONTRACT: return !fuse_feeds_seed(user, group) || fits_contract(f, n, group);
+    case GROUP_CONTRACT:
+        if (fuse_feeds_seed(user, group)) return fits_contract(f, n, group);
+        return n->node->op != OP_concat; /* tiles are small: each would choose between the parts anew */
     case GROUP_SCATTER: return !reads_base(n, group);
     case GROUP_SORT: return false; /* the runtime reads the operand from memory */
     }
@@ -185,12 +187,15 @@ static bool worth_computing(const Fuse *f, const FuseNode *n, const Reading *r) 
 }
 
 /* --- storing it */
+/* Does the group read `n` where it would store it, not just through views such as windows? */
 static bool read_in_place(const FuseNode *n, const Group *group) {
     for (uint32_t i = 0; i < n->users.count; i++) {
         const FuseNode *user = n->users.at[i];
         Op op = user->node->op;
-        if (fuse_is_home(user, group) && (op_has(op, TRAIT_ELEMENTWISE) || op_has(op, TRAIT_REDUCES) ||
-                                          op_has(op, TRAIT_SCANS) || op == OP_reshape))
+        if (!fuse_is_home(user, group)) continue;
+        if (op == OP_reshape
+                ? read_in_place(user, group)
+                : op_has(op, TRAIT_ELEMENTWISE) || op_has(op, TRAIT_REDUCES) || op_has(op, TRAIT_SCANS))
             return true;
     }
     return false;
