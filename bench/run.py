@@ -31,7 +31,7 @@ def build(workload):
     path = WORK / workload.name
     constants = [f"-D{name}={str(value).lower()}" for name, value in workload.constants.items()]
     since = time.perf_counter()
-    subprocess.run([ROOT / "build/bin/nnc", "build", BENCH / f"workloads/{workload.program}.nn", "-o", path, *constants], check=True)
+    subprocess.run([ROOT / "build/bin/nnc", "build", BENCH / f"workloads/{workload.program}.nn", "-o", path, *constants, *workload.options], check=True)
     return path, time.perf_counter() - since
 
 

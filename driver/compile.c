@@ -140,6 +140,7 @@ static bool run_passes(Session *s, Graph *graph) {
                           .print_changed = o->value[OPTION_print_changed] != NULL,
                           .stop_after = o->value[OPTION_stop_after],
                           .disable = o->value[OPTION_disable_pass],
+                          .winograd = o->value[OPTION_winograd] != NULL,
                           .time = o->value[OPTION_time_passes] != NULL,
                           .verify = o->value[OPTION_verify] != NULL,
                           .out = stderr};

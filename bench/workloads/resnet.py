@@ -66,10 +66,11 @@ def jax(bottleneck, batch):
     return Inference(parameters, forward, normal_batches(IMAGES[0], batch, *IMAGES[1:]))
 
 
-def workload(layers, batch):
+def workload(layers, batch, winograd):
     arguments = (f"--inputs={normal_file(*IMAGES)}",)
-    return Workload(f"resnet{layers}-{batch}", f"ResNet-{layers}, batch {batch}", "inference", "resnet", arguments, 1, torch, jax,
-                    {"bottleneck": layers == 50, "batch": batch}, INFERENCE)
+    name, title = f"resnet{layers}-{batch}", f"ResNet-{layers}, batch {batch}"
+    return Workload(name + "-winograd" * winograd, title + ", `--winograd`" * winograd, "inference", "resnet", arguments, 1, torch, jax,
+                    {"bottleneck": layers == 50, "batch": batch}, ("--winograd",) * winograd, INFERENCE)
 
 
-WORKLOADS = [workload(layers, batch) for layers in (18, 50) for batch in (1, 8)]
+WORKLOADS = [workload(layers, batch, winograd) for winograd in (False, True) for layers in (18, 50) for batch in (1, 8)]
