@@ -21,7 +21,7 @@
 #include "codegen/contract_slide.h"
 #include "codegen/contract_variant.h"
 #include "codegen/products.h"
-#include "codegen/transpose.h"
+#include "codegen/transpose_tile.h"
 #include "codegen/vector.h"
 #include <string.h>
 
@@ -31,9 +31,11 @@ typedef struct {
     Variants row_variants, column_variants;
     LLVMValueRef index[PRODUCT_MAX_AXES];
     Size row_from, row_to, column_from, column_to;     /* of the chunk */
-    LLVMValueRef a, b;                                 /* of this product, at k = 0 */
+    LLVMValueRef product;                              /* its number, */
+    LLVMValueRef a, b;                                 /* and where it lies, at k = 0 */
     LLVMValueRef packed_a, packed_b;                   /* scratch, or NULL */
-    LLVMValueRef sums;                                 /* buffer of accumulators */
+    LLVMValueRef sums;                                 /* buffer of accumulators, */
+    LLVMValueRef straight;                             /* and where they lie before they are transposed */
     Size sums_stride;                                  /* its elements a row */
     bool blocked;                                      /* do all of the chunk's sums wait in the buffer? */
     TileAxis k[MAX_RANK];                              /* of this block of k */
@@ -83,7 +85,7 @@ static LLVMValueRef tile_b(Emit *e, const Where *at) {
     if (at->packed_b) {
         LLVMValueRef from = offset_sub(e, at->column, at->block_column.value);
         LLVMValueRef panel = LLVMBuildExactUDiv(e->builder, from, emit_i64(e, panel_width(p)), "");
-        Size stride = pack_stride(e, panel_width(p), p->plan.lanes, block_depth(e, at));
+        Size stride = pack_stride(e, size_known(e, panel_width(p)), p->plan.lanes, block_depth(e, at));
         return vector_at(e, p->element, at->packed_b, offset_multiply(e, panel, stride.value));
     }
     place = offset_add(e, offset_multiply(e, at->column, p->column.b.value), at->b_block);
@@ -149,21 +151,22 @@ static LLVMValueRef sum_pointer(Emit *e, const Where *at, uint32_t r, uint32_t v
 
 /* Into the buffer by columns: line c holds column c of all rows, and room for the rest of a vector. */
 static void store_transposed(Emit *e, const Where *at, const Tile *tile) {
-    uint32_t lanes = tile->lanes;
-    LLVMValueRef square[VECTOR_MAX_LANES];
-    for (uint32_t v = 0; v < tile->vectors; v++)
-        for (uint32_t first = 0; first < tile->rows; first += lanes) {
-            for (uint32_t r = 0; r < lanes; r++)
-                square[r] = first + r < tile->rows ? tile->sum[(first + r) * tile->vectors + v]
-                                                   : LLVMGetPoison(LLVMTypeOf(tile->sum[0]));
-            transpose_lanes(e, square, lanes);
-            for (uint32_t c = 0; c < lanes; c++) {
-                LLVMValueRef line = emit_i64(e, (int64_t)v * lanes + c);
-                LLVMValueRef place =
-                    offset_add(e, offset_multiply(e, line, at->sums_stride.value), emit_i64(e, first));
-                vector_store(e, square[c], vector_at(e, at->p->element, at->sums, place));
-            }
-        }
+    int64_t width = panel_width(at->p), lanes = tile->lanes;
+    for (uint32_t i = 0; i < tile->rows * tile->vectors; i++) {
+        int64_t place = i / tile->vectors * width + i % tile->vectors * lanes;
+        vector_store(e, tile->sum[i], vector_at(e, at->p->element, at->straight, emit_i64(e, place)));
+    }
+    for (int64_t first = 0; first < tile->rows; first += lanes) {
+        Transposition t = {.element = at->p->element,
+                           .lanes = tile->lanes,
+                           .rows = (uint32_t)(tile->rows - first < lanes ? tile->rows - first : lanes),
+                           .source = vector_at(e, at->p->element, at->straight, emit_i64(e, first * width)),
+                           .target = vector_at(e, at->p->element, at->sums, emit_i64(e, first)),
+                           .source_stride = width,
+                           .target_stride = at->sums_stride.constant,
+                           .squares = tile->vectors};
+        transpose_squares(e, &t);
+    }
 }
 
 /* Multiplies with the tile of the place's variants. Rows that only repeat the last one are computed, not
@@ -208,7 +211,8 @@ static void multiply_tile(Emit *e, void *user) {
 static Size dot_b_step(Emit *e, const Where *at) {
     const Product *p = at->p;
     if (!at->packed_b) return size_known(e, p->plan.dot_lanes);
-    return pack_stride(e, p->plan.dot_lanes, p->plan.dot_lanes, size_sub(e, at->block_end, at->block_column));
+    return pack_stride(e, size_known(e, p->plan.dot_lanes), p->plan.dot_lanes,
+                       size_sub(e, at->block_end, at->block_column));
 }
 
 static LLVMValueRef dot_b(Emit *e, const Where *at, LLVMValueRef column) {
@@ -339,12 +343,6 @@ static void each_variant(Emit *e, const Variants *variants, LLVMValueRef count, 
     LLVMPositionBuilderAtEnd(e->builder, join);
 }
 
-static Variants row_variants(Emit *e, const Product *p) {
-    const ContractSchedule *plan = &p->plan;
-    if (plan->row_run) return variants_of(size_known(e, plan->row_run), 0, plan->rows, 1, false);
-    return variants_of(p->row_count, plan->chunk_rows, plan->rows, 1, false);
-}
-
 /* Dot products go through a panel's columns by themselves. */
 static Variants column_variants(const Product *p) {
     const ContractSchedule *plan = &p->plan;
@@ -365,7 +363,7 @@ static LLVMValueRef packed_row(Emit *e, const Where *at, LLVMValueRef row) {
     LLVMValueRef lanes = emit_i64(e, p->plan.lanes), from = offset_sub(e, row, at->row_from.value);
     LLVMValueRef lane = LLVMBuildURem(e->builder, from, lanes, "");
     LLVMValueRef strip = LLVMBuildUDiv(e->builder, from, lanes, "");
-    Size stride = pack_stride(e, p->plan.lanes, p->plan.lanes, block_depth(e, at));
+    Size stride = pack_stride(e, size_known(e, p->plan.lanes), p->plan.lanes, block_depth(e, at));
     return vector_at(e, p->element, at->packed_a,
                      offset_add(e, offset_multiply(e, strip, stride.value), lane));
 }
@@ -450,22 +448,18 @@ static void panel_body(Emit *e, LLVMValueRef column, void *user) {
         return;
     }
     const Variant *rows = at->row_variant;
-    Size row_count = rows->exact ? size_known(e, rows->bound) : size_run_time(at->row_count);
-    Size column_count = size_run_time(at->column_count);
+    LLVMValueRef row_count = rows->exact ? emit_i64(e, rows->bound) : at->row_count;
     bool transposed = p->plan.transposed;
-    Epilogue epilogue = {.p = at->p,
-                         .index = at->index,
-                         .row = at->row,
-                         .column = column,
-                         .lines = transposed ? column_count : row_count,
-                         .lanes = transposed ? row_count : column_count,
-                         .sums = at->sums,
-                         .stride = at->sums_stride,
-                         .transposed = transposed};
-    if (p->contract->ahead) epilogue_ahead(e, &epilogue);
+    LLVMValueRef tile[TILE_NUMBERS] = {[TILE_PRODUCT] = at->product,
+                                       [TILE_ROW] = at->row,
+                                       [TILE_COLUMN] = column,
+                                       [TILE_LINES] = transposed ? at->column_count : row_count,
+                                       [TILE_LANES] = transposed ? row_count : at->column_count,
+                                       [TILE_SUMS] = at->sums};
+    if (p->contract->ahead) ahead_of_tile(e, p, at->index, tile);
     needed_columns(e, at);
     vector_release(e);
-    emit_epilogue(e, &epilogue);
+    epilogue_of_tile(e, p, at->index, tile);
 }
 
 static void tile_row(Emit *e, void *user) {
@@ -476,14 +470,14 @@ static void tile_row(Emit *e, void *user) {
 
 static void row_body(Emit *e, LLVMValueRef row, void *user) {
     Where *at = user;
-    at->row = row;
+    at->row = row = vector_opaque(e, row);
     at->row_count = minimum(e, offset_sub(e, at->row_end.value, row), emit_i64(e, at->p->plan.rows));
     each_variant(e, &at->row_variants, at->row_count, &at->row_variant, tile_row, at);
 }
 
 static void edge_row_body(Emit *e, LLVMValueRef row, void *user) {
     Where *at = user;
-    at->row = row;
+    at->row = vector_opaque(e, row);
     tile_row(e, at);
 }
 
@@ -491,7 +485,7 @@ static void edge_row_body(Emit *e, LLVMValueRef row, void *user) {
 static void run_of_edges(Emit *e, LLVMValueRef from, Where *at) {
     EdgeTiles *tiles;
     const Product *p = at->p;
-    const ContractEdge *edge = edge_at(p, product_row_axis(p));
+    const ContractEdge *edge = edge_of_rows(p);
     uint32_t count = edge_tiles(e, p, edge, p->plan.row_run, p->plan.rows, &tiles);
     for (uint32_t i = 0; i < count; i++) {
         const EdgeTiles *group = &tiles[i];
@@ -508,7 +502,7 @@ static void run_of_edges(Emit *e, LLVMValueRef from, Where *at) {
 static void run_body(Emit *e, LLVMValueRef from, void *user) {
     Where *at = user;
     int64_t run = at->p->plan.row_run;
-    if (at->p->contract->edge_count && edge_at(at->p, product_row_axis(at->p))) {
+    if (edge_of_rows(at->p)) {
         run_of_edges(e, from, at);
         return;
     }
@@ -517,6 +511,12 @@ static void run_body(Emit *e, LLVMValueRef from, void *user) {
 }
 
 /* --- blocks */
+/* Is what is packed used by so few rows, or columns, that packing takes a good part of the time? */
+static bool is_used_little(Size size, int64_t chunk) {
+    enum { LITTLE = 64 };
+    return size.known && (chunk && chunk < size.constant ? chunk : size.constant) <= LITTLE;
+}
+
 /* A's rows play the part of columns: strips are panels of one vector. */
 static void pack_rows(Emit *e, Where *at) {
     const Product *p = at->p;
@@ -530,7 +530,8 @@ static void pack_rows(Emit *e, Where *at) {
                  .column_stride = stride,
                  .k_count = p->k.count,
                  .lanes = p->plan.lanes,
-                 .width = p->plan.lanes};
+                 .width = size_known(e, p->plan.lanes),
+                 .written_out = is_used_little(p->column.extent, p->plan.chunk_columns)};
     for (uint32_t i = 0; i < p->k.count; i++) pack.k[i] = (PackAxis){at->k[i].extent, at->k[i].a};
     pack_panels(e, &pack);
 }
@@ -548,12 +549,13 @@ static void pack_block(Emit *e, Where *at) {
                  .column_stride = p->column.b,
                  .k_count = p->k.count,
                  .lanes = p->plan.lanes,
-                 .width = panel_width(p)};
+                 .width = size_known(e, panel_width(p)),
+                 .written_out = is_used_little(p->row_count, p->plan.chunk_rows)};
     for (uint32_t i = 0; i < p->k.count; i++) pack.k[i] = (PackAxis){at->k[i].extent, at->k[i].b};
     if (p->plan.dot_lanes) { /* k, one axis, and the columns change their parts */
         pack.columns = at->k[0].extent, pack.column_stride = at->k[0].b;
         pack.k[0] = (PackAxis){columns, p->column.b};
-        pack.lanes = pack.width = p->plan.dot_lanes;
+        pack.lanes = p->plan.dot_lanes, pack.width = size_known(e, p->plan.dot_lanes);
     }
     pack_panels(e, &pack);
 }
@@ -623,12 +625,15 @@ static void blocks_of_depth(Emit *e, Where *at) {
 
 /* All sums of the chunk's rows and columns are in the buffer. */
 static void epilogue_of_chunk(Emit *e, Where *at) {
-    Epilogue epilogue = {.p = at->p,
+    const Product *p = at->p;
+    Epilogue epilogue = {.p = p,
                          .index = at->index,
                          .row = at->row_from.value,
                          .column = at->column_from.value,
                          .lines = size_sub(e, at->row_to, at->row_from),
                          .lanes = size_sub(e, at->column_to, at->column_from),
+                         .lane_bits =
+                             p->column.extent.known ? (uint64_t)p->column.extent.constant : UINT64_MAX,
                          .sums = at->sums,
                          .stride = at->sums_stride};
     emit_epilogue(e, &epilogue);
@@ -650,6 +655,7 @@ static void multiply_by_blas(Emit *e, const Where *at) {
 static void product_body(Emit *e, LLVMValueRef outer, void *user) {
     Where *at = user;
     const Product *p = at->p;
+    at->product = outer;
     product_index(e, p, &p->outer, outer, at->index);
     at->a = vector_at(e, p->memory, p->a, product_offset(e, &p->outer, false, outer));
     at->b = vector_at(e, p->memory, p->b, product_offset(e, &p->outer, true, outer));
@@ -695,7 +701,7 @@ static Size aligned(Emit *e, const Product *p, Size elements) {
 
 /* Elements that packed panels of `width` columns, of so many columns in all, take. */
 static Size panels_size(Emit *e, const Product *p, Size columns, Size depth, uint32_t width, uint32_t lanes) {
-    Size stride = pack_stride(e, width, lanes, depth);
+    Size stride = pack_stride(e, size_known(e, width), lanes, depth);
     return aligned(e, p, size_mul(e, size_div_up(e, columns, width), stride));
 }
 
@@ -721,13 +727,13 @@ static void take_memory(Emit *e, Where *at) {
         sums = size_mul(e, rows, at->sums_stride);
     } else {
         LLVMTypeRef vector = emit_lanes(p->element, p->plan.lanes);
-        uint32_t rows = p->plan.rows, vectors = p->plan.vectors;
-        if (p->plan.transposed) {
-            uint32_t columns = panel_width(p);
-            vectors = (rows + p->plan.lanes - 1) / p->plan.lanes, rows = columns;
-        }
-        at->sums_stride = size_known(e, (int64_t)vectors * p->plan.lanes);
-        at->sums = emit_alloca(e, LLVMArrayType2(vector, (uint64_t)rows * vectors), "sums");
+        at->sums_stride = tile_stride(e, p);
+        uint64_t lines = p->plan.transposed ? panel_width(p) : p->plan.rows;
+        uint64_t vectors = (uint64_t)at->sums_stride.constant / p->plan.lanes;
+        at->sums = emit_alloca(e, LLVMArrayType2(vector, lines * vectors), "sums");
+        if (p->plan.transposed)
+            at->straight =
+                emit_alloca(e, LLVMArrayType2(vector, vectors * p->plan.lanes * p->plan.vectors), "straight");
     }
     if (!p->plan.pack_a && !p->plan.pack_b && !at->blocked) return;
     Size packed = size_add(e, a, b);
@@ -776,7 +782,7 @@ void emit_contract(Emit *e, const Contract *contract, LLVMValueRef chunk) {
     }
     Where at = {.p = &p};
     Size outer_from, outer_to;
-    at.row_variants = row_variants(e, &p);
+    at.row_variants = variants_of_rows(e, &p);
     at.column_variants = column_variants(&p);
     const Size *depth = &p.k.at[0].extent;
     at.blocked = p.plan.depth_block && p.k.count && (!depth->known || depth->constant > p.plan.depth_block);

@@ -51,6 +51,13 @@ typedef void ContractAhead(Emit *e, const Contract *c, const LLVMValueRef *index
 typedef LLVMValueRef ContractNeeds(Emit *e, const Contract *c, const LLVMValueRef *first,
                                    const LLVMValueRef *last, void *user);
 
+/* A tile whose sums lie in a buffer: numbers (i64) of its product, of its first row and column, and how many
+ * lines and lanes it has (contract_epilogue.h); the buffer. */
+enum { TILE_PRODUCT, TILE_ROW, TILE_COLUMN, TILE_LINES, TILE_LANES, TILE_SUMS, TILE_NUMBERS };
+
+/* Calls a function that does contract_store_tile with these. */
+typedef void ContractStoreTile(Emit *e, const LLVMValueRef *tile, void *user);
+
 struct Contract {
     uint32_t batch_count, m_count, n_count, k_count; /* any may be 0 (extent 1) */
     const ContractAxis *batch, *m, *n, *k;           /* outer to inner */
@@ -59,8 +66,9 @@ struct Contract {
     DType dtype;       /* of A and B in memory; accumulates in f32 (f16, bf16), itself otherwise */
     LLVMValueRef a, b; /* pointers to the first elements */
     ContractStore *store;
-    ContractAhead *ahead; /* NULL: it is near anyway */
-    ContractNeeds *needs; /* NULL: all are asked for */
+    ContractStoreTile *store_tile; /* NULL: what stores a tile is written out wherever that is done */
+    ContractAhead *ahead;          /* NULL: it is near anyway */
+    ContractNeeds *needs;          /* NULL: all are asked for */
     void *user;
 };
 
@@ -70,5 +78,7 @@ LLVMValueRef contract_chunks(Emit *e, const Contract *c);
 /* Code for chunk number `chunk` (i64), inside a kernel function whose e->rt is set. Adjacent axes that are
  * contiguous in each operand are merged first. */
 void emit_contract(Emit *e, const Contract *c, LLVMValueRef chunk);
+/* The code behind store_tile. */
+void contract_store_tile(Emit *e, const Contract *c, const LLVMValueRef *tile);
 
 #endif

@@ -13,6 +13,10 @@ const ContractEdge *edge_at(const Product *p, uint32_t axis) {
     return NULL;
 }
 
+const ContractEdge *edge_of_rows(const Product *p) {
+    return p->plan.row_run && p->contract->edge_count ? edge_at(p, product_row_axis(p)) : NULL;
+}
+
 static bool exists(const ContractEdge *edge, int64_t place, int64_t step) {
     int64_t at = place * edge->stride + step * edge->dilation - edge->low;
     return at >= 0 && at < edge->extent;
@@ -53,7 +57,7 @@ bool edge_steps(Emit *e, const Product *p, uint32_t k, const LLVMValueRef *index
     const ContractEdge *edge = NULL;
     for (uint32_t i = 0; i < p->contract->edge_count; i++)
         if (p->contract->edge[i].k_axis == p->k.at[k].first) edge = &p->contract->edge[i];
-    if (!edge || edge == edge_at(p, product_row_axis(p))) return false;
+    if (!edge || edge == edge_of_rows(p)) return false;
     LLVMValueRef place = offset_multiply(e, index[place_of(p, edge)], emit_i64(e, edge->stride));
     LLVMValueRef before = offset_sub(e, emit_i64(e, edge->low), place);
     Size first = steps_in(e, before, edge->dilation);

@@ -17,6 +17,9 @@ typedef struct {
 
 /* The edge at axis `axis` of the contract's batch…, m…, n…, or NULL. */
 const ContractEdge *edge_at(const Product *p, uint32_t axis);
+/* The edge at the rows' innermost axis, of whose steps each row of a tile lacks others; NULL where there is
+ * none. Where each tile is one row, it is as the edges of other axes. */
+const ContractEdge *edge_of_rows(const Product *p);
 /* All of an axis of `places` places by tiles of `rows`, in order, in the arena of `e`; their number. `edge`
  * may be NULL. */
 uint32_t edge_tiles(Emit *e, const Product *p, const ContractEdge *edge, int64_t places, int64_t rows,

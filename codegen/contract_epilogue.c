@@ -1,5 +1,7 @@
 /* Sums of products from their buffer to the contract's store, by vectors and what these leave over. */
 #include "codegen/contract_epilogue.h"
+#include "codegen/contract_edge.h"
+#include "codegen/contract_variant.h"
 #include "codegen/vector.h"
 #include <string.h>
 
@@ -35,11 +37,10 @@ static void store_lanes(Emit *e, LLVMValueRef offset, void *user) {
     p->contract->store(e, p->contract, index, value, line->lanes, axis, aligned, p->contract->user);
 }
 
-/* The last lanes, fewer than a vector: by vectors of 8, 4, 2, 1. Bits that `size` lacks are never left
- * over. */
-static void store_rest(Emit *e, Line *line, LLVMValueRef from, LLVMValueRef count, Size size) {
+/* The last lanes, fewer than a vector: by vectors of 8, 4, 2, 1. */
+static void store_rest(Emit *e, Line *line, LLVMValueRef from, LLVMValueRef count, uint64_t bits) {
     for (uint32_t lanes = line->epilogue->p->plan.lanes / 2; lanes > 0; lanes /= 2) {
-        if (size.known && !(size.constant & lanes)) continue;
+        if (!(bits & lanes)) continue;
         LLVMValueRef bit = LLVMBuildAnd(e->builder, count, emit_i64(e, lanes), "");
         LLVMValueRef there = LLVMBuildICmp(e->builder, LLVMIntNE, bit, emit_i64(e, 0), "");
         line->lanes = lanes;
@@ -65,11 +66,11 @@ static void epilogue_line(Emit *e, LLVMValueRef i, void *user) {
                  .sums =
                      vector_at(e, p->element, epilogue->sums, offset_multiply(e, i, epilogue->stride.value)),
                  .lanes = lanes};
-    /* Chunks and panels are whole vectors of columns, so what is left over is left over of all of them. */
-    Size count = epilogue->lanes, size = epilogue->transposed ? count : p->column.extent;
-    Size whole = size_mul(e, size_div(e, count, lanes), size_known(e, lanes));
+    Size count = epilogue->lanes, whole = size_mul(e, size_div(e, count, lanes), size_known(e, lanes));
+    uint64_t bits = count.known ? (uint64_t)count.constant : epilogue->lane_bits;
+    if (bits < lanes) whole = size_known(e, 0);
     emit_loop(e, emit_i64(e, 0), whole.value, lanes, "store", store_lanes, &line);
-    if (!size.known || size.constant % lanes) store_rest(e, &line, whole.value, count.value, size);
+    if (bits % lanes) store_rest(e, &line, whole.value, count.value, bits);
 }
 
 void emit_epilogue(Emit *e, Epilogue *epilogue) {
@@ -96,6 +97,73 @@ static void ahead_line(Emit *e, LLVMValueRef i, void *user) {
     p->contract->ahead(e, p->contract, index, count, plan->lanes, axis, aligned, p->contract->user);
 }
 
-void epilogue_ahead(Emit *e, Epilogue *epilogue) {
+static void ahead_of_lines(Emit *e, Epilogue *epilogue) {
     emit_loop(e, emit_i64(e, 0), epilogue->lines.value, 1, "ahead", ahead_line, epilogue);
+}
+
+/* --- tiles */
+Size tile_stride(Emit *e, const Product *p) {
+    const ContractSchedule *plan = &p->plan;
+    uint32_t vectors = plan->transposed ? (plan->rows + plan->lanes - 1) / plan->lanes : plan->vectors;
+    return size_known(e, (int64_t)vectors * plan->lanes);
+}
+
+/* How many kinds of tiles there are by their rows; the bits of these numbers of rows. */
+static uint32_t kinds_of_rows(Emit *e, const Product *p, uint64_t *bits) {
+    const ContractEdge *edge = edge_of_rows(p);
+    *bits = 0;
+    if (edge) {
+        EdgeTiles *tiles;
+        uint32_t count = edge_tiles(e, p, edge, p->plan.row_run, p->plan.rows, &tiles);
+        for (uint32_t i = 0; i < count; i++) *bits |= tiles[i].rows;
+        return count;
+    }
+    Variants variants = variants_of_rows(e, p);
+    for (uint32_t i = 0; i < variants.count; i++)
+        *bits |= variants.at[i].exact ? (uint64_t)variants.at[i].bound : UINT64_MAX;
+    return variants.count;
+}
+
+static Epilogue tile_epilogue(Emit *e, const Product *p, LLVMValueRef *index, const LLVMValueRef *tile) {
+    uint64_t row_bits,
+        column_bits = p->column.extent.known ? (uint64_t)p->column.extent.constant : UINT64_MAX;
+    kinds_of_rows(e, p, &row_bits);
+    return (Epilogue){.p = p,
+                      .index = index,
+                      .row = tile[TILE_ROW],
+                      .column = tile[TILE_COLUMN],
+                      .lines = size_run_time(tile[TILE_LINES]),
+                      .lanes = size_run_time(tile[TILE_LANES]),
+                      /* Chunks and panels are whole vectors of columns. */
+                      .lane_bits = p->plan.transposed ? row_bits : column_bits,
+                      .sums = tile[TILE_SUMS],
+                      .stride = tile_stride(e, p),
+                      .transposed = p->plan.transposed};
+}
+
+static void store_tile(Emit *e, const Product *p, LLVMValueRef *index, const LLVMValueRef *tile) {
+    Epilogue epilogue = tile_epilogue(e, p, index, tile);
+    emit_epilogue(e, &epilogue);
+}
+
+void ahead_of_tile(Emit *e, const Product *p, LLVMValueRef *index, const LLVMValueRef *tile) {
+    Epilogue epilogue = tile_epilogue(e, p, index, tile);
+    ahead_of_lines(e, &epilogue);
+}
+
+void epilogue_of_tile(Emit *e, const Product *p, LLVMValueRef *index, const LLVMValueRef *tile) {
+    uint64_t bits;
+    if (p->contract->store_tile && kinds_of_rows(e, p, &bits) > 1)
+        p->contract->store_tile(e, tile, p->contract->user);
+    else
+        store_tile(e, p, index, tile);
+}
+
+void contract_store_tile(Emit *e, const Contract *contract, const LLVMValueRef *tile) {
+    Product p;
+    LLVMValueRef index[PRODUCT_MAX_AXES];
+    product_open(e, contract, &p);
+    for (uint32_t i = 0; i < product_index_count(&p); i++) index[i] = emit_i64(e, 0);
+    product_index(e, &p, &p.outer, tile[TILE_PRODUCT], index);
+    store_tile(e, &p, index, tile);
 }

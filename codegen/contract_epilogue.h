@@ -11,11 +11,17 @@ typedef struct {
     LLVMValueRef row, column, sums; /* the first of each */
     Size lines, lanes;              /* how many there are along either axis */
     Size stride;                    /* of a line in the buffer */
+    uint64_t lane_bits;             /* that `lanes` can have, where it isn't known */
     bool transposed;
 } Epilogue;
 
-/* Asks for what it will read, before the sums are computed. */
-void epilogue_ahead(Emit *e, Epilogue *epilogue);
 void emit_epilogue(Emit *e, Epilogue *epilogue);
+/* Of a tile on the stack: stored here, or by a call of the contract's store_tile where there are several
+ * kinds of tiles. `index` is set as in an epilogue. */
+void epilogue_of_tile(Emit *e, const Product *p, LLVMValueRef *index, const LLVMValueRef *tile);
+/* Asks for what the epilogue of a tile reads and no cache holds (ContractAhead). */
+void ahead_of_tile(Emit *e, const Product *p, LLVMValueRef *index, const LLVMValueRef *tile);
+/* Elements from line to line of the sums of a tile on the stack. */
+Size tile_stride(Emit *e, const Product *p);
 
 #endif

@@ -71,7 +71,7 @@ typedef struct {
 } Group;
 
 static LLVMValueRef target_at(Emit *e, const Group *g, LLVMValueRef flat) {
-    LLVMValueRef row = offset_multiply(e, flat, emit_i64(e, g->pack->width));
+    LLVMValueRef row = offset_multiply(e, flat, g->pack->width.value);
     return vector_at(e, g->pack->element, g->target, row);
 }
 
@@ -102,7 +102,7 @@ static void copy_panel(Emit *e, LLVMValueRef column, void *user) {
     CopyRow row = *(const CopyRow *)user;
     const Group *g = row.group;
     row.from = vector_at(e, g->pack->memory, row.from, column);
-    LLVMValueRef panel = LLVMBuildExactUDiv(e->builder, column, emit_i64(e, g->pack->width), "");
+    LLVMValueRef panel = LLVMBuildExactUDiv(e->builder, column, g->pack->width.value, "");
     row.to = vector_at(e, g->pack->element, row.to, offset_multiply(e, panel, g->stride));
     copy_vectors(e, &row);
 }
@@ -116,7 +116,7 @@ static void copy_step(Emit *e, LLVMValueRef i, void *user) {
     CopyRow row = {g, vector_at(e, pack->memory, g->source, offset),
                    target_at(e, g, offset_add(e, g->flat, i))};
     if (g->columns)
-        emit_loop(e, emit_i64(e, 0), g->columns, pack->width, "panel", copy_panel, &row);
+        emit_loop(e, emit_i64(e, 0), g->columns, pack->width.constant, "panel", copy_panel, &row);
     else
         copy_vectors(e, &row);
 }
@@ -169,14 +169,19 @@ static void transpose_square(Emit *e, const Group *g, LLVMValueRef i, uint32_t s
     Square square = {g, offset_add(e, g->offset, i)};
     transpose_rows(e, square_load, &square, column, pack->lanes, steps, element_bytes(e, pack));
     LLVMValueRef to = target_at(e, g, offset_add(e, g->flat, i));
-    for (uint32_t step = 0; step < steps; step++)
-        vector_store(e, column[step],
-                     vector_at(e, pack->element, to, emit_i64(e, (int64_t)step * pack->width)));
+    for (uint32_t step = 0; step < steps; step++) {
+        LLVMValueRef row = offset_multiply(e, emit_i64(e, step), pack->width.value);
+        vector_store(e, column[step], vector_at(e, pack->element, to, row));
+    }
 }
 
 static void transpose_step(Emit *e, LLVMValueRef i, void *user) {
     const Group *g = user;
-    transpose_square(e, g, i, g->pack->lanes);
+    const Pack *pack = g->pack;
+    Size extent = innermost(e, pack->k, pack->k_count).extent;
+    /* The last square may overlap the one before. */
+    if (pack->run) i = size_min(e, size_run_time(i), size_sub(e, extent, size_known(e, pack->lanes))).value;
+    transpose_square(e, g, vector_opaque(e, i), pack->lanes);
 }
 
 static void strided_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset) {
@@ -185,16 +190,20 @@ static void strided_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef o
     const Pack *pack = g.pack;
     PackAxis axis = innermost(e, walk->k, walk->k_count);
     LLVMValueRef from = emit_i64(e, 0);
-    if (size_is(axis.stride, 1) && pack->lanes > 1 && element_bytes(e, pack) >= 4) {
-        Size squares = size_mul(e, size_div(e, axis.extent, pack->lanes), size_known(e, pack->lanes));
-        emit_loop(e, from, squares.value, pack->lanes, "transpose", transpose_step, &g);
-        from = squares.value;
-        /* Few steps that are left over are cheaper one by one. */
-        int64_t rest = axis.extent.known ? axis.extent.constant - squares.constant : 0;
-        if (rest > 2) {
-            transpose_square(e, &g, from, (uint32_t)rest);
-            return;
-        }
+    bool squares = size_is(axis.stride, 1) && pack->lanes > 1 && element_bytes(e, pack) >= 4;
+    if (squares && pack->run == pack->lanes) {
+        emit_loop(e, from, axis.extent.value, pack->lanes, "transpose", transpose_step, &g);
+        return;
+    }
+    /* One or two steps are cheaper one by one. */
+    if (squares && pack->run > 2) {
+        transpose_square(e, &g, from, pack->run);
+        return;
+    }
+    if (squares && pack->run == 0) {
+        Size whole = size_mul(e, size_div(e, axis.extent, pack->lanes), size_known(e, pack->lanes));
+        emit_loop(e, from, whole.value, pack->lanes, "transpose", transpose_step, &g);
+        from = whole.value;
     }
     emit_loop(e, from, axis.extent.value, 1, "gather", gather_step, &g);
 }
@@ -206,81 +215,139 @@ static Size total_depth(Emit *e, const Pack *pack) {
     return depth;
 }
 
-Size pack_stride(Emit *e, uint32_t width, uint32_t lanes, Size depth) {
-    return size_add(e, size_mul(e, depth, size_known(e, width)), size_known(e, lanes));
+Size pack_stride(Emit *e, Size width, uint32_t lanes, Size depth) {
+    return size_add(e, size_mul(e, depth, width), size_known(e, lanes));
 }
 
 static LLVMValueRef panel_stride(Emit *e, const Pack *pack) {
     return pack_stride(e, pack->width, pack->lanes, total_depth(e, pack)).value;
 }
 
-/* One vector's columns. */
-static void pack_group(Emit *e, const Pack *pack, LLVMValueRef column, bool partial) {
-    LLVMValueRef width = emit_i64(e, pack->width);
-    LLVMValueRef within = LLVMBuildURem(e->builder, column, width, "");
-    LLVMValueRef panel = LLVMBuildUDiv(e->builder, column, width, "");
+/* --- columns side by side in memory */
+/* One vector of what whole panels leave over. */
+static void rest_group(Emit *e, const Pack *pack, LLVMValueRef column, bool partial) {
+    LLVMValueRef within = LLVMBuildURem(e->builder, column, pack->width.value, "");
+    LLVMValueRef panel = LLVMBuildUDiv(e->builder, column, pack->width.value, "");
     LLVMValueRef place = offset_add(e, offset_multiply(e, panel, panel_stride(e, pack)), within);
     Group g = {.pack = pack,
-               .source = pack->source,
+               .source = vector_at(e, pack->memory, pack->source, column),
                .vectors = 1,
                .target = vector_at(e, pack->element, pack->target, place)};
-    if (size_is(pack->column_stride, 1)) {
-        LLVMValueRef left = LLVMBuildNSWSub(e->builder, pack->columns.value, column, "");
-        if (partial && pack->lanes > 1) g.mask = vector_first_lanes(e, left, pack->lanes);
-        g.source = vector_at(e, pack->memory, pack->source, column);
-        walk_k(e, pack->k, pack->k_count, copy_body, &g);
-        return;
-    }
-    /* Lanes beyond the last column read the last one again: what they hold is never used. */
-    Size last = size_sub(e, pack->columns, size_known(e, 1));
-    for (uint32_t lane = 0; lane < pack->lanes; lane++) {
-        Size at = size_run_time(offset_add(e, column, emit_i64(e, lane)));
-        if (partial) at = size_min(e, at, last);
-        g.column[lane] = offset_multiply(e, at.value, pack->column_stride.value);
-    }
-    walk_k(e, pack->k, pack->k_count, strided_body, &g);
+    LLVMValueRef left = LLVMBuildNSWSub(e->builder, pack->columns.value, column, "");
+    if (partial && pack->lanes > 1) g.mask = vector_first_lanes(e, left, pack->lanes);
+    walk_k(e, pack->k, pack->k_count, copy_body, &g);
 }
 
 static void whole_panels(Emit *e, const Pack *pack, Size columns) {
     Group g = {.pack = pack,
                .source = pack->source,
                .target = pack->target,
-               .vectors = pack->width / pack->lanes,
+               .vectors = (uint32_t)pack->width.constant / pack->lanes,
                .columns = columns.value,
                .stride = panel_stride(e, pack)};
     if (!size_is(columns, 0)) walk_k(e, pack->k, pack->k_count, copy_body, &g);
 }
 
-static void whole_vector(Emit *e, LLVMValueRef column, void *user) { pack_group(e, user, column, false); }
+static void whole_vector(Emit *e, LLVMValueRef column, void *user) { rest_group(e, user, column, false); }
 
-static void partial_vector(Emit *e, LLVMValueRef column, void *user) { pack_group(e, user, column, true); }
+static void partial_vector(Emit *e, LLVMValueRef column, void *user) { rest_group(e, user, column, true); }
 
-/* Neighbouring axes of k that are one. */
-static void merge_k(Emit *e, Pack *pack) {
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < pack->k_count; i++) {
-        PackAxis inner = pack->k[i], *outer = kept ? &pack->k[kept - 1] : NULL;
-        bool known = outer && outer->stride.known && inner.stride.known && inner.extent.known;
-        if (!known || outer->stride.constant != inner.stride.constant * inner.extent.constant) {
-            pack->k[kept++] = inner;
-            continue;
-        }
-        outer->extent = size_mul(e, outer->extent, inner.extent);
-        outer->stride = inner.stride;
-    }
-    pack->k_count = kept;
+static void pack_rows(Emit *e, const Pack *pack) {
+    Size panels = size_mul(e, size_div(e, pack->columns, pack->width.constant), pack->width);
+    whole_panels(e, pack, panels);
+    Size vectors = size_mul(e, size_div(e, pack->columns, pack->lanes), size_known(e, pack->lanes));
+    emit_loop(e, panels.value, vectors.value, pack->lanes, "group", whole_vector, (void *)pack);
+    emit_loop(e, vectors.value, pack->columns.value, pack->lanes, "group", partial_vector, (void *)pack);
 }
 
-void pack_panels(Emit *e, Pack *pack) {
-    assert(pack->lanes <= MAX_LANES);
-    merge_k(e, pack);
-    LLVMValueRef from = emit_i64(e, 0);
-    if (size_is(pack->column_stride, 1)) {
-        Size panels = size_mul(e, size_div(e, pack->columns, pack->width), size_known(e, pack->width));
-        whole_panels(e, pack, panels);
-        from = panels.value;
+/* --- columns apart */
+typedef struct {
+    const Pack *pack;
+    LLVMValueRef first, target; /* of the panel: its first column, and where it goes */
+} Panel;
+
+static LLVMValueRef times_stride(Emit *e, const Pack *pack, LLVMValueRef column) {
+    return offset_multiply(e, column, pack->column_stride.value);
+}
+
+typedef enum { ALL, SOME, PERHAPS } Present; /* of a group's columns */
+
+/* The offset of each lane's column from the first one's. Lanes beyond the last column read the last one
+ * again: what they hold is never used. */
+static void lane_offsets(Emit *e, const Pack *pack, LLVMValueRef left, Present present, LLVMValueRef *out) {
+    LLVMValueRef whole[MAX_LANES], part[MAX_LANES];
+    uint32_t lanes = pack->lanes;
+    for (uint32_t lane = 0; lane < lanes; lane++)
+        out[lane] = whole[lane] = times_stride(e, pack, emit_i64(e, lane));
+    if (present == ALL) return;
+    LLVMValueRef function = LLVMGetBasicBlockParent(LLVMGetInsertBlock(e->builder));
+    LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder), some = before, join = before;
+    if (present == PERHAPS) {
+        some = LLVMAppendBasicBlockInContext(e->llvm, function, "some");
+        join = LLVMAppendBasicBlockInContext(e->llvm, function, "join");
+        LLVMValueRef lacks = LLVMBuildICmp(e->builder, LLVMIntSLT, left, emit_i64(e, lanes), "");
+        LLVMBuildCondBr(e->builder, lacks, some, join);
+        LLVMPositionBuilderAtEnd(e->builder, some);
     }
-    Size vectors = size_mul(e, size_div(e, pack->columns, pack->lanes), size_known(e, pack->lanes));
-    emit_loop(e, from, vectors.value, pack->lanes, "group", whole_vector, pack);
-    emit_loop(e, vectors.value, pack->columns.value, pack->lanes, "group", partial_vector, pack);
+    Size last = size_run_time(offset_sub(e, left, emit_i64(e, 1)));
+    for (uint32_t lane = 0; lane < lanes; lane++)
+        out[lane] = part[lane] = times_stride(e, pack, size_min(e, size_known(e, lane), last).value);
+    if (present == SOME) return;
+    LLVMBuildBr(e->builder, join);
+    LLVMPositionBuilderAtEnd(e->builder, join);
+    for (uint32_t lane = 0; lane < lanes; lane++) {
+        out[lane] = LLVMBuildPhi(e->builder, LLVMTypeOf(left), "");
+        LLVMAddIncoming(out[lane], (LLVMValueRef[]){whole[lane], part[lane]},
+                        (LLVMBasicBlockRef[]){before, some}, 2);
+    }
+}
+
+static void strided_group(Emit *e, const Panel *panel, LLVMValueRef column, Present present) {
+    const Pack *pack = panel->pack;
+    LLVMValueRef within = offset_sub(e, column, panel->first);
+    Group g = {.pack = pack,
+               .source = vector_at(e, pack->memory, pack->source, times_stride(e, pack, column)),
+               .target = vector_at(e, pack->element, panel->target, within)};
+    lane_offsets(e, pack, offset_sub(e, pack->columns.value, column), present, g.column);
+    walk_k(e, pack->k, pack->k_count, strided_body, &g);
+}
+
+static void whole_group(Emit *e, LLVMValueRef column, void *user) { strided_group(e, user, column, ALL); }
+
+static void partial_group(Emit *e, LLVMValueRef column, void *user) { strided_group(e, user, column, SOME); }
+
+static void any_group(Emit *e, LLVMValueRef column, void *user) { strided_group(e, user, column, PERHAPS); }
+
+static void strided_panel(Emit *e, LLVMValueRef number, void *user) {
+    const Pack *pack = user;
+    LLVMValueRef place = offset_multiply(e, number, panel_stride(e, pack));
+    Panel panel = {pack, offset_multiply(e, number, pack->width.value),
+                   vector_at(e, pack->element, pack->target, place)};
+    Size end = size_run_time(offset_add(e, panel.first, pack->width.value));
+    end = size_min(e, end, pack->columns);
+    if (!pack->column_stride.known) { /* one piece of code for both */
+        emit_loop(e, panel.first, end.value, pack->lanes, "group", any_group, &panel);
+        return;
+    }
+    Size count = size_run_time(offset_sub(e, end.value, panel.first)), lanes = size_known(e, pack->lanes);
+    LLVMValueRef whole =
+        offset_add(e, panel.first, size_mul(e, size_div(e, count, pack->lanes), lanes).value);
+    emit_loop(e, panel.first, whole, pack->lanes, "group", whole_group, &panel);
+    if (!pack->columns.known || pack->columns.constant % pack->lanes)
+        emit_loop(e, whole, end.value, pack->lanes, "group", partial_group, &panel);
+}
+
+static void pack_columns(Emit *e, const Pack *pack) {
+    LLVMValueRef last = offset_sub(e, pack->width.value, emit_i64(e, 1));
+    LLVMValueRef panels =
+        LLVMBuildUDiv(e->builder, offset_add(e, pack->columns.value, last), pack->width.value, "");
+    emit_loop(e, emit_i64(e, 0), panels, 1, "panel", strided_panel, (void *)pack);
+}
+
+void pack_here(Emit *e, const Pack *pack) {
+    assert(pack->lanes <= MAX_LANES);
+    if (size_is(pack->column_stride, 1))
+        pack_rows(e, pack);
+    else
+        pack_columns(e, pack);
 }

@@ -17,13 +17,19 @@ typedef struct {
     LLVMTypeRef memory, element;
     LLVMValueRef source, target;
     Size columns, column_stride;
-    uint32_t k_count, lanes, width;
+    Size width;
+    uint32_t k_count, lanes;
     PackAxis k[MAX_RANK]; /* outer to inner */
+    bool written_out;     /* by code of its own, for known sizes; otherwise by a routine */
+    uint32_t run;         /* steps of the innermost axis, at most `lanes`; 0: who knows */
 } Pack;
 
 /* Elements from panel to panel of `depth` steps: one vector more than they hold, lest all of them begin in
  * the same cache set. */
-Size pack_stride(Emit *e, uint32_t width, uint32_t lanes, Size depth);
+Size pack_stride(Emit *e, Size width, uint32_t lanes, Size depth);
+/* contract_pack_routine.c; neighbouring axes of k become one, and `run` is set. */
 void pack_panels(Emit *e, Pack *pack);
+/* Writes it out. */
+void pack_here(Emit *e, const Pack *pack);
 
 #endif

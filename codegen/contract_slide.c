@@ -247,6 +247,7 @@ static void rest_of_columns(Emit *e, LLVMValueRef column, void *user) {
                              .column = column,
                              .lines = size_known(e, 1),
                              .lanes = left,
+                             .lane_bits = p->plan.lanes - 1,
                              .sums = at,
                              .stride = size_known(e, p->plan.lanes)};
         emit_epilogue(e, &epilogue);

@@ -35,3 +35,9 @@ Variants variants_of(Size size, int64_t chunk, uint32_t tile, uint32_t unit, boo
     if (tile > 3) add_variant(&variants, tile / 2, (int64_t)(tile / 2) * unit, false);
     return variants;
 }
+
+Variants variants_of_rows(Emit *e, const Product *p) {
+    const ContractSchedule *plan = &p->plan;
+    if (plan->row_run) return variants_of(size_known(e, plan->row_run), 0, plan->rows, 1, false);
+    return variants_of(p->row_count, plan->chunk_rows, plan->rows, 1, false);
+}

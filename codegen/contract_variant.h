@@ -2,7 +2,7 @@
 #ifndef CODEGEN_CONTRACT_VARIANT_H
 #define CODEGEN_CONTRACT_VARIANT_H
 
-#include "codegen/contract_size.h"
+#include "codegen/contract_product.h"
 
 /* Which tile computes what is left over: the first whose bound is not below what is left. */
 typedef struct {
@@ -22,5 +22,7 @@ typedef struct {
  * run-time size: the tile, half of it, one unit; with `masked`, what is left over needs code of its own even
  * where it takes a whole tile. */
 Variants variants_of(Size size, int64_t chunk, uint32_t tile, uint32_t unit, bool masked);
+/* Of a product's rows. */
+Variants variants_of_rows(Emit *e, const Product *p);
 
 #endif

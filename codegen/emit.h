@@ -47,9 +47,10 @@ typedef struct Emit {
     LLVMValueRef function; /* being emitted */
     LLVMValueRef rt;       /* its nn_rt * argument */
     DimScope *dims;
-    Map *values;  /* host: const Value * → LLVMValueRef: memory of a scalar (its memory type), or of a tensor
-                     that is not in an arena */
-    Map *kernels; /* by structure: emitted kernels, see kernel.c */
+    Map *values;   /* host: const Value * → LLVMValueRef: memory of a scalar (its memory type), or of a tensor
+                      that is not in an arena */
+    Map *kernels;  /* by structure: emitted kernels, see kernel.c */
+    Map *routines; /* names of those in parts of the program, see routine.c */
     struct Launch *launch;            /* host: calls of kernels, see launch.c */
     struct KernelTable *kernel_table; /* NULL before the first, see launch_tables.c */
     Map *texts;                       /* host: interned text → its constant */

@@ -3,6 +3,7 @@
 #include "codegen/kernel.h"
 #include "codegen/parts.h"
 #include <assert.h>
+#include <string.h>
 
 /* Names of the functions of a kernel that has been emitted. */
 typedef struct {
@@ -202,8 +203,11 @@ static LLVMValueRef define_stage(Kernel *k, const char *name) {
     return function;
 }
 
-static void build_stage(Kernel *k, const Stage *stage, const char *name, LLVMValueRef function) {
+static void build_function(Kernel *k, const char *name, LLVMValueRef function, KernelBody *body,
+                           const void *user) {
     Emit *e = k->e;
+    DimScope scope = {.symbols = map_new(k->arena)};
+    e->dims = &scope;
     e->function = function;
     e->rt = LLVMGetParam(function, 0);
     k->inside = true;
@@ -214,37 +218,83 @@ static void build_stage(Kernel *k, const Stage *stage, const char *name, LLVMVal
     scope_open(k);
     declare_aliasing(k, name);
     k->entry = LLVMAppendBasicBlockInContext(e->llvm, function, "entry");
-    LLVMBasicBlockRef body = LLVMAppendBasicBlockInContext(e->llvm, function, "body");
+    LLVMBasicBlockRef start = LLVMAppendBasicBlockInContext(e->llvm, function, "body");
     LLVMPositionBuilderAtEnd(e->builder, k->entry);
     debug_at(e, k->node->loc);
     receive_arguments(k, LLVMGetParam(function, 1));
-    LLVMPositionBuilderAtEnd(e->builder, body);
-    stage->body(k, LLVMGetParam(function, 2));
+    LLVMPositionBuilderAtEnd(e->builder, start);
+    body(k, function, user);
     LLVMBuildRetVoid(e->builder);
     LLVMPositionBuilderAtEnd(e->builder, k->entry);
-    LLVMBuildBr(e->builder, body);
+    LLVMBuildBr(e->builder, start);
     k->inside = false;
+}
+
+static void build_stage(Kernel *k, LLVMValueRef function, const void *user) {
+    const Stage *stage = user;
+    stage->body(k, LLVMGetParam(function, 2));
+}
+
+/* What is emitted where, while another function is built. */
+typedef struct {
+    LLVMValueRef function, rt;
+    DimScope *dims;
+    LLVMBasicBlockRef here;
+    LLVMMetadataRef loc;
+} Outside;
+
+static Outside leave(const Emit *e) {
+    return (Outside){e->function, e->rt, e->dims, LLVMGetInsertBlock(e->builder),
+                     LLVMGetCurrentDebugLocation2(e->builder)};
+}
+
+static void come_back(Emit *e, const Outside *outside) {
+    e->function = outside->function;
+    e->rt = outside->rt;
+    e->dims = outside->dims;
+    LLVMPositionBuilderAtEnd(e->builder, outside->here);
+    LLVMSetCurrentDebugLocation2(e->builder, outside->loc);
 }
 
 static const char *emit_stage(Kernel *k, const Stage *stage) {
     Emit *e = k->e;
-    LLVMValueRef function_outside = e->function, rt_outside = e->rt;
-    DimScope *dims_outside = e->dims;
-    LLVMBasicBlockRef here = LLVMGetInsertBlock(e->builder);
-    LLVMMetadataRef loc = LLVMGetCurrentDebugLocation2(e->builder);
+    Outside outside = leave(e);
     const char *name = arena_printf(e->arena, "kernel.%s.%u", node_str(k->node, ATTR_kind), e->next_kernel++);
-    DimScope scope = {.symbols = map_new(k->arena)};
-    e->dims = &scope;
-    EmitModule outside = parts_enter(e);
+    EmitModule module = parts_enter(e);
     LLVMValueRef function = define_stage(k, name);
-    build_stage(k, stage, name, function);
-    parts_leave(e, outside, function);
-    e->function = function_outside;
-    e->rt = rt_outside;
-    e->dims = dims_outside;
-    LLVMPositionBuilderAtEnd(e->builder, here);
-    LLVMSetCurrentDebugLocation2(e->builder, loc);
+    build_function(k, name, function, build_stage, stage);
+    parts_leave(e, module, function);
+    come_back(e, &outside);
     return name;
+}
+
+LLVMValueRef kernel_outline(Kernel *k, const char *what, uint32_t count, const LLVMTypeRef *types,
+                            KernelBody *body, const void *user) {
+    Emit *e = k->e;
+    Outside outside = leave(e);
+    Kernel stage = *k;
+    const char *name = arena_printf(e->arena, "%s.%s", LLVMGetValueName(e->function), what);
+    LLVMTypeRef pointer = LLVMPointerTypeInContext(e->llvm, 0);
+    LLVMTypeRef *parameters = ARENA_ARRAY(k->arena, LLVMTypeRef, count + 2);
+    parameters[0] = parameters[1] = pointer;
+    memcpy(parameters + 2, types, count * sizeof *types);
+    LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->llvm), parameters, count + 2, false);
+    LLVMValueRef function = LLVMAddFunction(e->module, name, type);
+    LLVMSetLinkage(function, LLVMInternalLinkage);
+    target_attributes(e, function);
+    debug_function(e, function, name, k->node->loc);
+    build_function(k, name, function, body, user);
+    *k = stage;
+    come_back(e, &outside);
+    return function;
+}
+
+void kernel_call(Kernel *k, LLVMValueRef function, uint32_t count, const LLVMValueRef *values) {
+    Emit *e = k->e;
+    LLVMValueRef *arguments = ARENA_ARRAY(k->arena, LLVMValueRef, count + 2);
+    arguments[0] = e->rt, arguments[1] = LLVMGetParam(e->function, 1);
+    memcpy(arguments + 2, values, count * sizeof *values);
+    LLVMBuildCall2(e->builder, LLVMGlobalGetValueType(function), function, arguments, count + 2, "");
 }
 
 /* --- calls */

@@ -104,6 +104,12 @@ uint32_t kernel_cost(const Node *node);
 Node *kernel_yield(const Kernel *k);
 LLVMValueRef kernel_result_pointer(const Kernel *k, uint32_t result);
 LLVMValueRef kernel_pointer(const Kernel *k, const Value *captured);
+/* While a stage is built: a function of its own for what it does at several places, which `body` emits, and a
+ * call of it there. It has the kernel's runtime, pointers and sizes, and `count` further parameters. */
+typedef void KernelBody(Kernel *k, LLVMValueRef function, const void *user);
+LLVMValueRef kernel_outline(Kernel *k, const char *what, uint32_t count, const LLVMTypeRef *types,
+                            KernelBody *body, const void *user);
+void kernel_call(Kernel *k, LLVMValueRef function, uint32_t count, const LLVMValueRef *values);
 /* The function of a stage, by name, as the module that is emitted into knows it. */
 LLVMValueRef kernel_function(Emit *e, const char *name);
 /* Puts the nodes of a kernel's body, and of kernels inside, into an order that depends on what they compute

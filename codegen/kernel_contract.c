@@ -24,8 +24,9 @@ typedef struct {
     const Node *node;
     Strided a, b;
     Labels batch, m, n, k;
-    const Value *mask;      /* without which the product isn't asked for, or NULL */
-    VEC(const Value *) far; /* what the epilogue reads at the product's index and no cache holds */
+    const Value *mask;       /* without which the product isn't asked for, or NULL */
+    VEC(const Value *) far;  /* what the epilogue reads at the product's index and no cache holds */
+    LLVMValueRef store_tile; /* the function, NULL before the first call */
 } ContractPlan;
 
 /* --- the plan */
@@ -272,6 +273,25 @@ static void ahead(Emit *e, const Contract *c, const LLVMValueRef *index, uint32_
     for (uint32_t i = 0; i < p->far.count; i++) prefetch_captured(k, p->far.at[i], &at, count);
 }
 
+static Product *product_of(Kernel *k);
+
+static void tile_body(Kernel *k, LLVMValueRef function, const void *user) {
+    (void)user;
+    LLVMValueRef tile[TILE_NUMBERS];
+    for (uint32_t i = 0; i < TILE_NUMBERS; i++) tile[i] = LLVMGetParam(function, i + 2);
+    contract_store_tile(k->e, &product_of(k)->contract, tile);
+}
+
+static void call_store_tile(Emit *e, const LLVMValueRef *tile, void *user) {
+    (void)e;
+    Kernel *k = user;
+    ContractPlan *p = k->plan;
+    LLVMTypeRef types[TILE_NUMBERS];
+    for (uint32_t i = 0; i < TILE_NUMBERS; i++) types[i] = LLVMTypeOf(tile[i]);
+    if (!p->store_tile) p->store_tile = kernel_outline(k, "tile", TILE_NUMBERS, types, tile_body, NULL);
+    kernel_call(k, p->store_tile, TILE_NUMBERS, tile);
+}
+
 /* --- masks: corners of a tile as indices of the product, axis by axis */
 static bool is_one_axis(const Label *label, const Type *type) {
     uint32_t wide = 0;
@@ -345,6 +365,7 @@ static Product *product_of(Kernel *k) {
         .b = first_element(k, &p->b),
         .store = epilogue,
         .ahead = p->far.count ? ahead : NULL,
+        .store_tile = call_store_tile,
         .needs = p->mask && has_boxes(p) ? needs : NULL,
         .user = k,
     };

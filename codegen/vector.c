@@ -149,6 +149,13 @@ void vector_release(Emit *e) {
     LLVMBuildCall2(e->builder, type, nothing, NULL, 0, "");
 }
 
+LLVMValueRef vector_opaque(Emit *e, LLVMValueRef i) {
+    LLVMTypeRef type = LLVMFunctionType(LLVMTypeOf(i), (LLVMTypeRef[]){LLVMTypeOf(i)}, 1, false);
+    LLVMValueRef same =
+        LLVMGetInlineAsm(type, "", 0, "=r,0", 4, false, false, LLVMInlineAsmDialectATT, false);
+    return LLVMIsConstant(i) ? i : LLVMBuildCall2(e->builder, type, same, &i, 1, "");
+}
+
 LLVMValueRef vector_first_lanes(Emit *e, LLVMValueRef count, uint32_t lanes) {
     assert(lanes <= 64);
     LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);

@@ -40,6 +40,10 @@ void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer);
 /* No value stays in a vector register across this place. LLVM hoists the constants of one loop over the whole
  * of another that needs every register for its sums, and then spills these. */
 void vector_release(Emit *e);
+/* The i64 itself, of which LLVM doesn't see where it comes from. Of all that is computed from a loop's index
+ * it makes indices of their own, which count along; with more of these than registers they lie on the stack.
+ */
+LLVMValueRef vector_opaque(Emit *e, LLVMValueRef i);
 /* Mask of the first `count` (i64) of `lanes` lanes. */
 LLVMValueRef vector_first_lanes(Emit *e, LLVMValueRef count, uint32_t lanes);
 /* pointer + index elements */
