@@ -7,12 +7,13 @@
  *             pack the block of B, if the schedule says so
  *             for each tile of rows, for each panel of columns:
  *                 multiply in registers; leave the sums in a buffer
- *                 unless k is in blocks: the epilogue of the tile
+ *                 unless k is in blocks: the epilogue of the tile (of a short k, without a buffer)
  *     if k is in blocks: the epilogue of the chunk
  *
  * With k in one block the buffer is one tile on the stack; in several it is the rows and columns of the
  * chunk, in scratch memory. Where OpenBLAS multiplies, one call of it fills that buffer. */
 #include "codegen/contract_blas.h"
+#include "codegen/contract_direct.h"
 #include "codegen/contract_dot.h"
 #include "codegen/contract_edge.h"
 #include "codegen/contract_epilogue.h"
@@ -37,6 +38,7 @@ typedef struct {
     LLVMValueRef sums;                                 /* buffer of accumulators, */
     LLVMValueRef straight;                             /* and where they lie before they are transposed */
     Size sums_stride;                                  /* its elements a row */
+    bool direct;                                       /* do sums go from registers to the store? */
     bool blocked;                                      /* do all of the chunk's sums wait in the buffer? */
     TileAxis k[MAX_RANK];                              /* of this block of k */
     LLVMValueRef a_block, b_block;                     /* offsets of this block of k in A and B */
@@ -172,7 +174,7 @@ static void store_transposed(Emit *e, const Where *at, const Tile *tile) {
 /* Multiplies with the tile of the place's variants. Rows that only repeat the last one are computed, not
  * stored. */
 static void multiply_tile(Emit *e, void *user) {
-    const Where *at = user;
+    Where *at = user;
     const Product *p = at->p;
     uint32_t lanes = p->plan.lanes;
     Tile tile = {.rows = at->row_variant->tile,
@@ -194,6 +196,15 @@ static void multiply_tile(Emit *e, void *user) {
     for (uint32_t i = 0; i < tile.rows * tile.vectors; i++)
         tile.sum[i] = LLVMConstNull(emit_lanes(p->element, lanes));
     tile_multiply(e, &tile);
+    if (at->direct) {
+        Epilogue epilogue = {.p = p,
+                             .index = at->index,
+                             .row = at->row,
+                             .column = at->column,
+                             .transposed = p->plan.transposed};
+        direct_store(e, &epilogue, &tile, at->column_variant->bound);
+        return;
+    }
     if (p->plan.transposed) {
         store_transposed(e, at, &tile);
         return;
@@ -458,7 +469,8 @@ static void panel_body(Emit *e, LLVMValueRef column, void *user) {
                                        [TILE_SUMS] = at->sums};
     if (p->contract->ahead) ahead_of_tile(e, p, at->index, tile);
     needed_columns(e, at);
-    vector_release(e);
+    if (at->direct) return;
+    vector_release(e, 0);
     epilogue_of_tile(e, p, at->index, tile);
 }
 
@@ -788,6 +800,7 @@ void emit_contract(Emit *e, const Contract *contract, LLVMValueRef chunk) {
     at.blocked = p.plan.depth_block && p.k.count && (!depth->known || depth->constant > p.plan.depth_block);
     if (!at.blocked) p.plan.depth_block = 0;
     if (p.plan.blas) at.blocked = true;
+    at.direct = !at.blocked && direct_pays(&p, &at.row_variants, &at.column_variants);
     for (uint32_t i = 0; i < product_index_count(&p); i++) at.index[i] = emit_i64(e, 0);
     for (uint32_t i = 0; i < p.k.count; i++) at.k[i] = (TileAxis){p.k.at[i].extent, p.k.at[i].a, p.k.at[i].b};
     take_memory(e, &at);

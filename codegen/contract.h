@@ -67,6 +67,7 @@ struct Contract {
     LLVMValueRef a, b; /* pointers to the first elements */
     ContractStore *store;
     ContractStoreTile *store_tile; /* NULL: what stores a tile is written out wherever that is done */
+    uint32_t operations;           /* that `store` takes for an element */
     ContractAhead *ahead;          /* NULL: it is near anyway */
     ContractNeeds *needs;          /* NULL: all are asked for */
     void *user;

@@ -9,6 +9,7 @@ enum {
     DOT_TILE_OF_TWO = 42, /* the same where its sums are more than one vector's */
     DOT_ROW = 3,          /* to store one row of its sums */
     POINTERS = 11,        /* to rows that registers hold */
+    PIECE = 5,            /* to load a vector of a transposed tile and store it */
     SQUARE = 60,          /* to transpose a square of a vector's lanes */
     PAGE = 4096,          /* bytes: strides that are multiples of it collide in the caches */
 };
@@ -71,14 +72,23 @@ int64_t cost_depth_limit(const Target *target, const ContractShape *shape, const
     return cost_is_far(target, cost_b_elements(shape), shape->memory_bytes) ? FAR_DEPTH : DIRECT_DEPTH;
 }
 
+/* Vectors that store a line of so many elements: what is left over goes by vectors of 8, 4, 2 and 1. */
+static int64_t pieces_of(int64_t elements, int64_t lanes) {
+    int64_t pieces = elements / lanes;
+    for (int64_t rest = elements % lanes; rest; rest &= rest - 1) pieces++;
+    return pieces;
+}
+
 /* Half cycles by which an epilogue is slower whose lanes aren't neighbours in memory, tile by tile:
  * transposed by squares of lanes, or stored one by one. */
 double cost_store(const ContractShape *shape, const ContractSchedule *plan, int64_t rows, int64_t tile_rows) {
     int64_t columns = max64(cost_assumed(shape->columns), 1), lanes = plan->lanes;
     if (!shape->exchanged) return 0;
     if (!plan->transposed) return 6.0 * (double)rows * (double)columns;
-    int64_t squares = rows / tile_rows * div_up(tile_rows, lanes) + div_up(rows % tile_rows, lanes);
-    return SQUARE * (double)(div_up(columns, lanes) * squares) + 0.3 * (double)rows * (double)columns;
+    int64_t tiles = rows / tile_rows, rest = rows % tile_rows;
+    int64_t squares = tiles * div_up(tile_rows, lanes) + div_up(rest, lanes);
+    int64_t pieces = tiles * pieces_of(tile_rows, lanes) + pieces_of(rest, lanes);
+    return SQUARE * (double)(div_up(columns, lanes) * squares) + PIECE * (double)(columns * pieces);
 }
 
 /* --- packing and memory */

@@ -17,24 +17,28 @@ static int64_t rows_alignment(const ContractSchedule *plan) {
     return all & -all;
 }
 
-static void store_lanes(Emit *e, LLVMValueRef offset, void *user) {
-    const Line *line = user;
-    const Epilogue *epilogue = line->epilogue;
+/* Gives the store lanes of the line whose index is set, from `offset` on. */
+static void store_value(Emit *e, const Epilogue *epilogue, LLVMValueRef offset, LLVMValueRef value) {
     const Product *p = epilogue->p;
     LLVMValueRef index[PRODUCT_MAX_AXES];
-    uint32_t axis = product_lane_axis(p);
+    uint32_t lanes = vector_lanes(LLVMTypeOf(value)), axis = product_lane_axis(p);
     bool aligned = true; /* columns begin at whole vectors, and what is left over at its parts */
     memcpy(index, epilogue->index, sizeof index);
-    LLVMValueRef value =
-        vector_load(e, p->element, vector_at(e, p->element, line->sums, offset), line->lanes);
     if (epilogue->transposed) {
         product_index(e, p, &p->rows, offset_add(e, epilogue->row, offset), index);
         axis = product_row_axis(p);
-        aligned = rows_alignment(&p->plan) % line->lanes == 0;
+        aligned = rows_alignment(&p->plan) % lanes == 0;
     } else {
         product_column_index(e, p, offset_add(e, epilogue->column, offset), index);
     }
-    p->contract->store(e, p->contract, index, value, line->lanes, axis, aligned, p->contract->user);
+    p->contract->store(e, p->contract, index, value, lanes, axis, aligned, p->contract->user);
+}
+
+static void store_lanes(Emit *e, LLVMValueRef offset, void *user) {
+    const Line *line = user;
+    LLVMTypeRef element = line->epilogue->p->element;
+    store_value(e, line->epilogue, offset,
+                vector_load(e, element, vector_at(e, element, line->sums, offset), line->lanes));
 }
 
 /* The last lanes, fewer than a vector: by vectors of 8, 4, 2, 1. */
@@ -55,6 +59,11 @@ static void line_index(Emit *e, const Epilogue *epilogue, LLVMValueRef i) {
         product_column_index(e, p, offset_add(e, epilogue->column, i), epilogue->index);
     else
         product_index(e, p, &p->rows, offset_add(e, epilogue->row, i), epilogue->index);
+}
+
+void epilogue_store(Emit *e, const Epilogue *epilogue, uint32_t line, uint32_t offset, LLVMValueRef value) {
+    line_index(e, epilogue, emit_i64(e, line));
+    store_value(e, epilogue, emit_i64(e, offset), value);
 }
 
 static void epilogue_line(Emit *e, LLVMValueRef i, void *user) {

@@ -1,4 +1,5 @@
-/* The end of a product: its sums lie in a buffer, line by line, and go to the contract's store. */
+/* The end of a product: its sums lie in a buffer, line by line, and go to the contract's store; or they come
+ * from registers. */
 #ifndef CODEGEN_CONTRACT_EPILOGUE_H
 #define CODEGEN_CONTRACT_EPILOGUE_H
 
@@ -23,5 +24,7 @@ void epilogue_of_tile(Emit *e, const Product *p, LLVMValueRef *index, const LLVM
 void ahead_of_tile(Emit *e, const Product *p, LLVMValueRef *index, const LLVMValueRef *tile);
 /* Elements from line to line of the sums of a tile on the stack. */
 Size tile_stride(Emit *e, const Product *p);
+/* What is no buffer's: lanes of a line, from the one numbered `offset` on. */
+void epilogue_store(Emit *e, const Epilogue *epilogue, uint32_t line, uint32_t offset, LLVMValueRef value);
 
 #endif

@@ -366,6 +366,7 @@ static Product *product_of(Kernel *k) {
         .store = epilogue,
         .ahead = p->far.count ? ahead : NULL,
         .store_tile = call_store_tile,
+        .operations = k->cost + kernel_yield(k)->operand_count,
         .needs = p->mask && has_boxes(p) ? needs : NULL,
         .user = k,
     };

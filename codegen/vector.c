@@ -138,11 +138,11 @@ void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer) {
     LLVMSetAlignment(store, alignment(e, vector_element(LLVMTypeOf(value))));
 }
 
-void vector_release(Emit *e) {
+void vector_release(Emit *e, uint32_t kept) {
     const char *name = strncmp(LLVMGetTarget(e->module), "x86_64", 6) == 0 ? "xmm" : "v";
     char clobbers[32 * 10] = "";
-    for (uint32_t i = 0, at = 0; i < e->target.vector_registers && i < 32; i++)
-        at += (uint32_t)snprintf(clobbers + at, sizeof clobbers - at, "%s~{%s%u}", i ? "," : "", name, i);
+    for (uint32_t i = kept, at = 0; i < e->target.vector_registers && i < 32; i++)
+        at += (uint32_t)snprintf(clobbers + at, sizeof clobbers - at, "%s~{%s%u}", at ? "," : "", name, i);
     LLVMTypeRef type = LLVMFunctionType(LLVMVoidTypeInContext(e->llvm), NULL, 0, false);
     LLVMValueRef nothing = LLVMGetInlineAsm(type, "", 0, clobbers, strlen(clobbers), true, false,
                                             LLVMInlineAsmDialectATT, false);

@@ -37,9 +37,9 @@ LLVMValueRef vector_piece_mask(Emit *e, LLVMValueRef mask, uint32_t lanes, int64
 LLVMValueRef vector_repeat(Emit *e, LLVMValueRef value, uint32_t times);
 LLVMValueRef vector_any_of(Emit *e, LLVMValueRef mask, uint32_t neighbours);
 void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer);
-/* No value stays in a vector register across this place. LLVM hoists the constants of one loop over the whole
- * of another that needs every register for its sums, and then spills these. */
-void vector_release(Emit *e);
+/* No more than `kept` values stay in vector registers across this place. LLVM hoists the constants of one
+ * loop over the whole of another that needs every register for its sums, and then spills these. */
+void vector_release(Emit *e, uint32_t kept);
 /* The i64 itself, of which LLVM doesn't see where it comes from. Of all that is computed from a loop's index
  * it makes indices of their own, which count along; with more of these than registers they lie on the stack.
  */

@@ -1,0 +1,77 @@
+/* Where k is short, writing sums to a buffer and reading them again takes a good part of the time. */
+#include "codegen/contract_direct.h"
+#include "codegen/transpose.h"
+#include "codegen/vector.h"
+
+enum {
+    SHORT_DEPTH = 64, /* steps of k: with more, less than one in twenty of the cycles would be saved */
+    TRANSPOSING = 4,  /* registers that transposing takes besides */
+    MAX_CODE = 512,   /* vector operations of the epilogue that are written out for all tiles */
+};
+
+/* Whole vectors, or one that is a part of one. */
+static bool fills_vectors(int64_t elements, int64_t lanes) {
+    return elements % lanes == 0 || (elements < lanes && (elements & (elements - 1)) == 0);
+}
+
+static int64_t vectors_of(const Product *p, const Variant *rows, const Variant *columns) {
+    int64_t lanes = p->plan.lanes;
+    if (!rows->exact || !columns->exact) return -1;
+    int64_t lines = p->plan.transposed ? columns->bound : rows->bound;
+    int64_t along = p->plan.transposed ? rows->bound : columns->bound;
+    return fills_vectors(along, lanes) ? lines * ((along + lanes - 1) / lanes) : -1;
+}
+
+bool direct_pays(const Product *p, const Variants *rows, const Variants *columns) {
+    int64_t vectors = 0, steps = p->depth.known ? p->depth.constant : INT64_MAX;
+    if (p->plan.dot_lanes || p->plan.depth_block || p->plan.blas || p->contract->needs || steps > SHORT_DEPTH)
+        return false;
+    for (uint32_t r = 0; r < rows->count; r++)
+        for (uint32_t c = 0; c < columns->count; c++) {
+            int64_t more = vectors_of(p, &rows->at[r], &columns->at[c]);
+            if (more < 0) return false;
+            vectors += more;
+        }
+    /* At the edges of a picture tiles have code of their own. */
+    return vectors * (p->contract->edge_count ? 3 : 1) * p->contract->operations <= MAX_CODE;
+}
+
+static LLVMValueRef first_lanes(Emit *e, LLVMValueRef vector, uint32_t lanes) {
+    LLVMValueRef mask[VECTOR_MAX_LANES];
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);
+    if (lanes == vector_lanes(LLVMTypeOf(vector))) return vector;
+    if (lanes == 1) return LLVMBuildExtractElement(e->builder, vector, emit_i64(e, 0), "");
+    for (uint32_t i = 0; i < lanes; i++) mask[i] = LLVMConstInt(i32, i, false);
+    return LLVMBuildShuffleVector(e->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
+                                  LLVMConstVector(mask, lanes), "");
+}
+
+/* Rows from `first` on as lanes of the columns of vector `v`. */
+static void store_square(Emit *e, const Epilogue *epilogue, const Tile *tile, uint32_t v, uint32_t first,
+                         int64_t columns) {
+    LLVMValueRef square[VECTOR_MAX_LANES];
+    uint32_t lanes = tile->lanes, rows = tile->rows - first < lanes ? tile->rows - first : lanes;
+    for (uint32_t r = 0; r < lanes; r++)
+        square[r] =
+            r < rows ? tile->sum[(first + r) * tile->vectors + v] : LLVMGetPoison(LLVMTypeOf(tile->sum[0]));
+    transpose_lanes(e, square, lanes);
+    for (uint32_t c = 0; c < lanes && v * lanes + c < columns; c++)
+        epilogue_store(e, epilogue, v * lanes + c, first, first_lanes(e, square[c], rows));
+}
+
+void direct_store(Emit *e, const Epilogue *epilogue, const Tile *tile, int64_t columns) {
+    uint32_t lanes = tile->lanes;
+    uint32_t sums = tile->rows * tile->vectors;
+    vector_release(e, epilogue->transposed ? sums + TRANSPOSING : sums);
+    if (epilogue->transposed) {
+        for (uint32_t v = 0; v < tile->vectors; v++)
+            for (uint32_t first = 0; first < tile->rows; first += lanes)
+                store_square(e, epilogue, tile, v, first, columns);
+        return;
+    }
+    for (uint32_t i = 0; i < sums; i++) {
+        uint32_t row = i / tile->vectors, column = i % tile->vectors * lanes;
+        int64_t left = columns - column < lanes ? columns - column : lanes;
+        epilogue_store(e, epilogue, row, column, first_lanes(e, tile->sum[i], (uint32_t)left));
+    }
+}
