@@ -7,6 +7,7 @@
  *     for each tile of rows, for each vector of columns: multiply, store
  *     what is left over of the columns is masked, and goes to the epilogue through a buffer */
 #include "codegen/contract_slide.h"
+#include "codegen/contract_columns.h"
 #include "codegen/contract_edge.h"
 #include "codegen/contract_epilogue.h"
 #include "codegen/contract_tile.h"
@@ -95,29 +96,6 @@ LLVMValueRef slide_chunks(Emit *e, const Product *p) {
 }
 
 /* --- one tile */
-static LLVMValueRef load_apart(Emit *e, const Product *p, LLVMValueRef pointer, LLVMValueRef mask) {
-    uint32_t lanes = p->plan.lanes;
-    int64_t stride = p->column.b.constant;
-    LLVMValueRef piece[VECTOR_MAX_STRIDE];
-    for (int64_t i = 0; i < stride; i++) {
-        LLVMValueRef at = vector_at(e, p->memory, pointer, emit_i64(e, vector_piece(lanes, stride, i)));
-        LLVMValueRef there = mask ? vector_piece_mask(e, mask, lanes, stride, i) : NULL;
-        piece[i] = mask ? vector_load_masked(e, p->memory, at, there) : vector_load(e, p->memory, at, lanes);
-    }
-    return vector_pick(e, piece, lanes, stride);
-}
-
-static LLVMValueRef load_columns(Emit *e, const Product *p, LLVMValueRef pointer, LLVMValueRef mask) {
-    LLVMValueRef value;
-    if (p->column.b.constant != 1 && p->plan.lanes > 1)
-        value = load_apart(e, p, pointer, mask);
-    else if (mask)
-        value = vector_load_masked(e, p->memory, pointer, mask);
-    else
-        value = vector_load(e, p->memory, pointer, p->plan.lanes);
-    return tile_convert(e, p->element, value);
-}
-
 /* Lanes of the vector that exist in step k of a tile at an edge: a bit each. */
 static uint32_t lanes_of(const Slide *s, uint32_t k) {
     const EdgeTiles *tiles = s->column_tiles;
@@ -193,10 +171,39 @@ static LLVMValueRef term_pointer(Emit *e, const Slide *s, const Term *term, LLVM
     return vector_at(e, s->p.memory, first, offset);
 }
 
+/* Do the terms from `i` on have an even number of places that follow each other? Then neighbours are pairs;
+ * of an odd number the first is alone, which is beyond the edge of a picture if any is. */
+static bool begins_pair(const Slide *s, const Term *terms, uint32_t count, uint32_t i) {
+    uint32_t run = 1;
+    for (uint32_t last = i, j = i + 1; terms[i].known && j < count; j++) {
+        if (terms[j].offset == terms[last].offset) continue;
+        if (terms[j].offset != terms[last].offset + 1 || lanes_of(s, terms[j].k) != lanes_of(s, terms[i].k))
+            break;
+        last = j, run++;
+    }
+    return run % 2 == 0;
+}
+
+/* What term number `i` multiplies. */
+static LLVMValueRef load_term(Emit *e, const Slide *s, const Term *terms, uint32_t count, uint32_t i,
+                              LLVMValueRef first, LLVMValueRef left, ColumnPair *pair) {
+    const Product *p = &s->p;
+    const Term *t = &terms[i];
+    uint32_t lanes = lanes_of(s, t->k);
+    if (columns_by_halves(p) && pair->wide && t->offset == pair->offset + 1 && lanes == pair->lanes)
+        return columns_half(e, p, pair, 1);
+    LLVMValueRef pointer = term_pointer(e, s, t, first), mask = mask_of(e, s, t->k, left);
+    if (!columns_by_halves(p)) return columns_load(e, p, pointer, mask);
+    *pair = columns_load_pair(e, p, pointer, mask, begins_pair(s, terms, count, i));
+    pair->offset = t->offset, pair->lanes = lanes;
+    return columns_half(e, p, pair, 0);
+}
+
 /* The tile's sums, a vector a row; of the columns only `left` exist where that isn't NULL. */
 static void multiply(Emit *e, const Slide *s, LLVMValueRef column, LLVMValueRef left, LLVMValueRef *sum) {
     const Product *p = &s->p;
     Term terms[PRODUCT_SLIDE_DEPTH * MAX_TILE_ROWS];
+    ColumnPair pair = {.wide = false};
     uint32_t count = list_terms(e, s, terms);
     LLVMValueRef first = offset_add(e, offset_multiply(e, s->row, product_slide_axis(p)->b.value),
                                     offset_multiply(e, column, p->column.b.value));
@@ -207,9 +214,11 @@ static void multiply(Emit *e, const Slide *s, LLVMValueRef column, LLVMValueRef 
         const Term *t = &terms[i];
         bool same = i > 0 && t->known && t->offset == terms[i - 1].offset &&
                     lanes_of(s, t->k) == lanes_of(s, terms[i - 1].k);
-        if (!same) b = load_columns(e, p, term_pointer(e, s, t, first), mask_of(e, s, t->k, left));
+        if (!same) b = load_term(e, s, terms, count, i, first, left, &pair);
         sum[t->row] = vector_multiply_add(e, factor(e, s, t->k), b, sum[t->row]);
     }
+    for (uint32_t r = 0; columns_by_halves(p) && r < s->rows; r++)
+        sum[r] = vector_halves_in_order(e, sum[r], dtype_bytes(p->dtype));
 }
 
 static void set_row(Emit *e, Slide *s, uint32_t r) {

@@ -114,6 +114,38 @@ LLVMValueRef vector_piece_mask(Emit *e, LLVMValueRef mask, uint32_t lanes, int64
     return shuffle_masks(e, mask, LLVMConstNull(LLVMTypeOf(mask)), order, lanes);
 }
 
+/* Where lane `l` of the order of memory is: half of each 16 bytes are of the first vector. */
+static int64_t halves_lane(int64_t l, uint32_t lanes, uint32_t bytes) {
+    int64_t half = bytes < 8 ? 8 / bytes : 1, of_b = l >= lanes / 2, within = of_b ? l - lanes / 2 : l;
+    if (2 * half > lanes) half = lanes / 2;
+    return within / half * 2 * half + of_b * half + within % half;
+}
+
+LLVMValueRef vector_halves(Emit *e, LLVMValueRef a, LLVMValueRef b, uint32_t from_a, uint32_t from_b,
+                           uint32_t bytes) {
+    uint32_t lanes = vector_lanes(LLVMTypeOf(a));
+    int64_t order[64];
+    assert(lanes >= 2 && lanes <= 64);
+    for (int64_t l = 0; l < lanes; l++)
+        order[halves_lane(l, lanes, bytes)] =
+            l < lanes / 2 ? 2 * l + from_a : lanes + 2 * (l - lanes / 2) + from_b;
+    return shuffle(e, a, b, order, lanes);
+}
+
+LLVMValueRef vector_halves_in_order(Emit *e, LLVMValueRef halves, uint32_t bytes) {
+    uint32_t lanes = vector_lanes(LLVMTypeOf(halves));
+    int64_t order[64];
+    for (int64_t l = 0; l < lanes; l++) order[l] = halves_lane(l, lanes, bytes);
+    return shuffle(e, halves, halves, order, lanes);
+}
+
+LLVMValueRef vector_twice(Emit *e, LLVMValueRef mask, uint32_t half) {
+    uint32_t lanes = vector_lanes(LLVMTypeOf(mask));
+    int64_t order[64];
+    for (uint32_t l = 0; l < lanes; l++) order[l] = (half * lanes + l) / 2;
+    return shuffle_masks(e, mask, mask, order, lanes);
+}
+
 LLVMValueRef vector_repeat(Emit *e, LLVMValueRef value, uint32_t times) {
     int64_t order[64];
     uint32_t lanes = vector_lanes(LLVMTypeOf(value)) * times;

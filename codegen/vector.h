@@ -33,6 +33,15 @@ int64_t vector_piece(uint32_t lanes, int64_t stride, int64_t i);
 LLVMValueRef vector_pick(Emit *e, const LLVMValueRef *pieces, uint32_t lanes, int64_t stride);
 /* Which elements of the piece belong to lanes of the mask. */
 LLVMValueRef vector_piece_mask(Emit *e, LLVMValueRef mask, uint32_t lanes, int64_t stride, int64_t i);
+/* Every second element of two vectors that lie side by side, from number `from_a` (0 or 1) of `a` on and
+ * number `from_b` of `b`, in an order that takes no moves between the parts of a register:
+ * vector_halves_in_order of that, or of what is computed from it lane by lane, is in the order of memory.
+ * `bytes`: of what was loaded. */
+LLVMValueRef vector_halves(Emit *e, LLVMValueRef a, LLVMValueRef b, uint32_t from_a, uint32_t from_b,
+                           uint32_t bytes);
+LLVMValueRef vector_halves_in_order(Emit *e, LLVMValueRef halves, uint32_t bytes);
+/* Half number `half` of a mask whose every lane is there twice. */
+LLVMValueRef vector_twice(Emit *e, LLVMValueRef mask, uint32_t half);
 /* Each lane `times` times; and whether any of so many neighbours is set. */
 LLVMValueRef vector_repeat(Emit *e, LLVMValueRef value, uint32_t times);
 LLVMValueRef vector_any_of(Emit *e, LLVMValueRef mask, uint32_t neighbours);
