@@ -4,7 +4,7 @@
 #include "codegen/vector.h"
 
 enum {
-    SHORT_DEPTH = 64, /* steps of k: with more, less than one in twenty of the cycles would be saved */
+    SHORT_DEPTH = 32, /* steps of k: with more, less than one in twenty of the cycles would be saved */
     TRANSPOSING = 4,  /* registers that transposing takes besides */
     MAX_CODE = 512,   /* vector operations of the epilogue that are written out for all tiles */
 };
