@@ -167,10 +167,10 @@ static bool is_final(PassId pass) {
 static bool run_all(const Runner *r) {
     for (int i = 0; i < PASS_COUNT; i++) {
         PassId pass = (PassId)i;
-        if (pass == PASS_winograd && !r->options->winograd) continue;
-        if (!run_pass(r, pass)) return false;
+        bool left_out = pass == PASS_winograd && !r->options->winograd;
+        if (!left_out && !run_pass(r, pass)) return false;
         if (r->options->stop_after && strcmp(r->options->stop_after, pass_name(pass)) == 0) break;
-        if (!is_final(pass) && !run_pass(r, PASS_simplify)) return false;
+        if (!left_out && !is_final(pass) && !run_pass(r, PASS_simplify)) return false;
     }
     return true;
 }

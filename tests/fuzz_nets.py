@@ -321,8 +321,23 @@ def differ(a, b, tolerance, count):
     return len(a) != len(b) or any(not abs(x - y) <= tolerance * scale for x, y in zip(a, b))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def check(nnc, path, compared, *options):
+    """What is wrong with a program; nothing: it says the same as the interpreter."""
+    wanted, error = run(nnc, path, "--interpret", "--float=f64")
+    if wanted is None:
+        return f"interpreted: {error}"
+    for dtype in compared:
+        got, error = run(nnc, path, f"--float={dtype}", *options)
+        if got is None:
+            return f"{dtype}: {error}"
+        if differ(got, wanted, *compared[dtype]):
+            return f"{dtype}: {got} instead of {wanted}"
+    return ""
+
+
+def main(doc, source_of, compared, *options):
+    """The command line of `doc`: programs by their seeds, built with `options`."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int)
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -331,27 +346,20 @@ def main():
     args = parser.parse_args()
     failed = 0
     for seed in range(args.first, args.first + args.count):
-        path = os.path.join(args.keep, f"net{seed}.nn")
+        path = os.path.join(args.keep, f"random{seed}.nn")
         with open(path, "w") as file:
-            file.write((Sequence if seed % 2 else Net)(seed).source())
-        wanted, error = run(args.nnc, path, "--interpret", "--float=f64")
-        problem = f"interpreted: {error}" if wanted is None else ""
-        for dtype in COMPARED if wanted is not None else ():
-            got, error = run(args.nnc, path, f"--float={dtype}")
-            if got is None:
-                problem = problem or f"{dtype}: {error}"
-            elif differ(got, wanted, *COMPARED[dtype]):
-                problem = problem or f"{dtype}: {got} instead of {wanted}"
+            file.write(source_of(seed))
+        problem = check(args.nnc, path, compared, *options)
         if problem:
             failed += 1
             print(f"{path}: {problem}", flush=True)
         else:
             os.remove(path)
         if (seed - args.first) % 10 == 9:
-            print(f"{seed - args.first + 1} networks, {failed} failed", flush=True)
-    print(f"{args.count} networks, {failed} failed")
+            print(f"{seed - args.first + 1} programs, {failed} failed", flush=True)
+    print(f"{args.count} programs, {failed} failed")
     return failed > 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(__doc__, lambda seed: (Sequence if seed % 2 else Net)(seed).source(), COMPARED))

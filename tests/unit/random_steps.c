@@ -31,9 +31,17 @@ static const Type *one_matrix(const Loop *l, const Type *all, int64_t axis) {
     return type_of_dims(l, 3, dims);
 }
 
+/* By the index as a value, or as a dimension. */
+static Value *slice_at(Loop *l, Value *all, const Type *part, int64_t axis) {
+    if (chance(l->r, 50)) return build_dynamic_slice(&l->in, all, 1, &axis, &l->index, part->dims);
+    const Dim *zero = dim_const(l->r->ir, 0), *start[3] = {zero, zero, zero};
+    start[axis] = build_symbol(&l->in, l->index, "I");
+    return build_slice(&l->in, all, start, part->dims, (int64_t[]){1, 1, 1});
+}
+
 static Value *read_step(Loop *l, Value *all, int64_t axis) {
     const Type *part = one_matrix(l, all->type, axis);
-    Value *slice = build_dynamic_slice(&l->in, all, 1, &axis, &l->index, part->dims);
+    Value *slice = slice_at(l, all, part, axis);
     const Dim *dims[2] = {part->dims[axis == 0 ? 1 : 0], part->dims[axis == 2 ? 1 : 2]};
     return build_reshape(&l->in, slice, 2, dims);
 }
