@@ -1,13 +1,17 @@
 /* Kernel nodes as functions and calls. What a kernel reads becomes an array of pointers and sizes; each of
  * its stages is a function of (runtime, array, chunk); kernels with equal keys share their functions. */
 #include "codegen/kernel.h"
+#include "codegen/contract_size.h"
 #include "codegen/parts.h"
 #include <assert.h>
 #include <string.h>
 
-/* Names of the functions of a kernel that has been emitted. */
+/* A kernel that has been emitted. */
 typedef struct {
-    const char *function[MAX_STAGES];
+    const char *function[MAX_STAGES]; /* names */
+    uint32_t count, workspace;
+    bool constant; /* the numbers of chunks, which otherwise are worked out at each call */
+    int64_t chunks[MAX_STAGES];
 } Emitted;
 
 Node *kernel_yield(const Kernel *k) { return block_yield(k->body); }
@@ -307,34 +311,73 @@ static const KernelKind *kind_of(const Node *node) {
     return NULL;
 }
 
+/* What is there of the kernel, or of one that does the same: `cold` ones are taken for lack of others. */
+static Emitted *find_emitted(Kernel *k, const char **key) {
+    Emit *e = k->e;
+    Emitted *emitted = map_get(e->kernels, *key);
+    if (emitted || !e->cold) {
+        e->cold = false;
+        return emitted;
+    }
+    *key = intern(ir_strings(e->ir), arena_printf(k->arena, "cold %s", *key));
+    return map_get(e->kernels, *key);
+}
+
+static Emitted *emit_stages(Kernel *k, const Stage *stages, uint32_t count) {
+    Emitted *emitted = ARENA_NEW(k->e->arena, Emitted);
+    for (uint32_t i = 0; i < count; i++) emitted->function[i] = emit_stage(k, &stages[i]);
+    emitted->count = count;
+    emitted->workspace = k->workspace;
+    return emitted;
+}
+
+static void call_stages(Kernel *k, const Emitted *emitted, const LLVMValueRef *chunks) {
+    const LaunchArgument *arguments = arguments_of(k);
+    for (uint32_t i = 0; i < emitted->count; i++)
+        (k->e->in_chain ? chain_call : launch_kernel)(k->e, emitted->function[i], chunks[i],
+                                                      argument_count(k), arguments);
+}
+
+static void note_chunks(Emitted *emitted, const LLVMValueRef *chunks) {
+    emitted->constant = true;
+    for (uint32_t i = 0; i < emitted->count; i++) {
+        Size size = size_run_time(chunks[i]);
+        emitted->constant = emitted->constant && size.known;
+        emitted->chunks[i] = size.constant;
+    }
+}
+
+/* Nothing has to be found out of a kernel whose like is there, as long as its sizes are known. */
+static bool call_emitted(Kernel *k, const Emitted *emitted) {
+    if (!emitted || !emitted->constant || k->e->products) return false;
+    LLVMValueRef chunks[MAX_STAGES];
+    for (uint32_t i = 0; i < emitted->count; i++) chunks[i] = emit_i64(k->e, emitted->chunks[i]);
+    k->workspace = emitted->workspace;
+    call_stages(k, emitted, chunks);
+    return true;
+}
+
 void emit_kernel_call(Emit *e, Node *node) {
     Kernel k = {.e = e, .arena = e->arena, .node = node, .body = node->blocks[0]};
-    Stage stages[MAX_STAGES];
+    const KernelKind *kind = kind_of(node);
+    bool cold = e->cold;
     kernel_order(k.arena, k.body);
     examine(&k);
-    k.bound = map_new(k.arena);
-    uint32_t count = kind_of(node)->stages(&k, stages);
+    k.variant = kind->variant ? kind->variant(&k) : 0;
     const char *key = kernel_key(&k);
-    Emitted *emitted = map_get(e->kernels, key);
-    bool cold = e->cold;
-    if (emitted) {
-        e->cold = false; /* a better one is there anyway */
-    } else if (cold) {
-        key = intern(ir_strings(e->ir), arena_printf(k.arena, "cold %s", key));
-        emitted = map_get(e->kernels, key);
-    }
-    if (!emitted) {
-        emitted = ARENA_NEW(e->arena, Emitted);
-        for (uint32_t i = 0; i < count; i++) emitted->function[i] = emit_stage(&k, &stages[i]);
-        map_put(e->kernels, key, emitted);
-    }
-    const LaunchArgument *arguments = arguments_of(&k);
-    for (uint32_t i = 0; i < count; i++) {
-        LLVMValueRef chunks = stages[i].chunks(&k);
-        if (e->in_chain)
-            chain_call(e, emitted->function[i], chunks, argument_count(&k), arguments);
-        else
-            launch_kernel(e, emitted->function[i], chunks, argument_count(&k), arguments);
+    Emitted *emitted = find_emitted(&k, &key);
+    if (!call_emitted(&k, emitted)) {
+        Stage stages[MAX_STAGES];
+        LLVMValueRef chunks[MAX_STAGES];
+        k.bound = map_new(k.arena);
+        uint32_t count = kind->stages(&k, stages);
+        if (!emitted) {
+            emitted = emit_stages(&k, stages, count);
+            map_put(e->kernels, key, emitted);
+        }
+        for (uint32_t i = 0; i < count; i++) chunks[i] = stages[i].chunks(&k);
+        note_chunks(emitted, chunks);
+        call_stages(&k, emitted, chunks);
     }
     e->cold = cold;
 }

@@ -57,6 +57,7 @@ enum { MAX_STAGES = 2 };
 typedef struct {
     const char *name;
     uint32_t (*stages)(Kernel *k, Stage *out); /* analysis; what it finds out it keeps in k->plan */
+    uint32_t (*variant)(const Kernel *k);      /* what equal bodies may not share; NULL: they share all */
 } KernelKind;
 
 struct Kernel {
@@ -71,7 +72,7 @@ struct Kernel {
     uint32_t lanes;           /* of a vector of the body's main type */
     uint32_t cost;            /* rough, of one element of the index space */
     void *plan;               /* of the kind */
-    uint32_t variant;         /* what of the plan equal bodies may not share */
+    uint32_t variant;         /* of equal bodies, see KernelKind */
     uint32_t workspace;       /* bytes that the stages share, 0 = none */
 
     /* While nothing is built: how dear the index arithmetic is. */

@@ -285,4 +285,4 @@ static uint32_t chain_stages(Kernel *k, Stage *out) {
     return 1;
 }
 
-const KernelKind kernel_chain = {"chain", chain_stages};
+const KernelKind kernel_chain = {.name = "chain", .stages = chain_stages};

@@ -394,4 +394,4 @@ static uint32_t contract_stages(Kernel *k, Stage *out) {
     return 1;
 }
 
-const KernelKind kernel_contract = {"contract", contract_stages};
+const KernelKind kernel_contract = {.name = "contract", .stages = contract_stages};

@@ -177,4 +177,4 @@ static uint32_t loop_stages(Kernel *k, Stage *out) {
     return 1;
 }
 
-const KernelKind kernel_loop = {"loop", loop_stages};
+const KernelKind kernel_loop = {.name = "loop", .stages = loop_stages};

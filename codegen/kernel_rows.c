@@ -318,4 +318,4 @@ uint32_t rows_stages(Kernel *k, Stage *out) {
     return 1;
 }
 
-const KernelKind kernel_rows = {"rows", rows_stages};
+const KernelKind kernel_rows = {.name = "rows", .stages = rows_stages};

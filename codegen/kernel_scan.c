@@ -135,4 +135,4 @@ static uint32_t scan_stages(Kernel *k, Stage *out) {
     return 1;
 }
 
-const KernelKind kernel_scan = {"scan", scan_stages};
+const KernelKind kernel_scan = {.name = "scan", .stages = scan_stages};

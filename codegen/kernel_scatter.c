@@ -216,13 +216,16 @@ static bool is_in_place(const Kernel *k, const Value *base) {
            base->place.offset == here->offset;
 }
 
+static uint32_t scatter_variant(const Kernel *k) {
+    return is_in_place(k, kernel_yield(k)->operands[0]->node->operands[0]);
+}
+
 static uint32_t scatter_stages(Kernel *k, Stage *out) {
     Scatter *s = ARENA_NEW(k->arena, Scatter);
     s->node = kernel_yield(k)->operands[0]->node;
     assert(op_has(s->node->op, TRAIT_UPDATES));
     k->plan = s;
     uint32_t count = 0;
-    k->variant = is_in_place(k, s->node->operands[0]);
     if (!k->variant) {
         const Type *type = s->node->results[0]->type;
         Roots roots = root(k, s->node->operands[0]);
@@ -239,4 +242,4 @@ static uint32_t scatter_stages(Kernel *k, Stage *out) {
     return count;
 }
 
-const KernelKind kernel_scatter = {"scatter", scatter_stages};
+const KernelKind kernel_scatter = {.name = "scatter", .stages = scatter_stages, .variant = scatter_variant};

@@ -69,4 +69,4 @@ static uint32_t sort_stages(Kernel *k, Stage *out) {
     return 1;
 }
 
-const KernelKind kernel_sort = {"sort", sort_stages};
+const KernelKind kernel_sort = {.name = "sort", .stages = sort_stages};

@@ -113,4 +113,4 @@ static uint32_t total_stages(Kernel *k, Stage *out) {
     return 2;
 }
 
-const KernelKind kernel_reduce = {"reduce", total_stages};
+const KernelKind kernel_reduce = {.name = "reduce", .stages = total_stages};

@@ -108,6 +108,7 @@ void pass_simplify(PassContext *context, Graph *graph) {
         s.counted = graph->next_id;
         for (uint32_t i = 0; i < graph->functions.count; i++)
             simplify_block(&s, graph->functions.at[i]->body);
+        if (round > 0 && !s.changed) break; /* nor has anything died since the last round */
         graph_resolve(graph);
         simplify_dead(&s);
     }
