@@ -184,6 +184,7 @@ static void multiply_tile(Emit *e, void *user) {
                  .a_memory = a_type(at),
                  .b_memory = b_type(at),
                  .b = tile_b(e, at),
+                 .ahead_depth = p->plan.ahead_depth,
                  .ahead_b = p->plan.ahead_b,
                  .k_count = p->k.count};
     memcpy(tile.k, at->k, sizeof tile.k);

@@ -15,7 +15,7 @@ static bool blocks_fit(const ContractShape *shape, const ContractSchedule *plan)
 static bool dots_fit(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     uint32_t lanes = target->vector_bytes / shape->bytes;
     if (plan->dot_lanes != lanes || lanes < 2 || plan->transposed || plan->pack_a || plan->ahead_a ||
-        plan->ahead_b || plan->ahead_panel)
+        plan->ahead_b || plan->ahead_depth || plan->ahead_panel)
         return false;
     if (shape->a_depth != 1 || (shape->depth >= 0 && shape->depth < lanes)) return false;
     if (plan->rows > DOT_MAX_ROWS || plan->dot_columns > DOT_MAX_COLUMNS ||
@@ -43,7 +43,8 @@ static bool tiles_fit(const Target *target, const ContractShape *shape, const Co
     if (!plan->pack_b && shape->b_column != 1) return false;
     if (plan->pack_b && plan->ahead_b) return false;
     if (plan->ahead_panel && !panel_fits(shape, plan)) return false;
-    if (plan->pack_a && (shape->a_row < 0 || shape->rows <= 0 || plan->lanes < 2 || plan->ahead_a))
+    if (plan->pack_a &&
+        (shape->a_row < 0 || shape->rows <= 0 || plan->lanes < 2 || plan->ahead_a || plan->ahead_depth))
         return false;
     if (plan->ahead_a && (shape->a_row < 0 || shape->a_depth != 1)) return false;
     return shape->single_depth || (!plan->ahead_a && !plan->ahead_b);

@@ -14,6 +14,8 @@ enum {
     DOT_PANEL = 4,           /* vectors of columns that dot products fill before their epilogue */
     STEPS_AHEAD = 8,         /* of k that B is prefetched */
     TILES_AHEAD = 8,         /* that ask for the next panel of B, each for a part */
+    CYCLES_AHEAD = 400,      /* that memory takes; of k at most */
+    MAX_AHEAD = 32,          /* so many steps */
     FEW_NEIGHBOURS = 4,      /* rows next to each other in the result that transposing doesn't pay for */
     FAR_LEVELS = 2,          /* times the second level's size: more than that is better read by parts */
     FEW = 64,                /* rows or columns that packing doesn't pay for */
@@ -237,6 +239,15 @@ static uint32_t panel_ahead(const Target *target, const ContractShape *shape, co
     return tiles > 1 ? tiles : 0;
 }
 
+/* Steps of the outermost k axis that memory takes, where A doesn't lie along it: each step reads other lines.
+ */
+static uint32_t depth_ahead(const ContractShape *shape, const ContractSchedule *plan) {
+    bool along = shape->single_depth && shape->a_depth == 1;
+    if (plan->dot_lanes || plan->pack_a || along || shape->depth_inner <= 0) return 0;
+    int64_t steps = CYCLES_AHEAD / (shape->depth_inner * plan->rows * plan->vectors);
+    return (uint32_t)max64(min64(steps, MAX_AHEAD), 1);
+}
+
 /* What comes from beyond the second level is asked for before it is needed: rows of A begin too often for the
  * processor to see their pattern, and each row of a B that few rows pass is used just now for the first time.
  */
@@ -245,6 +256,7 @@ static void choose_prefetch(const Target *target, const ContractShape *shape, Co
         cost_distinct((double)cost_assumed(shape->rows) * (double)cost_assumed(shape->depth), shape->a_span);
     double b = cost_b_elements(shape);
     plan->ahead_panel = panel_ahead(target, shape, plan);
+    plan->ahead_depth = cost_is_far(target, a, shape->memory_bytes) ? depth_ahead(shape, plan) : 0;
     if (plan->dot_lanes || !shape->single_depth) return;
     plan->ahead_a = !plan->pack_a && !shape->edges && shape->a_depth == 1 && shape->a_row >= 0 &&
                     cost_is_far(target, a * (double)cost_assumed(shape->outer), shape->memory_bytes);
@@ -398,7 +410,8 @@ static void offer(Candidates *c, ContractSchedule plan) {
 
 /* With blocks that suit the form and the tile. */
 static void offer_blocked(Candidates *c, ContractSchedule plan) {
-    plan.depth_block = plan.column_block = 0, plan.ahead_a = false, plan.ahead_b = plan.ahead_panel = 0;
+    plan.depth_block = plan.column_block = 0, plan.ahead_a = false,
+    plan.ahead_b = plan.ahead_depth = plan.ahead_panel = 0;
     choose_blocks(c->target, c->shape, &plan);
     choose_prefetch(c->target, c->shape, &plan);
     offer(c, plan);

@@ -41,6 +41,14 @@ static void prefetch_a(Emit *e, const Tile *t, LLVMValueRef k) {
     vector_prefetch(e, t->a_memory, t->a[0], offset_add(e, begin, offset_multiply(e, row, t->a_stride)));
 }
 
+/* The ends of a column of A, where rows are a few lines at most. */
+static void prefetch_column(Emit *e, const Tile *t, LLVMValueRef a_offset) {
+    Size ahead = size_mul(e, size_known(e, t->ahead_depth), t->k[0].a);
+    LLVMValueRef place = offset_add(e, a_offset, ahead.value);
+    vector_prefetch(e, t->a_memory, t->a[0], place);
+    if (t->rows > 1) vector_prefetch(e, t->a_memory, t->a[t->rows - 1], place);
+}
+
 static void prefetch_b(Emit *e, const Tile *t, LLVMValueRef row) {
     Size ahead = size_mul(e, size_known(e, t->ahead_b), t->k[t->k_count - 1].b);
     for (uint32_t v = 0; v < t->vectors; v++)
@@ -56,6 +64,7 @@ static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t 
     for (uint32_t v = 0; v < t->vectors; v++) b[v] = load_b(e, t, b_row, v);
     if (t->ahead_b && t->k_count) prefetch_b(e, t, b_row);
     if (t->ahead_a && t->k_count) prefetch_a(e, t, a_offset);
+    if (t->ahead_depth && t->k_count && index == 0) prefetch_column(e, t, a_offset);
     if (t->ahead_panel) {
         LLVMValueRef place = LLVMBuildLShr(e->builder, b_offset, emit_i64(e, t->ahead_shift), "");
         vector_prefetch(e, t->b_memory, t->ahead_panel, place);

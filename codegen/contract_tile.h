@@ -15,7 +15,8 @@ typedef struct {
     LLVMValueRef mask[CONTRACT_MAX_VECTORS]; /* lanes of B that exist; NULL = all */
     bool ahead_a; /* rows of A that follow the tile's are brought near; k is then one axis, of stride 1, */
     LLVMValueRef a_stride; /* and there are so many elements from row to row */
-    uint32_t ahead_b;      /* steps of k that B is brought near ahead of its use; 0 = not */
+    uint32_t ahead_depth; /* steps of the outermost k axis that A is brought near ahead of its use; 0 = not */
+    uint32_t ahead_b;     /* steps of k that B is brought near ahead of its use; 0 = not */
     LLVMValueRef
         ahead_panel; /* place in what follows B in memory, which is brought near, or NULL: at each step */
     uint32_t ahead_shift;          /* what is as far from here as B's row is from `b`, >> ahead_shift */

@@ -145,6 +145,7 @@ static ContractSchedule random_schedule(const ContractShape *shape, const Contra
     if (next_random(random) % 3 == 0) plan.chunk_rows = 1 + next_random(random) % 40;
     if (next_random(random) % 3 == 0) plan.chunk_columns = plan.lanes * (1 + next_random(random) % 3);
     if (next_random(random) % 3 == 0) plan.chunk_outer = 1 + next_random(random) % 2;
+    plan.ahead_depth = next_random(random) % 2 * 3;
     plan.ahead_panel = next_random(random) % 2 * (2U << next_random(random) % 3);
     plan.outer_first = next_random(random) % 2, plan.columns_first = next_random(random) % 2;
     return plan;
