@@ -69,7 +69,12 @@ double cost_b_elements(const ContractShape *shape) {
 /* Steps of k that are summed up in registers at most. */
 int64_t cost_depth_limit(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     if (plan->pack_b || plan->dot_lanes) return PACKED_DEPTH;
-    return cost_is_far(target, cost_b_elements(shape), shape->memory_bytes) ? FAR_DEPTH : DIRECT_DEPTH;
+    int64_t depth =
+        cost_is_far(target, cost_b_elements(shape), shape->memory_bytes) ? FAR_DEPTH : DIRECT_DEPTH;
+    if (!shape->b_streams) return depth;
+    /* The second level has room for a panel, the next one and some of A. */
+    int64_t streamed = (int64_t)target->l2_bytes / 3 / (shape->columns * shape->memory_bytes);
+    return max64(depth, streamed < PANEL_DEPTH ? streamed : PANEL_DEPTH);
 }
 
 /* Vectors that store a line of so many elements: what is left over goes by vectors of 8, 4, 2 and 1. */

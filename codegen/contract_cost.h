@@ -9,7 +9,8 @@
 enum {
     PACKED_DEPTH = 2048, /* steps of k that a packed block holds */
     DIRECT_DEPTH = 1024, /* the same where B is read where it lies, */
-    FAR_DEPTH = 512,     /* and the second level doesn't hold it */
+    FAR_DEPTH = 512,     /* and the second level doesn't hold it; */
+    PANEL_DEPTH = 4096,  /* where it is a stream whose next panel is asked for in time, at most */
 };
 
 /* A size, or what it is taken to be. */

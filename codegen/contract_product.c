@@ -148,7 +148,7 @@ static int64_t b_run(const ProductAxes *k) {
 /* Does B of all products lie as [outer, k, column], without gaps? */
 static bool b_streams(const Product *p) {
     Size next = p->column.extent;
-    if (!next.known || !size_is(p->column.b, 1)) return false;
+    if (!next.known || next.constant < 1 || !size_is(p->column.b, 1)) return false;
     for (uint32_t i = p->k.count + 1; i-- > 0;) {
         const ProductAxis *axis = i > 0            ? &p->k.at[i - 1]
                                   : p->outer.count ? &p->outer.at[p->outer.count - 1]
