@@ -14,9 +14,6 @@ enum {
     PAGE = 4096,          /* bytes: strides that are multiples of it collide in the caches */
 };
 
-static int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 int64_t cost_assumed(int64_t size) { return size < 0 ? ASSUMED_SIZE : size; }
 
 uint32_t cost_lanes(const Target *target, const ContractShape *shape) {

@@ -5,6 +5,10 @@
 
 #include "codegen/contract_schedule.h"
 
+static inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 /* Steps of k that are summed up in registers at most: */
 enum {
     PACKED_DEPTH = 2048, /* steps of k that a packed block holds */

@@ -1,0 +1,178 @@
+/* The form of a product, chosen by what it costs: outer products or dot products, the register tile, what is
+ * packed. */
+#include "codegen/contract_form.h"
+#include "codegen/contract_cost.h"
+#include "codegen/contract_dot.h"
+
+/* Measured on one core; see docs/performance.md. */
+enum {
+    MAX_PACKED = 1 << 24, /* elements of A in a chunk */
+    DOT_PANEL = 4,        /* vectors of columns that dot products fill before their epilogue */
+    FEW_NEIGHBOURS = 4,   /* rows next to each other in the result that transposing doesn't pay for */
+    LINE = 64,            /* bytes of a cache's line */
+    STREAMED_VECTORS = 8  /* of k at once, where one column follows the other */
+};
+
+/* --- the register tile */
+/* May tiles be transposed before the epilogue sees them? While they are in registers, and if their rows then
+ * are neighbours in the result. */
+bool schedule_can_transpose(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    return shape->exchanged && (shape->row_run == 0 || shape->row_run >= FEW_NEIGHBOURS) &&
+           shape->bytes >= 4 && plan->lanes > 1 && shape->depth >= 0 &&
+           shape->depth <= cost_depth_limit(target, shape, plan);
+}
+
+/* The cheapest tile whose accumulators, vectors of B and one broadcast of A fit into the registers. A few are
+ * left for broadcasts ahead of their use: without them LLVM spills an accumulator and rotates all others. */
+double form_tile(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    int64_t rows = max64(cost_assumed(shape->rows), 1), depth = max64(cost_assumed(shape->depth), 1);
+    int64_t vectors = max64(div_up(cost_assumed(shape->columns), plan->lanes), 1);
+    int64_t registers = target->vector_registers;
+    double best = -1, runs = 1;
+    if (plan->row_run) runs = (double)rows / (double)plan->row_run, rows = plan->row_run;
+    for (int64_t r = CONTRACT_MAX_ROWS; r >= 1; r--)
+        for (int64_t v = CONTRACT_MAX_VECTORS; v >= 1; v--) {
+            if (r > rows || v > vectors || r * v + v + 1 > registers - registers / 16) continue;
+            double cost =
+                runs * (cost_tiles(shape, rows, vectors, r, v, depth) + cost_store(shape, plan, rows, r));
+            if (best >= 0 && cost >= best) continue;
+            best = cost, plan->rows = (uint32_t)r, plan->vectors = (uint32_t)v;
+        }
+    return best;
+}
+
+/* --- packing */
+bool form_packs_b(const ContractShape *shape) {
+    if (shape->b_column != 1) return true;
+    return cost_assumed(shape->rows) >= FEW && cost_assumed(shape->depth) > FEW &&
+           cost_collides(shape->b_depth, shape->memory_bytes);
+}
+
+/* Rows of a B beyond the second level that begin anywhere in a line of the cache, so that nearly every vector
+ * is loaded from two. Windows share their memory, which packing would multiply. */
+static bool lies_across(const Target *target, const ContractShape *shape) {
+    double elements = (double)cost_assumed(shape->depth) * (double)cost_assumed(shape->columns);
+    return shape->b_column == 1 && shape->b_depth > 0 && target->vector_bytes == LINE &&
+           shape->b_depth % LINE * shape->memory_bytes % LINE != 0 && !shape->edges &&
+           1.5 * cost_b_elements(shape) > elements && cost_is_far(target, elements, shape->memory_bytes);
+}
+
+/* A that lies transposed: each step of k reads another line, of which a tile takes a part. */
+static bool may_pack_a(const ContractShape *shape) {
+    int64_t depth = cost_assumed(shape->depth);
+    return !shape->edges && shape->a_row == 1 && shape->a_depth != 1 && shape->rows > 0 &&
+           shape->rows <= MAX_PACKED / min64(max64(depth, 1), PACKED_DEPTH) && depth > FEW &&
+           cost_assumed(shape->columns) >= FEW;
+}
+
+/* --- dot products: lanes along k */
+/* The cheapest tile of dot products, or a negative cost where k is not contiguous. Columns are a power of
+ * two: its sums are stored by whole instructions, and a panel has room for what lies beyond the last column.
+ */
+double form_dots(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    int64_t registers = target->vector_registers, lanes = target->vector_bytes / shape->bytes;
+    int64_t rows = max64(cost_assumed(shape->rows), 1), columns = max64(cost_assumed(shape->columns), 1);
+    bool pack = shape->b_depth != 1;
+    double best = -1;
+    if (shape->edges || shape->a_depth != 1 || cost_assumed(shape->depth) < lanes) return -1;
+    if (pack && (!shape->single_depth || shape->columns < 0)) return -1;
+    ContractSchedule now = {
+        .lanes = cost_lanes(target, shape), .dot_lanes = (uint32_t)lanes, .dot_unroll = 1, .pack_b = pack};
+    now.vectors = (uint32_t)min64(div_up(columns, now.lanes), DOT_PANEL);
+    for (int64_t r = min64(DOT_MAX_ROWS, rows); r >= 1; r--)
+        for (int64_t c = DOT_MAX_COLUMNS; c >= 1; c /= 2) {
+            if (c > columns || r * c + min64(r, c) + 1 > registers - registers / 16) continue;
+            now.rows = (uint32_t)r, now.dot_columns = (uint32_t)c;
+            double cost = cost_dot(target, shape, &now);
+            if (best >= 0 && cost >= best) continue;
+            best = cost, *plan = now;
+        }
+    if (pack)
+        best += cost_pack(target, (double)cost_assumed(shape->depth) * (double)columns, shape->bytes,
+                          shape->b_depth, shape->b_column, shape->columns);
+    return best;
+}
+
+/* --- few rows: bound by reading B. A few rows of B at a time, over all columns, with the sums in memory. */
+bool form_streams(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    return !shape->edges && shape->rows > 0 && shape->rows <= FEW_ROWS && !plan->pack_b &&
+           shape->depth > 2 * STREAMED_DEPTH && shape->depth_inner == 1 &&
+           (double)shape->depth * (double)cost_assumed(shape->columns) * shape->memory_bytes >
+               target->l1_bytes;
+}
+
+/* A B that comes from far is read as it lies: several columns at once are several places to read from, in
+ * which prefetchers see no pattern. The sums of as many columns as make a vector wait for each other. */
+void form_dots_in_turn(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    int64_t rows = shape->rows, lanes = plan->dot_lanes;
+    if (rows < 1 || rows > FEW_ROWS || plan->pack_b ||
+        !cost_is_far(target, cost_b_elements(shape), shape->memory_bytes))
+        return;
+    plan->rows = (uint32_t)rows;
+    plan->dot_unroll = (uint32_t)max64(STREAMED_VECTORS / rows, 2);
+    plan->dot_columns = 1;
+    while (plan->dot_columns * 2 * rows <= lanes && plan->dot_columns * 2 <= cost_assumed(shape->columns))
+        plan->dot_columns *= 2;
+}
+
+static const double TWO_LINES = 1.1; /* by which loads from two lines slow a tile down */
+
+/* By the cheapest tile, with what is packed as `plan` says. */
+static double tiles_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    double cost = form_tile(target, shape, plan), depth = (double)cost_assumed(shape->depth);
+    if (schedule_can_transpose(target, shape, plan)) {
+        ContractSchedule other = *plan;
+        other.transposed = true, other.row_run = shape->row_run;
+        double transposed = form_tile(target, shape, &other);
+        if (transposed < cost) cost = transposed, *plan = other;
+    }
+    if (!plan->pack_b && lies_across(target, shape)) cost *= TWO_LINES;
+    if (plan->pack_a)
+        cost += cost_pack(target, depth * (double)cost_assumed(shape->rows), shape->bytes, shape->a_row,
+                          shape->a_depth, shape->depth_last);
+    if (plan->pack_b)
+        cost += cost_pack(target, depth * (double)cost_assumed(shape->columns), shape->bytes, shape->b_column,
+                          shape->b_depth, shape->b_run);
+    return cost + cost_touch(target, shape, plan);
+}
+
+static double cost_packed_so(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    bool may_pack = may_pack_a(shape);
+    plan->lanes = cost_lanes(target, shape);
+    plan->row_run = shape->edges ? shape->row_run : 0;
+    /* Lines of one cache set. */
+    plan->pack_a = may_pack && cost_collides(shape->a_depth, shape->memory_bytes);
+    double cost = tiles_cost(target, shape, plan);
+    if (!may_pack || plan->pack_a) return cost;
+    ContractSchedule other = {.lanes = plan->lanes, .pack_a = true, .pack_b = plan->pack_b};
+    double packed = tiles_cost(target, shape, &other);
+    if (packed < cost) cost = packed, *plan = other;
+    return cost;
+}
+
+static double outer_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    plan->pack_b = form_packs_b(shape);
+    double cost = cost_packed_so(target, shape, plan);
+    if (plan->pack_b || !lies_across(target, shape)) return cost;
+    ContractSchedule other = {.lanes = 1, .pack_b = true};
+    double packed = cost_packed_so(target, shape, &other);
+    if (packed < cost) cost = packed, *plan = other;
+    return cost;
+}
+
+/* Of one product, or of a chunk of it. */
+double form_choose(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    ContractSchedule dot = {.lanes = 1};
+    double by_tiles = outer_cost(target, shape, plan), by_dots = form_dots(target, shape, &dot);
+    if (by_dots >= 0)
+        by_dots +=
+            cost_touch(target, shape, &dot) + cost_store(shape, &dot, cost_assumed(shape->rows), dot.rows);
+    bool dots = by_dots >= 0 && by_dots < by_tiles;
+    if (dots) *plan = dot;
+    return dots ? by_dots : by_tiles;
+}
+
+double contract_cost(const Target *target, const ContractShape *shape) {
+    ContractSchedule plan = {.lanes = 1};
+    return form_choose(target, shape, &plan);
+}
