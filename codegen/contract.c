@@ -524,10 +524,11 @@ static void run_body(Emit *e, LLVMValueRef from, void *user) {
 }
 
 /* --- blocks */
-/* Is what is packed used by so few rows, or columns, that packing takes a good part of the time? */
-static bool is_used_little(Size size, int64_t chunk) {
-    enum { LITTLE = 64 };
-    return size.known && (chunk && chunk < size.constant ? chunk : size.constant) <= LITTLE;
+/* Is what is packed used by so few rows, or columns, that packing takes a good part of the time? More where k
+ * is one axis: several have short runs, which take as long however they are packed. */
+static bool is_used_little(const Product *p, Size size, int64_t chunk) {
+    int64_t little = p->k.count > 1 ? 64 : 256;
+    return size.known && (chunk && chunk < size.constant ? chunk : size.constant) <= little;
 }
 
 /* A's rows play the part of columns: strips are panels of one vector. */
@@ -544,7 +545,7 @@ static void pack_rows(Emit *e, Where *at) {
                  .k_count = p->k.count,
                  .lanes = p->plan.lanes,
                  .width = size_known(e, p->plan.lanes),
-                 .written_out = is_used_little(p->column.extent, p->plan.chunk_columns)};
+                 .written_out = is_used_little(p, p->column.extent, p->plan.chunk_columns)};
     for (uint32_t i = 0; i < p->k.count; i++) pack.k[i] = (PackAxis){at->k[i].extent, at->k[i].a};
     pack_panels(e, &pack);
 }
@@ -563,7 +564,7 @@ static void pack_block(Emit *e, Where *at) {
                  .k_count = p->k.count,
                  .lanes = p->plan.lanes,
                  .width = size_known(e, panel_width(p)),
-                 .written_out = is_used_little(p->row_count, p->plan.chunk_rows)};
+                 .written_out = is_used_little(p, p->row_count, p->plan.chunk_rows)};
     for (uint32_t i = 0; i < p->k.count; i++) pack.k[i] = (PackAxis){at->k[i].extent, at->k[i].b};
     if (p->plan.dot_lanes) { /* k, one axis, and the columns change their parts */
         pack.columns = at->k[0].extent, pack.column_stride = at->k[0].b;
