@@ -54,6 +54,11 @@ class Loops:
             lambda: [f"gw = gw * 0.5 + {part()}.T @ {choose(['h', f'out[{self.index()}]'])}"],
             lambda: [f"acc += sum(tanh(nn.conv2d({self.picture()}, {choose(['f', 'cf'])}, padding={choose([0, 1])}, stride={choose([1, 1, 2])})))"],
             lambda: [f"let {name} = nn.softmax({part()} @ {part()}.T) @ {part()}", f"acc += sum({name} * {name})"],
+            lambda: [f"let {name} = mean(tanh({part()} @ w) ** 2)", f"gw = gw + grad({name}, w)"],
+            lambda: [f"if {self.index()} % 2 == 0 {{", f"    w = tanh(w + {part()}.T @ h)", "} else {", f"    acc += sum(tanh({part()} @ {self.weights(True)}))", "}"],
+            lambda: [f"buffer[{self.index()}] = tanh(({part()} @ {self.weights(True)}) @ {self.weights(False)})",
+                     f"acc += sum(buffer[{self.index()}] @ {self.weights(True)})"],
+            lambda: [f"var {name} = 0", f"while {name} < 2 {{", f"    h = tanh(h + {part()} @ {self.weights(True)})", f"    {name} += 1", "}"],
             lambda: [f"let {name} = i + 1", f"acc += sum(tanh(flat[:{name}] @ {self.weights(True)}))"],
             lambda: [f"let {name} = mean(tanh({part()} @ w) ** 2)", f"w = w - 0.5 * grad({name}, w)"],
             lambda: [f"let {name} = mean(tanh(nn.conv2d({self.picture()}, f, padding=1)) ** 2)", f"f = f - 0.5 * grad({name}, f)"],
@@ -70,12 +75,12 @@ class Loops:
         head = [f"let data = {self.values(parts, rows, depth)}", f"let flat = {self.values(parts * rows, depth)}", f"let turned = {self.values(depth, parts, rows)}",
                 f"let images = {self.values(parts, self.channels, side, side)}", f"let cw = {self.values(*up)} * 0.3", f"let cu = {self.values(*down)} * 0.3",
                 f"let cf = {self.values(*filters)} * 0.1", f"var w = {self.values(*up)} * 0.3", f"var u = {self.values(*down)} * 0.3",
-                f"var f = {self.values(*filters)} * 0.1", f"var h = zeros({rows}, {columns})", f"var out = zeros({parts}, {rows}, {columns})",
+                f"var f = {self.values(*filters)} * 0.1", f"var h = zeros({rows}, {columns})", f"var out = zeros({parts}, {rows}, {columns})", "var buffer = data",
                 f"var gw = zeros({depth}, {columns})", "var acc = 0.0"]
         body = [line for k in range(self.rng.randint(2, 5)) for line in self.statement(f"v{k}")]
         body += self.rng.sample(["w = w * 0.9", "u = u * 1.1", "f = f * 1.05"], self.rng.randint(0, 2))
         loop = [f"for j in 0..{self.inner} {{", *("    " + line for line in body), "}"] if self.nested else body
-        tail = ["print(sum(h), sum(out), sum(gw), sum(w * w), sum(u * u), sum(f * f), h[0, 1], out[1, 0, 2], gw[2, 3])"]
+        tail = ["print(sum(h), sum(out), sum(gw), sum(buffer), sum(w * w), sum(u * u), sum(f * f), h[0, 1], out[1, 0, 2], gw[2, 3])"]
         lines = [*head, f"for i in 0..{parts} {{", *("    " + line for line in loop), "    print(acc)", "}", *tail]
         return "\n".join(["import nn", "", "command main() {", *("    " + line for line in lines), "}", ""])
 
