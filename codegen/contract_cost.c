@@ -9,7 +9,7 @@ enum {
     DOT_TILE_OF_TWO = 42, /* the same where its sums are more than one vector's */
     DOT_ROW = 3,          /* to store one row of its sums */
     POINTERS = 11,        /* to rows that registers hold */
-    PIECE = 5,            /* to load a vector of a transposed tile and store it */
+    PIECE = 3,            /* to load a vector of a transposed tile and store it */
     SQUARE = 60,          /* to transpose a square of a vector's lanes */
     PAGE = 4096,          /* bytes: strides that are multiples of it collide in the caches */
 };
