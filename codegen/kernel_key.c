@@ -34,6 +34,7 @@ typedef struct {
 static void key_dim(Key *key, const Dim *dim) {
     const DimTerm *terms;
     uint32_t count = dim_terms(dim, &terms);
+    if (count == 0) fputc('0', key->out); /* an axis of no elements is none the less an axis */
     for (uint32_t i = 0; i < count; i++) {
         fprintf(key->out, "%+" PRId64, terms[i].coefficient);
         for (uint32_t a = 0; a < terms[i].count; a++) {
