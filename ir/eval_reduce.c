@@ -245,9 +245,15 @@ static bool scan(const Node *node, const Tensor *x, Tensor *out, FoldStart *star
     return true;
 }
 
+/* The first element is what it was, the sign of a zero included. */
+static void running_sum_start(Fold *f, const Tensor *x) {
+    (void)x;
+    f->value = -0.0;
+}
+
 bool eval_cumulative_sum(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     (void)e;
-    return scan(node, &in[0], out, sum_start, sum_step, sum_finish);
+    return scan(node, &in[0], out, running_sum_start, sum_step, sum_finish);
 }
 
 bool eval_cumulative_prod(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
