@@ -161,8 +161,8 @@ static bool b_streams(const Product *p) {
 
 /* Products that follow each other and have the same A. */
 static int64_t a_shared(const ProductAxes *outer) {
-    const ProductAxis *last = &outer->at[outer->count - 1];
-    return outer->count && size_is(last->a, 0) && last->extent.known ? last->extent.constant : 1;
+    const ProductAxis *last = outer->count ? &outer->at[outer->count - 1] : NULL;
+    return last && size_is(last->a, 0) && last->extent.known ? last->extent.constant : 1;
 }
 
 static int64_t span_of(const ProductAxis *axis, uint32_t count, bool of_b) {
