@@ -48,13 +48,13 @@ static bool is_inside(const LoopHoist *l, const Value *value) {
 
 /* --- invariance */
 typedef struct {
-    const Map *symbols;
+    const Map *symbols; /* NULL: any */
     bool found;
 } SymbolSearch;
 
 static void see_symbol(void *user, const Dim *symbol) {
     SymbolSearch *search = user;
-    search->found |= map_get(search->symbols, symbol) != NULL;
+    search->found |= !search->symbols || map_get(search->symbols, symbol);
 }
 
 static void search_type(SymbolSearch *search, const Type *type) {
@@ -210,27 +210,11 @@ void hoist_loop(Hoist *h, Node *loop) {
 
 static bool is_loop(const Node *node) { return node->op == OP_for || node->op == OP_while; }
 
-static void see_any_symbol(void *user, const Dim *symbol) {
-    (void)symbol;
-    *(bool *)user = true;
-}
-
-static bool all_known(const Dim *const *dims, uint32_t count) {
-    bool mentions = false;
-    for (uint32_t i = 0; i < count; i++) dim_symbols(dims[i], see_any_symbol, &mentions);
-    return !mentions;
-}
-
-/* Sizes, and where a slice starts: what is made before a loop may not depend on symbols of the loop. */
-static bool has_known_dims(const Node *node) {
-    const Type *type = node->results[0]->type;
-    bool known = all_known(type->dims, type->rank);
-    for (uint32_t i = 0; i < node->attr_count; i++) {
-        const Attr *attr = &node->attrs[i];
-        if (attr_kind(attr->key) == ATTR_KIND_DIM) known &= all_known(&attr->dim, 1);
-        if (attr_kind(attr->key) == ATTR_KIND_DIMS) known &= all_known(attr->dims, attr->count);
-    }
-    return known;
+/* Neither its sizes nor where a slice starts depend on symbols, which may be the loop's. */
+static bool has_known_dims(Node *node) {
+    SymbolSearch search = {NULL, false};
+    search_node(&search, node);
+    return !search.found;
 }
 
 /* What a value is a view of, through views that can be made anywhere. */
