@@ -232,9 +232,11 @@ enum { MAX_UNROLL = 4 };
 
 typedef struct {
     const Node *node;
-    Op combine;  /* add, mul, max, min, or, and */
-    bool finds;  /* argmax, argmin: the place of the extreme is wanted */
-    DType dtype; /* of what is reduced */
+    Op combine;    /* add, mul, max, min, or, and */
+    bool finds;    /* argmax, argmin: the place of the extreme is wanted */
+    bool in_order; /* elements come one after the other by their numbers, so the earlier of equals is there
+                      first */
+    DType dtype;   /* of what is reduced */
     uint32_t lanes, copies;
     LLVMValueRef slot[MAX_UNROLL],
         place[MAX_UNROLL]; /* stack slots of accumulators, and of the extremes' numbers */

@@ -89,10 +89,13 @@ static LLVMValueRef beats(Kernel *k, const Fold *fold, LLVMValueRef x, LLVMValue
 
 static Folded find(Kernel *k, const Fold *fold, Folded a, Folded b) {
     LLVMBuilderRef build = k->e->builder;
+    LLVMValueRef better = beats(k, fold, b.value, a.value);
+    if (fold->in_order)
+        return (Folded){LLVMBuildSelect(build, better, b.value, a.value, ""),
+                        LLVMBuildSelect(build, better, b.place, a.place, "")};
     LLVMValueRef worse = LLVMBuildNot(build, beats(k, fold, a.value, b.value), "");
     LLVMValueRef earlier = LLVMBuildICmp(build, LLVMIntSLT, b.place, a.place, "");
-    LLVMValueRef take =
-        LLVMBuildOr(build, beats(k, fold, b.value, a.value), LLVMBuildAnd(build, worse, earlier, ""), "");
+    LLVMValueRef take = LLVMBuildOr(build, better, LLVMBuildAnd(build, worse, earlier, ""), "");
     return (Folded){LLVMBuildSelect(build, take, b.value, a.value, ""),
                     LLVMBuildSelect(build, take, b.place, a.place, "")};
 }

@@ -252,19 +252,50 @@ static void across_step(Kernel *k, const At *at, uint32_t ignored, void *user) {
     }
 }
 
+/* How many elements a row has, if that is known and no more than are worth being written out; else 0. */
+static int64_t written_out(const Nest *nest) {
+    int64_t total = 1, size;
+    for (uint32_t i = 0; i < nest->count; i++) {
+        if (!dim_is_const(nest->frame.dims[nest->axes[i]], &size) || size > SHORT) return 0;
+        total *= size;
+    }
+    return total <= SHORT ? total : 0;
+}
+
+/* Element number `number` of the row. */
+static void emit_element(Kernel *k, const Nest *nest, int64_t number) {
+    At at = nest->frame;
+    for (uint32_t i = nest->count; i-- > 0;) {
+        int64_t size = 1;
+        dim_is_const(at.dims[nest->axes[i]], &size);
+        at.index[nest->axes[i]] = index_const(k, number % size);
+        number /= size;
+    }
+    const Scope *outer = scope_open(k);
+    nest->body(k, at_keep(k, &at), 0, nest->user);
+    scope_close(k, outer);
+}
+
+static void emit_elements(Kernel *k, const Nest *nest) {
+    int64_t total = written_out(nest);
+    for (int64_t i = 0; i < total; i++) emit_element(k, nest, i);
+    if (total == 0) nest_emit(k, nest);
+}
+
 static void emit_columns(Kernel *k, const At *at, uint32_t copies, void *user) {
     (void)user;
     const RowPlan *p = k->plan;
     Columns c = {.pass = {.plan = p, .lanes = at->lanes, .copies = copies}, .block = at};
     c.pass.folds = ARENA_ARRAY(k->arena, Fold, p->reductions.count);
     open_pass(k, &c.pass, 0);
+    for (uint32_t i = 0; i < c.pass.count; i++) c.pass.folds[i].in_order = true;
     At frame = *at;
     frame.lanes = 1;
     frame.tail = NULL;
     Nest nest = row_nest(k, p, &frame);
     nest.body = across_step;
     nest.user = &c;
-    nest_emit(k, &nest);
+    emit_elements(k, &nest);
     for (uint32_t copy = 0; copy < copies; copy++) {
         for (uint32_t i = 0; i < c.pass.count; i++) {
             const Fold *fold = &c.pass.folds[i];

@@ -14,8 +14,8 @@ static void replace(Simplify *s, Value *old, Value *by) {
 }
 
 static Value *rewritten(Simplify *s, Node *node) {
-    static Rule *const rules[] = {simplify_fold, simplify_algebra, simplify_view,
-                                  simplify_sum,  simplify_window,  simplify_reduce};
+    static Rule *const rules[] = {simplify_fold,   simplify_algebra, simplify_view, simplify_sum,
+                                  simplify_window, simplify_reduce,  simplify_place};
     Builder b = {.graph = s->graph, .block = node->block, .before = node, .loc = node->loc};
     for (uint32_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         Value *by = rules[i](s, &b, node);

@@ -42,6 +42,7 @@ Rule simplify_window;  /* windows, and slices and padding around them (simplify_
 Rule simplify_sum;     /* windows of a product, added up (simplify_sum.c) */
 Rule simplify_reduce;  /* reductions and contractions (simplify_reduce.c) */
 
+Rule simplify_place;   /* places of extremes, compared as bytes (simplify_extreme.c) */
 Rule simplify_extreme; /* maxima written as sums, for simplify_reduce (simplify_extreme.c) */
 Rule simplify_product; /* sums of products that are contractions, for simplify_reduce (simplify_product.c) */
 

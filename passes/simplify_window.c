@@ -70,6 +70,15 @@ static Value *rule_window(Simplify *s, Builder *b, Node *node) {
 }
 
 /* --- windows added up */
+/* Windows that leave nothing out, nor overlap. */
+static bool side_by_side(const Builder *b, const Node *node) {
+    const Type *part = in(node, 0)->type;
+    uint32_t axis = (uint32_t)node_int(node, ATTR_axis);
+    const Dim *size = part->dims[axis + 1];
+    return size == node_dim(node, ATTR_stride) && dim_is(node_dim(node, ATTR_dilation), 1) &&
+           dim_mul(context(b), part->dims[axis], size) == type_of(node)->dims[axis];
+}
+
 static Value *rule_window_add(Simplify *s, Builder *b, Node *node) {
     (void)s;
     Value *part = in(node, 0);
@@ -77,7 +86,8 @@ static Value *rule_window_add(Simplify *s, Builder *b, Node *node) {
     uint32_t axis = (uint32_t)node_int(node, ATTR_axis);
     const Dim *size = part->type->dims[axis + 1];
     bool one = dim_is(size, 1) && dim_is(node_dim(node, ATTR_stride), 1);
-    if (one || is_whole(node, type->dims[axis], size)) return build_reshape(b, part, type->rank, type->dims);
+    if (one || side_by_side(b, node) || is_whole(node, type->dims[axis], size))
+        return build_reshape(b, part, type->rank, type->dims);
     return is_splat(part, 0) ? build_const(b, type, 0) : NULL;
 }
 
