@@ -39,18 +39,21 @@ static int32_t chain_axis(const ChainPlan *p, uint32_t result, uint32_t d) {
     return -1;
 }
 
-/* The first axis of the result from which on a part lies in one piece. */
+/* The first axis of the result from which on a part lies in one piece: the last of the chain's. */
 static uint32_t piece_axis(const ChainPlan *p, uint32_t result) {
     uint32_t last = 0;
     for (uint32_t j = 0; j < p->dims->count; j++)
-        if (axes_of(p, result)[j] >= (int64_t)last) last = (uint32_t)axes_of(p, result)[j] + 1;
+        if (axes_of(p, result)[j] > (int64_t)last) last = (uint32_t)axes_of(p, result)[j];
     return last;
 }
 
+static const Type *part_type(const Kernel *k, uint32_t result) {
+    return kernel_yield(k)->operands[result]->type;
+}
+
 static bool is_one_piece(const Kernel *k, const ChainPlan *p, uint32_t result) {
-    const Type *type = k->node->results[result]->type;
     for (uint32_t d = 0; d < piece_axis(p, result); d++)
-        if (chain_axis(p, result, d) < 0 && !dim_is(type->dims[d], 1)) return false;
+        if (!dim_is(part_type(k, result)->dims[d], 1)) return false;
     return true;
 }
 
@@ -111,7 +114,10 @@ static LLVMValueRef first_of_part(Kernel *k, uint32_t result) {
     const Dim *stride = dim_const(k->e->ir, 1), *offset = dim_const(k->e->ir, 0);
     for (uint32_t d = type->rank; d-- > 0;) {
         int32_t j = chain_axis(p, result, d);
-        if (j >= 0) offset = dim_add(k->e->ir, offset, dim_mul(k->e->ir, p->index->dims[j], stride));
+        const Dim *size = part_type(k, result)->dims[d];
+        if (j >= 0)
+            offset = dim_add(k->e->ir, offset,
+                             dim_mul(k->e->ir, p->index->dims[j], dim_mul(k->e->ir, size, stride)));
         stride = dim_mul(k->e->ir, stride, type->dims[d]);
     }
     LLVMValueRef first = emit_dim(k->e, offset);
@@ -167,7 +173,7 @@ static void copy_pieces(Emit *e, Copy copy);
 static void copy_index(Emit *e, LLVMValueRef i, void *user) {
     Copy copy = *(const Copy *)user;
     const Type *whole = copy.k->node->results[copy.result]->type;
-    const Type *part = kernel_yield(copy.k)->operands[copy.result]->type;
+    const Type *part = part_type(copy.k, copy.result);
     LLVMValueRef far = emit_dim(e, elements_from(copy.k, whole, copy.axis + 1));
     LLVMValueRef near = emit_dim(e, elements_from(copy.k, part, copy.axis + 1));
     copy.to = LLVMBuildAdd(e->builder, copy.to, LLVMBuildMul(e->builder, i, far, ""), "");
@@ -178,10 +184,9 @@ static void copy_index(Emit *e, LLVMValueRef i, void *user) {
 
 static void copy_pieces(Emit *e, Copy copy) {
     const ChainPlan *p = copy.k->plan;
-    const Type *type = copy.k->node->results[copy.result]->type;
+    const Type *type = part_type(copy.k, copy.result);
     if (copy.axis < piece_axis(p, copy.result)) {
-        bool shared = chain_axis(p, copy.result, copy.axis) >= 0;
-        LLVMValueRef end = shared ? emit_i64(e, 1) : emit_dim(e, type->dims[copy.axis]);
+        LLVMValueRef end = emit_dim(e, type->dims[copy.axis]);
         emit_loop(e, emit_i64(e, 0), end, 1, "piece", copy_index, &copy);
         return;
     }

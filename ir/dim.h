@@ -30,6 +30,8 @@ const Dim *dim_mul(IrContext *ir, const Dim *a, const Dim *b);
 const Dim *dim_floordiv(IrContext *ir, const Dim *a, const Dim *b);
 /* a - (a // b) * b */
 const Dim *dim_mod(IrContext *ir, const Dim *a, const Dim *b);
+/* The size of each of so many equal parts; NULL where it isn't known that there are any. */
+const Dim *dim_share(IrContext *ir, const Dim *size, const Dim *parts);
 
 bool dim_is_const(const Dim *d, int64_t *value); /* `value` may be NULL */
 bool dim_is(const Dim *d, int64_t value);        /* the constant `value`? */

@@ -166,3 +166,10 @@ const Dim *dim_floordiv(IrContext *ir, const Dim *a, const Dim *b) {
 const Dim *dim_mod(IrContext *ir, const Dim *a, const Dim *b) {
     return dim_sub(ir, a, dim_mul(ir, dim_floordiv(ir, a, b), b));
 }
+
+const Dim *dim_share(IrContext *ir, const Dim *size, const Dim *parts) {
+    int64_t all, count;
+    if (size == parts) return dim_const(ir, 1);
+    bool known = dim_is_const(size, &all) && dim_is_const(parts, &count);
+    return known && count > 0 && all % count == 0 ? dim_const(ir, all / count) : NULL;
+}

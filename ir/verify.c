@@ -177,18 +177,18 @@ static const char *check_while(Verifier *v, const Node *n) {
     return NULL;
 }
 
-/* Is `part` of the shape of `whole` with 1 for the chain's axes? */
-static bool is_part(const Type *whole, const Type *part, uint32_t count, const Dim *const *dims,
-                    const int64_t *axes) {
+/* Is `part` of the shape of `whole`, so many times smaller along the chain's axes? */
+static bool is_part(IrContext *ir, const Type *whole, const Type *part, uint32_t count,
+                    const Dim *const *dims, const int64_t *axes) {
     if (part->rank != whole->rank || part->dtype != whole->dtype) return false;
     uint32_t along = 0;
     for (uint32_t j = 0; j < count; j++) {
         if (axes[j] < 0 || axes[j] >= whole->rank || (along >> axes[j] & 1)) return false;
-        if (whole->dims[axes[j]] != dims[j]) return false;
+        if (part->dims[axes[j]] != dim_share(ir, whole->dims[axes[j]], dims[j])) return false;
         along |= 1u << axes[j];
     }
     for (uint32_t d = 0; d < whole->rank; d++)
-        if (along >> d & 1 ? !dim_is(part->dims[d], 1) : part->dims[d] != whole->dims[d]) return false;
+        if (!(along >> d & 1) && part->dims[d] != whole->dims[d]) return false;
     return true;
 }
 
@@ -202,7 +202,7 @@ static const char *check_chain(const Node *n) {
     const Node *yield = block_yield(n->blocks[0]);
     if (yield->operand_count != n->result_count) return "the block does not yield the results";
     for (uint32_t r = 0; r < n->result_count; r++)
-        if (!is_part(n->results[r]->type, yield->operands[r]->type, dims->count, dims->dims,
+        if (!is_part(n->graph->ir, n->results[r]->type, yield->operands[r]->type, dims->count, dims->dims,
                      axes->ints + r * dims->count))
             return "the block does not yield parts of the results";
     for (const Node *node = n->blocks[0]->first; node != yield; node = node->next)

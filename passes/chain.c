@@ -7,17 +7,15 @@
  * to store for it, as the gradient of an attention reads the softmax, that is computed again from what it was
  * computed from, if its products aren't deep.
  *
+ * Or it begins with what makes the tiles of a product, and ends before the next product: parts are of the
+ * axes that the tiles have and the product's other factor lacks.
+ *
  * Parts are what threads share, so a chain needs several. */
 #include "passes/chain.h"
 #include "passes/passes.h"
+#include <string.h>
 
-enum {
-    LARGE = 1 << 16,      /* elements of what isn't worth keeping for later */
-    LARGE_PART = 1 << 12, /* elements of a part of it */
-    MIN_PARTS = 4,
-    MAX_ROUNDS = 4,
-    MAX_DEPTH = 256 /* of a product that is computed again rather than stored */
-};
+enum { MIN_PARTS = 4, MAX_ROUNDS = 4 };
 
 /* A node of the block. */
 typedef struct {
@@ -80,28 +78,6 @@ static bool is_stored(void *user, const Chain *chain, const Value *result) {
     return false;
 }
 
-/* --- sizes */
-/* INT64_MAX where it isn't known. */
-static int64_t part_count(const Chain *chain) {
-    int64_t count = 1, size;
-    for (uint32_t j = 0; j < chain->axis_count; j++) {
-        if (!dim_is_const(chain->dims[j], &size)) return INT64_MAX;
-        if (size == 0 || count > INT64_MAX / size) return INT64_MAX;
-        count *= size;
-    }
-    return count;
-}
-
-/* What isn't known is taken for large, but parts that are known to be small have nothing from it. */
-static bool is_large(const Chains *c, const Chain *chain, const Type *type) {
-    int64_t elements;
-    const Dim *count = type_elements(c->graph->ir, type), *part = count;
-    for (uint32_t j = 0; j < chain->axis_count && part; j++)
-        part = dim_floordiv(c->graph->ir, part, chain->dims[j]);
-    if (part && dim_is_const(part, &elements) && elements < LARGE_PART) return false;
-    return !count || !dim_is_const(count, &elements) || elements >= LARGE;
-}
-
 /* --- members */
 static void add_member(const Chains *c, Chain *chain, Member *member) {
     vec_push(c->arena, &chain->members, member);
@@ -117,27 +93,11 @@ static void drop_members(Chain *chain, uint32_t kept) {
     }
 }
 
-/* No deep products. */
-static bool is_shallow(const Node *kernel) {
-    for (const Node *node = kernel->blocks[0]->first; node; node = node->next) {
-        if (node->op != OP_contract) continue;
-        const char *spec = node_str(node, ATTR_spec), *out = strstr(spec, "->") + 2;
-        int64_t depth = 1, size;
-        for (uint32_t d = 0; d < node->operands[0]->type->rank; d++) {
-            if (strchr(out, spec[d])) continue;
-            if (!dim_is_const(node->operands[0]->type->dims[d], &size) || size > MAX_DEPTH) return false;
-            depth *= size > 0 ? size : 1;
-            if (depth > MAX_DEPTH) return false;
-        }
-    }
-    return true;
-}
-
 /* Adds the kernel that computes the value in an earlier chain, after those of that chain that it reads. */
 static bool compute_again(const Chains *c, Chain *chain, const Value *value) {
     if (map_get(chain->results, value)) return true;
     const Spot *spot = spot_of(value);
-    if (!is_shallow(spot->node)) return false;
+    if (!chain_is_shallow(spot->node)) return false;
     for (uint32_t i = 0; i < spot->reads.count; i++) {
         const Spot *from = spot_of(spot->reads.at[i]);
         if (from && from->chain == spot->chain && !compute_again(c, chain, spot->reads.at[i])) return false;
@@ -153,7 +113,9 @@ static bool add_earlier(const Chains *c, Chain *chain, const Spot *spot) {
     for (uint32_t i = 0; i < spot->reads.count; i++) {
         const Value *value = spot->reads.at[i];
         const Spot *from = spot_of(value);
-        if (!from || !from->chain || from->chain == chain || !is_large(c, chain, value->type)) continue;
+        if (!from || !from->chain || from->chain == chain ||
+            !chain_is_large(c->graph->ir, chain, value->type))
+            continue;
         if (!compute_again(c, chain, value)) return false;
     }
     return true;
@@ -161,6 +123,7 @@ static bool add_earlier(const Chains *c, Chain *chain, const Spot *spot) {
 
 static bool admit(const Chains *c, Chain *chain, Spot *spot, bool again) {
     if (spot->node->op != OP_kernel || spot->chain) return false;
+    if (chain->lead && chain->members.count > 1 && chain_is_product(spot->node)) return false;
     uint32_t before = chain->members.count;
     Member *member = NULL;
     if (again && add_earlier(c, chain, spot)) member = chain_member(c->arena, chain, spot->node);
@@ -242,7 +205,8 @@ static bool saves_memory(Chains *c, const Chain *chain) {
         if (member->again) return true;
         for (uint32_t k = 0; k < member->kernel->result_count; k++) {
             const Value *result = member->kernel->results[k];
-            if (is_large(c, chain, result->type) && !is_stored(c, chain, result)) return true;
+            if (chain_is_large(c->graph->ir, chain, result->type) && !is_stored(c, chain, result))
+                return true;
         }
     }
     return false;
@@ -255,19 +219,25 @@ static bool spares_earlier(Chains *c, const Chain *chain) {
         for (uint32_t k = 0; member->again && k < member->kernel->result_count; k++) {
             const Value *result = member->kernel->results[k];
             const Chain *owner = spot_of(result)->chain;
-            if (is_large(c, chain, result->type) && is_stored(c, owner, result)) return false;
+            if (chain_is_large(c->graph->ir, chain, result->type) && is_stored(c, owner, result))
+                return false;
         }
     }
     return true;
 }
 
-/* The chain that begins there, with what `before` computes again from the start. */
-static Chain *grown(Chains *c, uint32_t first, bool again, const Chain *before) {
+static Chain *new_chain(const Chains *c, uint32_t first) {
     Chain *chain = ARENA_NEW(c->arena, Chain);
     chain->first = chain->last = first;
     chain->limit = c->spots.count;
     chain->results = map_new(c->arena);
-    if (!chain_axes(c->spots.at[first]->node, chain) || part_count(chain) < MIN_PARTS) return NULL;
+    return chain;
+}
+
+/* The chain that begins there, with what `before` computes again from the start. */
+static Chain *grown(Chains *c, uint32_t first, bool again, const Chain *before) {
+    Chain *chain = new_chain(c, first);
+    if (!chain_axes(c->spots.at[first]->node, chain) || chain_parts(chain) < MIN_PARTS) return NULL;
     for (uint32_t i = 0; before && i < before->members.count; i++)
         if (before->members.at[i]->again) compute_again(c, chain, before->members.at[i]->kernel->results[0]);
     if (!admit(c, chain, c->spots.at[first], again)) return NULL;
@@ -295,6 +265,54 @@ static Chain *try_chain(Chains *c, uint32_t first, bool again) {
     if (!chain) return NULL;
     bool possible = is_settled(chain) && all_have_inputs(chain, chain->place);
     if (possible && chain->members.count > 1 && spares_earlier(c, chain)) return chain;
+    release(c, chain);
+    return NULL;
+}
+
+/* --- chains of tiles */
+/* The product that alone reads what the kernel makes. */
+static const Node *only_product(const Chains *c, const Node *kernel) {
+    if (kernel->result_count != 1) return NULL;
+    const Spots *readers = map_get(c->readers, kernel->results[0]);
+    if (!readers || readers->count != 1) return NULL;
+    return chain_is_product(readers->at[0]->node) ? readers->at[0]->node : NULL;
+}
+
+static bool is_handed_on(Chains *c, const Chain *chain, const Value *value) {
+    return map_get(chain->results, value) && !is_stored(c, chain, value);
+}
+
+/* The chain by parts that are cut so, if neither tiles nor products are stored then. */
+static Chain *grown_tiles(Chains *c, uint32_t first, const Node *product, const Tiles *cut) {
+    Chain *chain = new_chain(c, first);
+    chain->lead = c->spots.at[first]->node;
+    chain->tiles = cut->marks;
+    chain->axis_count = cut->axis_count;
+    memcpy(chain->dims, cut->dims, sizeof cut->dims);
+    if (!admit(c, chain, c->spots.at[first], false)) return NULL;
+    grow(c, chain, false);
+    if (is_handed_on(c, chain, chain->lead->results[0]) && is_handed_on(c, chain, product->results[0]) &&
+        all_have_inputs(chain, chain->place))
+        return chain;
+    release(c, chain);
+    return NULL;
+}
+
+/* Cuts axes, the outermost first, as long as parts are large; some can't be. */
+static Chain *try_tiles(Chains *c, uint32_t first) {
+    const Node *lead = c->spots.at[first]->node, *product = only_product(c, lead);
+    Tiles tiles;
+    Chain *chain = NULL;
+    if (!product || !tiles_find(lead, product, &tiles)) return NULL;
+    for (uint32_t d = 0; d < lead->results[0]->type->rank; d++) {
+        Tiles cut = tiles;
+        if (!tiles_cut(c->graph->ir, &cut, d)) continue;
+        if (chain) release(c, chain);
+        Chain *finer = grown_tiles(c, first, product, &cut);
+        if (finer) tiles = cut;
+        chain = finer ? finer : chain ? grown_tiles(c, first, product, &tiles) : NULL;
+    }
+    if (!chain || (tiles_are_near(&tiles) && chain_parts(chain) >= MIN_PARTS)) return chain;
     release(c, chain);
     return NULL;
 }
@@ -337,6 +355,7 @@ static void find_chains(Chains *c) {
         if (spot->node->op != OP_kernel || spot->chain) continue;
         Chain *chain = try_chain(c, i, true);
         if (!chain) chain = try_chain(c, i, false);
+        if (!chain) chain = try_tiles(c, i);
         if (chain) vec_push(c->arena, &c->chains, chain);
     }
     while (drop_useless(c)) continue;

@@ -4,6 +4,8 @@
  *
  *   chain.c        the pass: finds chains
  *   chain_marks.c  which axes of a kernel's values the shared ones are
+ *   chain_size.c   whether it pays
+ *   chain_tiles.c  parts of a product's tiles, where there is no axis that both factors have
  *   chain_build.c  the kernel of kind `chain` */
 #ifndef PASSES_CHAIN_H
 #define PASSES_CHAIN_H
@@ -28,7 +30,9 @@ typedef struct {
 
 typedef struct {
     uint32_t axis_count;
-    const Dim *dims[MAX_RANK]; /* parts along each shared axis */
+    const Dim *dims[MAX_RANK]; /* parts along each shared axis, all of one size */
+    const Node *lead;          /* NULL, or what makes the tiles of its only product, */
+    Marks tiles;               /* and the shared axes of these */
     VEC(Member *) members;     /* in the order of the program */
     Map *results;              /* Value * of a member → Member * */
     uint32_t first, last;      /* positions of its own kernels */
@@ -43,9 +47,36 @@ bool chain_axes(const Node *kernel, Chain *out);
 /* The kernel as a member of the chain; NULL if its results aren't made part by part. */
 Member *chain_member(Arena *arena, const Chain *chain, Node *kernel);
 /* What the operand must be so that the node's result is marked so. False where no rule says. */
-bool marks_of_operand(const Node *node, uint32_t operand, const Marks *result, uint32_t count, Marks *out);
+bool marks_of_operand(const Chain *chain, const Node *node, uint32_t operand, const Marks *result,
+                      Marks *out);
 /* Can a part of what the node makes be made of parts of its operands? */
-bool marks_have_rule(const Node *node, const Marks *marks, uint32_t count);
+bool marks_have_rule(const Chain *chain, const Node *node, const Marks *marks);
+
+/* --- chain_size.c */
+/* INT64_MAX where it isn't known. */
+int64_t chain_parts(const Chain *chain);
+/* What isn't known is taken for large, but parts that are known to be small have nothing from it. */
+bool chain_is_large(IrContext *ir, const Chain *chain, const Type *type);
+/* No deep products. */
+bool chain_is_shallow(const Node *kernel);
+
+/* --- chain_tiles.c */
+typedef struct {
+    const Type *type;          /* of all tiles */
+    uint32_t axis_count;       /* of those that are cut, */
+    const Dim *dims[MAX_RANK]; /* in so many parts */
+    Marks marks;
+    double bytes, limit; /* of a part of tiles and products, and what they should have */
+} Tiles;
+
+bool chain_is_product(const Node *node);
+/* Are the kernel's results tiles that are better made for a part of the product at a time? They aren't cut
+ * yet. */
+bool tiles_find(const Node *lead, const Node *product, Tiles *out);
+/* Cuts one more axis. False where that isn't needed. */
+bool tiles_cut(IrContext *ir, Tiles *tiles, uint32_t axis);
+/* Are parts small enough? */
+bool tiles_are_near(const Tiles *tiles);
 
 /* --- chain_build.c */
 /* Is the member's result read by others than the chain? */

@@ -39,8 +39,11 @@ static bool is_marked(const Build *b, const Marks *marks) {
 /* The dimensions of a part. */
 static void part_dims(const Build *b, const Type *type, const Marks *marks, const Dim **dims) {
     for (uint32_t d = 0; d < type->rank; d++) dims[d] = type->dims[d];
-    for (uint32_t j = 0; j < b->chain->axis_count; j++)
-        if (marks->axis[j] >= 0) dims[marks->axis[j]] = dim_const(b->graph->ir, 1);
+    for (uint32_t j = 0; j < b->chain->axis_count; j++) {
+        if (marks->axis[j] < 0) continue;
+        dims[marks->axis[j]] = dim_share(b->graph->ir, type->dims[marks->axis[j]], b->chain->dims[j]);
+        assert(dims[marks->axis[j]] && "what is marked has parts");
+    }
 }
 
 static const Type *part_type(const Build *b, const Type *type, const Marks *marks) {
@@ -68,7 +71,8 @@ static Value *slice_of(Build *b, Value *value, const Marks *marks) {
         step[d] = 1;
     }
     for (uint32_t j = 0; j < b->chain->axis_count; j++)
-        if (marks->axis[j] >= 0) start[marks->axis[j]] = b->index[j];
+        if (marks->axis[j] >= 0)
+            start[marks->axis[j]] = dim_mul(b->graph->ir, b->index[j], dims[marks->axis[j]]);
     return build_slice(&b->builder, whole, start, dims, step);
 }
 
@@ -79,7 +83,7 @@ static Value *node_of_part(Build *b, const Node *node, const Marks *marks) {
     Value **operands = ARENA_ARRAY(b->arena, Value *, node->operand_count + 1);
     for (uint32_t i = 0; i < node->operand_count; i++) {
         Marks own;
-        bool known = marks_of_operand(node, i, marks, b->chain->axis_count, &own);
+        bool known = marks_of_operand(b->chain, node, i, marks, &own);
         assert(known);
         (void)known;
         operands[i] = part_of(b, node->operands[i], &own);
@@ -108,7 +112,7 @@ static Value *part_of(Build *b, Value *value, const Marks *marks) {
     if (part) return part;
     part = recalled(b, value, marks);
     if (part) return part;
-    bool ruled = is_inside(b, value) && marks_have_rule(value->node, marks, b->chain->axis_count);
+    bool ruled = is_inside(b, value) && marks_have_rule(b->chain, value->node, marks);
     assert((ruled || !map_get(b->bound, value)) && "a member's values have rules");
     part = ruled ? node_of_part(b, value->node, marks) : slice_of(b, value, marks);
     if (part->node && !part->name) part->name = value->name;

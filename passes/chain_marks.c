@@ -27,17 +27,18 @@ static bool is_batch(const Labels *l, char label) {
            axis_of(l->out, label) >= 0;
 }
 
-/* --- reshapes: an axis stays one where as many elements come before it as before one of the same size */
+/* --- reshapes: an axis stays one where as many elements come before it as before one that has the same
+ * parts */
 static const Dim *before_axis(IrContext *ir, const Type *type, int axis) {
     const Dim *product = dim_const(ir, 1);
     for (int d = 0; d < axis && product; d++) product = dim_mul(ir, product, type->dims[d]);
     return product;
 }
 
-static int8_t moved_axis(IrContext *ir, const Type *from, int8_t axis, const Type *to) {
+static int8_t moved_axis(IrContext *ir, const Type *from, int8_t axis, const Type *to, const Dim *parts) {
     const Dim *before = before_axis(ir, from, axis);
     for (uint32_t d = 0; before && d < to->rank; d++)
-        if (to->dims[d] == from->dims[axis] && before_axis(ir, to, (int)d) == before) return (int8_t)d;
+        if (dim_share(ir, to->dims[d], parts) && before_axis(ir, to, (int)d) == before) return (int8_t)d;
     return -1;
 }
 
@@ -66,32 +67,35 @@ static int8_t before_reduction(const Attr *axes, int8_t axis) {
     return (int8_t)before;
 }
 
-static int8_t forwards(const Node *node, uint32_t operand, int8_t axis) {
+static int8_t forwards(const Chain *chain, const Node *node, uint32_t operand, int8_t axis,
+                       const Dim *parts) {
     const Type *from = node->operands[operand]->type, *to = node->results[0]->type;
     if (op_has(node->op, TRAIT_ELEMENTWISE)) return axis;
     if (op_has(node->op, TRAIT_REDUCES)) return after_reduction(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_broadcast) return (int8_t)node_attr(node, ATTR_axes)->ints[axis];
     if (node->op == OP_permute) return index_in(node_attr(node, ATTR_perm), axis);
     if (node->op == OP_slice) return slice_is_whole(node, (uint32_t)axis) ? axis : UNKNOWN;
+    if (node->op == OP_concat) return node_int(node, ATTR_axis) != axis ? axis : UNKNOWN;
     if (node->op == OP_reshape) {
-        int8_t moved = moved_axis(node->graph->ir, from, axis, to);
+        int8_t moved = moved_axis(node->graph->ir, from, axis, to, parts);
         return moved < 0 ? UNKNOWN : moved;
     }
     if (node->op != OP_contract) return UNKNOWN;
     Labels l = labels_of(node);
     char label = l.operand[operand][axis];
-    return is_batch(&l, label) ? axis_of(l.out, label) : UNKNOWN;
+    return chain->lead || is_batch(&l, label) ? axis_of(l.out, label) : UNKNOWN;
 }
 
-static int8_t backwards(const Node *node, uint32_t operand, int8_t axis) {
+static int8_t backwards(const Node *node, uint32_t operand, int8_t axis, const Dim *parts) {
     const Type *from = node->operands[operand]->type, *to = node->results[0]->type;
     if (op_has(node->op, TRAIT_ELEMENTWISE)) return axis;
     if (op_has(node->op, TRAIT_REDUCES)) return before_reduction(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_broadcast) return index_in(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_permute) return (int8_t)node_attr(node, ATTR_perm)->ints[axis];
     if (node->op == OP_slice) return slice_is_whole(node, (uint32_t)axis) ? axis : UNKNOWN;
+    if (node->op == OP_concat) return node_int(node, ATTR_axis) != axis ? axis : UNKNOWN;
     if (node->op == OP_reshape) {
-        int8_t moved = moved_axis(node->graph->ir, to, axis, from);
+        int8_t moved = moved_axis(node->graph->ir, to, axis, from, parts);
         return moved < 0 ? UNKNOWN : moved;
     }
     if (node->op != OP_contract) return UNKNOWN;
@@ -99,26 +103,27 @@ static int8_t backwards(const Node *node, uint32_t operand, int8_t axis) {
     return axis_of(l.operand[operand], l.out[axis]);
 }
 
-bool marks_of_operand(const Node *node, uint32_t operand, const Marks *result, uint32_t count, Marks *out) {
+bool marks_of_operand(const Chain *chain, const Node *node, uint32_t operand, const Marks *result,
+                      Marks *out) {
     *out = nowhere;
-    for (uint32_t j = 0; j < count; j++) {
+    for (uint32_t j = 0; j < chain->axis_count; j++) {
         if (result->axis[j] < 0) continue;
-        out->axis[j] = backwards(node, operand, result->axis[j]);
+        out->axis[j] = backwards(node, operand, result->axis[j], chain->dims[j]);
         if (out->axis[j] == UNKNOWN) return false;
     }
     return true;
 }
 
-bool marks_have_rule(const Node *node, const Marks *marks, uint32_t count) {
+bool marks_have_rule(const Chain *chain, const Node *node, const Marks *marks) {
     Marks ignored;
     if (node->op == OP_const) return true;
     if (node->op == OP_iota) {
-        for (uint32_t j = 0; j < count; j++)
+        for (uint32_t j = 0; j < chain->axis_count; j++)
             if (marks->axis[j] == node_int(node, ATTR_axis)) return false;
         return true;
     }
     for (uint32_t i = 0; i < node->operand_count; i++)
-        if (!marks_of_operand(node, i, marks, count, &ignored)) return false;
+        if (!marks_of_operand(chain, node, i, marks, &ignored)) return false;
     return node->operand_count > 0;
 }
 
@@ -146,7 +151,7 @@ static bool is_mixed(const Body *b, const Value *value) {
 
 static bool carry_marks(const Body *b, const Node *node, uint32_t operand, const Marks *from, Marks *to) {
     for (uint32_t j = 0; j < b->chain->axis_count; j++) {
-        to->axis[j] = forwards(node, operand, from->axis[j]);
+        to->axis[j] = forwards(b->chain, node, operand, from->axis[j], b->chain->dims[j]);
         if (to->axis[j] < 0) return false;
     }
     return true;
@@ -168,12 +173,11 @@ static bool seed_marks(const Body *b, const Node *node, Marks *out) {
 
 /* Can these parts of a value that doesn't depend on the chain be made? */
 static bool in_parts(const Body *b, const Value *value, const Marks *marks) {
-    uint32_t count = b->chain->axis_count;
     if (!map_get(b->bound, value) || map_get(b->marks, value)) return true;
-    if (!marks_have_rule(value->node, marks, count)) return false;
+    if (!marks_have_rule(b->chain, value->node, marks)) return false;
     for (uint32_t i = 0; i < value->node->operand_count; i++) {
         Marks own;
-        marks_of_operand(value->node, i, marks, count, &own);
+        marks_of_operand(b->chain, value->node, i, marks, &own);
         if (!in_parts(b, value->node->operands[i], &own)) return false;
     }
     return true;
@@ -183,7 +187,7 @@ static bool others_in_parts(const Body *b, const Node *node, const Marks *marks)
     for (uint32_t i = 0; i < node->operand_count; i++) {
         Marks own;
         if (marks_of(b, node->operands[i])) continue;
-        if (!marks_of_operand(node, i, marks, b->chain->axis_count, &own)) return false;
+        if (!marks_of_operand(b->chain, node, i, marks, &own)) return false;
         if (!in_parts(b, node->operands[i], &own)) return false;
     }
     return true;
@@ -217,6 +221,13 @@ static void spread(Body *b, const Node *node) {
         map_put(clear ? b->marks : b->mixed, node->results[i], kept);
 }
 
+/* What leads the chain is marked as it says. */
+static void mark_tiles(const Body *b, Value *yielded) {
+    Marks *marks = ARENA_NEW(b->arena, Marks);
+    *marks = b->chain->tiles;
+    if (in_parts(b, yielded, marks)) map_put(b->marks, yielded, marks);
+}
+
 /* The value that can be made part by part: what is yielded or what that is a reshape of. */
 static Value *made_in_parts(const Body *b, Value *yielded) {
     if (map_get(b->marks, yielded)) return yielded;
@@ -236,6 +247,7 @@ Member *chain_member(Arena *arena, const Chain *chain, Node *kernel) {
         find_bound(&b, node);
         spread(&b, node);
     }
+    if (kernel == chain->lead) mark_tiles(&b, yield->operands[0]);
     for (uint32_t i = 0; i < kernel->result_count; i++) {
         member->inside[i] = made_in_parts(&b, yield->operands[i]);
         if (!member->inside[i]) return NULL;

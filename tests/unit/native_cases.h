@@ -404,6 +404,20 @@ static const NativeCase native_chains[] = {
      "  %23: f32[B, B, B] = tanh(%21)\n"
      "  %24: f32[B, B, 4] = contract(%23, %11) spec=\"bnm,bnk->bmk\"\n"
      "  %25: f32[B, B, 7] = contract(%22, %12) spec=\"amk,bk->amb\"\n"},
+    /* Tiles of an unknown number of pictures; the places are odd. */
+    {"tiles", "f32[B, 3, 8] f32[3, 3, 5] f32[B, 5, 7]", "%31",
+     "  %20: f32[B, 3, 7, 2] = window(%10) axis=2 size=2 stride=1 dilation=1\n"
+     "  %21: f32[B, 3, 7, 1] = slice(%20) start=[0, 0, 0, 0] dims=[B, 3, 7, 1] step=[1, 1, 1, 1]\n"
+     "  %22: f32[B, 3, 7, 1] = slice(%20) start=[0, 0, 0, 1] dims=[B, 3, 7, 1] step=[1, 1, 1, 1]\n"
+     "  %23: f32[B, 3, 7, 1] = add(%21, %22)\n"
+     "  %24: f32[B, 3, 7, 1] = sub(%21, %22)\n"
+     "  %25: f32[B, 3, 7, 3] = concat(%23, %22, %24) axis=3\n"
+     "  %26: f32[B, 5, 7, 3] = contract(%25, %11) spec=\"bcwe,eco->bowe\"\n"
+     "  %27: f32[B, 5, 7, 1] = slice(%26) start=[0, 0, 0, 0] dims=[B, 5, 7, 1] step=[1, 1, 1, 1]\n"
+     "  %28: f32[B, 5, 7, 1] = slice(%26) start=[0, 0, 0, 2] dims=[B, 5, 7, 1] step=[1, 1, 1, 1]\n"
+     "  %29: f32[B, 5, 7, 1] = mul(%27, %28)\n"
+     "  %30: f32[B, 5, 7] = reshape(%29) dims=[B, 5, 7]\n"
+     "  %31: f32[B, 5, 7] = add(%30, %12)\n"},
 };
 
 #endif

@@ -1,5 +1,5 @@
 /* Products that share their outer axes, one after the other, with rows, masks and views between: attention
- * and its kin. */
+ * and its kin. And products of tiles, several of which are made of each element, as fast convolutions do. */
 #include "tests/unit/random_program.h"
 
 typedef struct {
@@ -109,4 +109,68 @@ void add_chain(Random *r, Builder *b) {
     Chain other = c;
     if (multiply(&c, 'n', 'm', 'e')) offer(r, c.value);
     if (chance(r, 40) && multiply(&other, 'm', 'n', 'e')) offer(r, other.value);
+}
+
+/* --- tiles */
+/* Its axis `axis` of size 1, or without it. */
+static Value *with_axis(Chain *c, Value *value, uint32_t axis, bool added) {
+    const Dim *dims[MAX_RANK];
+    uint32_t rank = 0;
+    for (uint32_t d = 0; d < value->type->rank; d++) {
+        if (added && d == axis) dims[rank++] = dim_const(c->r->ir, 1);
+        if (added || d != axis) dims[rank++] = value->type->dims[d];
+    }
+    return build_reshape(c->b, value, rank, dims);
+}
+
+static Value *tile_of(Chain *c, Value *value) {
+    static const Op unary[] = {OP_tanh, OP_neg, OP_sigmoid};
+    if (chance(c->r, 50)) return build_unary(c->b, unary[below(c->r, 3)], value);
+    return build_binary(c->b, chance(c->r, 50) ? OP_add : OP_sub, value, operand(c, c->at));
+}
+
+static Value *element_of(Chain *c, Value *products, uint32_t axis, uint32_t number) {
+    const Dim *start[MAX_RANK], *dims[MAX_RANK];
+    int64_t step[MAX_RANK];
+    for (uint32_t d = 0; d < products->type->rank; d++) {
+        start[d] = dim_const(c->r->ir, d == axis ? number : 0);
+        dims[d] = d == axis ? dim_const(c->r->ir, 1) : products->type->dims[d];
+        step[d] = 1;
+    }
+    return with_axis(c, build_slice(c->b, products, start, dims, step), axis, false);
+}
+
+/* By weights for each of the tile's elements. */
+static bool multiply_tiles(Chain *c) {
+    char result[] = "eabn", weights[] = "ekn", all[MAX_RANK] = "n";
+    if (chance(c->r, 35)) shuffle(c->r, result);
+    if (chance(c->r, 35)) shuffle(c->r, weights);
+    if (type_limit(c->r, type_of(c, weights)) > c->r->most_elements) return false;
+    if (type_limit(c->r, type_of(c, result)) > c->r->most_elements) return false;
+    if (type_limit(c->r, type_of(c, strcat(all, c->at))) > c->r->most_products) return false;
+    const char *spec = arena_printf(c->r->arena, "%s,%s->%s", c->at, weights, result);
+    c->value = build_contract(c->b, c->value, operand(c, weights), spec);
+    strcpy(c->at, result);
+    return true;
+}
+
+void add_tiles(Random *r, Builder *b) {
+    Chain c = {.r = r, .b = b};
+    Value *tiles[4];
+    uint32_t count = 2 + below(r, 3), axis = below(r, 3);
+    for (const char *label = "abkn"; *label; label++) c.size[(unsigned char)*label] = random_size(r);
+    if (chance(r, 70)) c.size['a'] = r->sizes[below(r, 2)];
+    c.size['e'] = dim_const(r->ir, count);
+    strcpy(c.at, chance(r, 50) ? "akb" : "abk");
+    if (type_limit(r, type_of(&c, c.at)) > r->most_elements / count) return;
+    Value *value = operand(&c, c.at);
+    for (uint32_t i = 0; i < count; i++) tiles[i] = with_axis(&c, tile_of(&c, value), axis, true);
+    memmove(c.at + axis + 1, c.at + axis, strlen(c.at + axis) + 1);
+    c.at[axis] = 'e', c.value = build_concat(b, count, tiles, axis);
+    if (!multiply_tiles(&c)) return;
+    axis = (uint32_t)(strchr(c.at, 'e') - c.at);
+    value = element_of(&c, c.value, axis, 0);
+    for (uint32_t i = 1; i < count; i++)
+        value = build_binary(b, OP_add, value, element_of(&c, c.value, axis, i));
+    offer(r, value);
 }

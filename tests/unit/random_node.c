@@ -420,8 +420,10 @@ void add_plain(Random *r, Builder *b) {
         add_row(r, b);
     else if (kind < 94)
         add_contract(r, b);
-    else if (kind < 97)
+    else if (kind < 96)
         add_chain(r, b);
+    else if (kind < 97)
+        add_tiles(r, b);
     else
         add_source(r, b);
 }

@@ -75,6 +75,7 @@ Value *try_node(Random *r, Builder *b, Op op, uint32_t operands, Value *const *o
 void add_nodes(Random *r, Builder *b, uint32_t count);
 void add_plain(Random *r, Builder *b); /* a node without blocks */
 void add_chain(Random *r, Builder *b);
+void add_tiles(Random *r, Builder *b);
 void add_control(Random *r, Builder *b);
 void add_steps(Random *r, Builder *b);
 

@@ -97,6 +97,36 @@ Test(chain, what_others_need_as_a_whole_ends_it) {
                    "%24");
 }
 
+/* Parts are of a picture and a quarter of its rows, which another axis has behind the product. */
+static const char tiles_inputs[] = "f32[2, 16, 130, 128] f32[3, 16, 16]";
+static const char tiles[] = "  %20: f32[2, 16, 128, 3, 128] = window(%10) axis=2 size=3 stride=1 dilation=1\n"
+                            "  %21: f32[2, 16, 128, 1, 128] = slice(%20) start=[0, 0, 0, 0, 0] "
+                            "dims=[2, 16, 128, 1, 128] step=[1, 1, 1, 1, 1]\n"
+                            "  %22: f32[2, 16, 128, 1, 128] = slice(%20) start=[0, 0, 0, 1, 0] "
+                            "dims=[2, 16, 128, 1, 128] step=[1, 1, 1, 1, 1]\n"
+                            "  %23: f32[2, 16, 128, 1, 128] = slice(%20) start=[0, 0, 0, 2, 0] "
+                            "dims=[2, 16, 128, 1, 128] step=[1, 1, 1, 1, 1]\n"
+                            "  %24: f32[2, 16, 128, 1, 128] = add(%21, %22)\n"
+                            "  %25: f32[2, 16, 128, 1, 128] = sub(%21, %23)\n"
+                            "  %26: f32[2, 16, 128, 3, 128] = concat(%24, %25, %23) axis=3\n"
+                            "  %27: f32[2, 16, 128, 3, 128] = contract(%26, %11) spec=\"bchew,eco->bohew\"\n"
+                            "  %28: f32[2, 16, 128, 1, 128] = slice(%27) start=[0, 0, 0, 0, 0] "
+                            "dims=[2, 16, 128, 1, 128] step=[1, 1, 1, 1, 1]\n"
+                            "  %29: f32[2, 16, 128, 1, 128] = slice(%27) start=[0, 0, 0, 1, 0] "
+                            "dims=[2, 16, 128, 1, 128] step=[1, 1, 1, 1, 1]\n"
+                            "  %30: f32[2, 16, 128, 1, 128] = slice(%27) start=[0, 0, 0, 2, 0] "
+                            "dims=[2, 16, 128, 1, 128] step=[1, 1, 1, 1, 1]\n"
+                            "  %31: f32[2, 16, 128, 1, 128] = mul(%28, %29)\n"
+                            "  %32: f32[2, 16, 128, 1, 128] = add(%31, %30)\n"
+                            "  %33: f32[2, 16, 16384] = reshape(%32) dims=[2, 16, 16384]\n"
+                            "  %34: f32[2, 16, 16384] = tanh(%33)\n";
+
+Test(chain, tiles_of_a_product_are_made_in_parts) { expect_kernels("chain", tiles_inputs, tiles, "%34"); }
+
+Test(chain, tiles_that_others_read_are_made_as_a_whole) {
+    expect_kernels("loop contract loop", tiles_inputs, tiles, "%26 %34");
+}
+
 /* --- numbers */
 static void check(const char *name, const char *inputs, const char *body, const char *outputs) {
     const int64_t sizes[] = {0, 1, 3, 8};
@@ -112,6 +142,14 @@ static void check(const char *name, const char *inputs, const char *body, const 
 
 Test(chain, attention_computes_what_it_says, .timeout = 240) {
     check("attention", attention_inputs, attention, "%38 %41 %42 %43");
+}
+
+Test(chain, tiles_compute_what_they_say, .timeout = 240) {
+    Arena *arena = arena_new();
+    NativeOptions options = {.optimize = 3};
+    const char *wrong = native_check(arena, 1, tiles_inputs, tiles, "%34", &options);
+    cr_expect_null(wrong, "%s", wrong);
+    arena_free(arena);
 }
 
 Test(chain, chains_compute_what_they_say, .timeout = 240) {
