@@ -108,10 +108,17 @@ static bool keeps_axes(const Kernel *k) {
     return true;
 }
 
+/* The result's last label that has more than one element; 0 where none has. */
+static char last_label(const Spec *s, const Type *result) {
+    for (uint32_t i = result->rank; i-- > 0;)
+        if (!dim_is(result->dims[i], 1)) return s->out[i];
+    return 0;
+}
+
 /* Operand B is the one with the result's last label, so that lanes run along the result's innermost axis. */
 static void sort_labels(Kernel *k, ContractPlan *p, Spec s) {
     const Type *result = p->node->results[0]->type, *b = p->node->operands[1]->type;
-    char last = s.out < s.out_end ? s.out_end[-1] : 0;
+    char last = last_label(&s, result);
     if (last && !has_label(s.b, s.b_end, last)) {
         Strided a = p->a;
         p->a = p->b;
