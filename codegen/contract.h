@@ -36,10 +36,11 @@ typedef struct Contract Contract;
 
 /* The epilogue: receives `lanes` results in one register of the accumulator's type, consecutive along axis
  * `lane_axis` (an index into `index`), the first at `index` (an i64 an axis: batch…, m…, n…), and stores what
- * it makes of them. `aligned`: along that axis the first's index is a multiple of `lanes`. The schedule takes
- * it that results are contiguous along n's last axis. For one lane `lane_axis` is meaningless. */
+ * it makes of them. `tail`: <lanes x i1>, lanes that exist, of which the first is one; NULL = all. `aligned`:
+ * along that axis the first's index is a multiple of `lanes`. The schedule takes it that results are
+ * contiguous along n's last axis. For one lane `lane_axis` is meaningless. */
 typedef void ContractStore(Emit *e, const Contract *c, const LLVMValueRef *index, LLVMValueRef value,
-                           uint32_t lanes, uint32_t lane_axis, bool aligned, void *user);
+                           uint32_t lanes, LLVMValueRef tail, uint32_t lane_axis, bool aligned, void *user);
 
 /* Asks for what the store of `count` results along `lane_axis`, from `index` on, is going to read (lanes and
  * `aligned` as for the store): called before they are computed. */

@@ -9,6 +9,7 @@ typedef struct {
     const Epilogue *epilogue;
     LLVMValueRef sums; /* first of the line */
     uint32_t lanes;
+    LLVMValueRef tail; /* of these, NULL = all */
 } Line;
 
 /* The greatest power of two that the first row of every tile is a multiple of. */
@@ -17,8 +18,10 @@ static int64_t rows_alignment(const ContractSchedule *plan) {
     return all & -all;
 }
 
-/* Gives the store lanes of the line whose index is set, from `offset` on. */
-static void store_value(Emit *e, const Epilogue *epilogue, LLVMValueRef offset, LLVMValueRef value) {
+/* Gives the store lanes of the line whose index is set, from `offset` on, of which `tail` exist, NULL = all.
+ */
+static void store_value(Emit *e, const Epilogue *epilogue, LLVMValueRef offset, LLVMValueRef value,
+                        LLVMValueRef tail) {
     const Product *p = epilogue->p;
     LLVMValueRef index[PRODUCT_MAX_AXES];
     uint32_t lanes = vector_lanes(LLVMTypeOf(value)), axis = product_lane_axis(p);
@@ -31,19 +34,28 @@ static void store_value(Emit *e, const Epilogue *epilogue, LLVMValueRef offset, 
     } else {
         product_column_index(e, p, offset_add(e, epilogue->column, offset), index);
     }
-    p->contract->store(e, p->contract, index, value, lanes, axis, aligned, p->contract->user);
+    p->contract->store(e, p->contract, index, value, lanes, tail, axis, aligned, p->contract->user);
 }
 
 static void store_lanes(Emit *e, LLVMValueRef offset, void *user) {
     const Line *line = user;
     LLVMTypeRef element = line->epilogue->p->element;
     store_value(e, line->epilogue, offset,
-                vector_load(e, element, vector_at(e, element, line->sums, offset), line->lanes));
+                vector_load(e, element, vector_at(e, element, line->sums, offset), line->lanes), line->tail);
 }
 
-/* The last lanes, fewer than a vector: by vectors of 8, 4, 2, 1. */
+/* The last lanes, fewer than a vector: masked, or by vectors of 8, 4, 2, 1. `bits`: those that their number
+ * can have. */
 static void store_rest(Emit *e, Line *line, LLVMValueRef from, LLVMValueRef count, uint64_t bits) {
-    for (uint32_t lanes = line->epilogue->p->plan.lanes / 2; lanes > 0; lanes /= 2) {
+    uint32_t most = vector_lanes_over((uint32_t)bits);
+    if (vector_masks(&e->target) && most != bits) {
+        LLVMValueRef left = LLVMBuildSub(e->builder, count, from, "");
+        LLVMValueRef any = LLVMBuildICmp(e->builder, LLVMIntSGT, left, emit_i64(e, 0), "");
+        line->lanes = most, line->tail = vector_first_lanes(e, left, most);
+        emit_if(e, any, store_lanes, from, line);
+        return;
+    }
+    for (uint32_t lanes = most; lanes > 0; lanes /= 2) {
         if (!(bits & lanes)) continue;
         LLVMValueRef bit = LLVMBuildAnd(e->builder, count, emit_i64(e, lanes), "");
         LLVMValueRef there = LLVMBuildICmp(e->builder, LLVMIntNE, bit, emit_i64(e, 0), "");
@@ -63,7 +75,7 @@ static void line_index(Emit *e, const Epilogue *epilogue, LLVMValueRef i) {
 
 void epilogue_store(Emit *e, const Epilogue *epilogue, uint32_t line, uint32_t offset, LLVMValueRef value) {
     line_index(e, epilogue, emit_i64(e, line));
-    store_value(e, epilogue, emit_i64(e, offset), value);
+    store_value(e, epilogue, emit_i64(e, offset), value, NULL);
 }
 
 static void epilogue_line(Emit *e, LLVMValueRef i, void *user) {
@@ -79,7 +91,7 @@ static void epilogue_line(Emit *e, LLVMValueRef i, void *user) {
     uint64_t bits = count.known ? (uint64_t)count.constant : epilogue->lane_bits;
     if (bits < lanes) whole = size_known(e, 0);
     emit_loop(e, emit_i64(e, 0), whole.value, lanes, "store", store_lanes, &line);
-    if (bits % lanes) store_rest(e, &line, whole.value, count.value, bits);
+    if (bits % lanes) store_rest(e, &line, whole.value, count.value, bits % lanes);
 }
 
 void emit_epilogue(Emit *e, Epilogue *epilogue) {

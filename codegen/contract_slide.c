@@ -5,7 +5,8 @@
  * for each unit of the chunk, some rows of one picture:
  *     load the factors
  *     for each tile of rows, for each vector of columns: multiply, store
- *     what is left over of the columns is masked, and goes to the epilogue through a buffer */
+ *     what is left over of the columns is masked, and where masks are dear goes to the epilogue through a
+ * buffer */
 #include "codegen/contract_slide.h"
 #include "codegen/contract_columns.h"
 #include "codegen/contract_edge.h"
@@ -226,17 +227,22 @@ static void set_row(Emit *e, Slide *s, uint32_t r) {
     product_axis_index(e, &s->p, product_slide_axis(&s->p), row, s->index);
 }
 
-static void whole_vector(Emit *e, LLVMValueRef column, void *user) {
-    Slide *s = user;
+/* A vector of columns of each row, from registers; `tail`: those that exist, NULL = all. */
+static void store_rows(Emit *e, Slide *s, LLVMValueRef column, const LLVMValueRef *sum, LLVMValueRef tail) {
     const Product *p = &s->p;
-    LLVMValueRef sum[MAX_TILE_ROWS];
-    multiply(e, s, column, NULL, sum);
     product_column_index(e, p, column, s->index);
     for (uint32_t r = 0; r < s->rows; r++) {
         set_row(e, s, r);
-        p->contract->store(e, p->contract, s->index, sum[r], p->plan.lanes, product_lane_axis(p), true,
+        p->contract->store(e, p->contract, s->index, sum[r], p->plan.lanes, tail, product_lane_axis(p), true,
                            p->contract->user);
     }
+}
+
+static void whole_vector(Emit *e, LLVMValueRef column, void *user) {
+    Slide *s = user;
+    LLVMValueRef sum[MAX_TILE_ROWS];
+    multiply(e, s, column, NULL, sum);
+    store_rows(e, s, column, sum, NULL);
 }
 
 /* The last columns, fewer than a vector's. */
@@ -246,6 +252,10 @@ static void rest_of_columns(Emit *e, LLVMValueRef column, void *user) {
     LLVMValueRef sum[MAX_TILE_ROWS];
     Size left = size_sub(e, p->column.extent, size_run_time(column));
     multiply(e, s, column, left.value, sum);
+    if (vector_masks(&e->target)) {
+        store_rows(e, s, column, sum, vector_first_lanes(e, left.value, p->plan.lanes));
+        return;
+    }
     for (uint32_t r = 0; r < s->rows; r++) {
         LLVMValueRef at = vector_at(e, p->element, s->sums, emit_i64(e, (int64_t)r * p->plan.lanes));
         vector_store(e, sum[r], at);

@@ -222,12 +222,13 @@ static At product_index(Kernel *k, const LLVMValueRef *index, uint32_t lanes, ui
 
 /* Computes and stores the kernel's results from `lanes` of the product's. */
 static void epilogue(Emit *e, const Contract *c, const LLVMValueRef *index, LLVMValueRef value,
-                     uint32_t lanes, uint32_t lane_axis, bool aligned, void *user) {
+                     uint32_t lanes, LLVMValueRef tail, uint32_t lane_axis, bool aligned, void *user) {
     (void)e, (void)c;
     Kernel *k = user;
     const Value *product = ((const ContractPlan *)k->plan)->node->results[0];
     const Scope *outer = scope_open(k);
     At at = product_index(k, index, lanes, lane_axis, aligned);
+    at.tail = tail;
     map_put(k->bound, product, value);
     Node *yield = kernel_yield(k);
     const At **places = ARENA_ARRAY(k->arena, const At *, yield->operand_count);

@@ -22,25 +22,15 @@ static Size extent_of(Emit *e, const TuneProduct *t, uint32_t i) {
 
 static Size stride_of(Emit *e, int64_t stride) { return (Size){true, stride, emit_i64(e, stride)}; }
 
-/* Lanes that aren't neighbours in C are stored one by one. */
 static void store(Emit *e, const Contract *contract, const LLVMValueRef *index, LLVMValueRef value,
-                  uint32_t lanes, uint32_t lane_axis, bool aligned, void *user) {
-    (void)contract, (void)aligned;
+                  uint32_t lanes, LLVMValueRef tail, uint32_t lane_axis, bool aligned, void *user) {
+    (void)contract, (void)lanes, (void)aligned;
     const TuneProduct *t = user;
-    LLVMTypeRef element = emit_register_type(e, t->key->dtype);
-    LLVMValueRef offset = emit_i64(e, 0), one = emit_i64(e, 1);
+    LLVMValueRef offset = emit_i64(e, 0);
     for (uint32_t i = 0; i < t->key->count && t->key->axis[i].role != 'k'; i++)
         offset = LLVMBuildAdd(e->builder, offset, LLVMBuildMul(e->builder, index[i], t->stride[i], ""), "");
-    LLVMValueRef at = vector_at(e, element, t->target, offset);
-    if (lanes == 1 || t->stride[lane_axis] == one) {
-        vector_store(e, value, at);
-        return;
-    }
-    for (uint32_t i = 0; i < lanes; i++) {
-        LLVMValueRef lane = LLVMBuildMul(e->builder, t->stride[lane_axis], emit_i64(e, i), "");
-        vector_store(e, LLVMBuildExtractElement(e->builder, value, emit_i64(e, i), ""),
-                     vector_at(e, element, at, lane));
-    }
+    LLVMValueRef at = vector_at(e, emit_register_type(e, t->key->dtype), t->target, offset);
+    vector_store_lanes(e, value, at, t->stride[lane_axis], tail);
 }
 
 static uint32_t take(const TuneProduct *t, char role, const ContractAxis **out) {

@@ -170,6 +170,38 @@ void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer) {
     LLVMSetAlignment(store, alignment(e, vector_element(LLVMTypeOf(value))));
 }
 
+static void store_masked(Emit *e, const char *intrinsic, LLVMValueRef value, LLVMValueRef pointers,
+                         LLVMValueRef mask) {
+    LLVMTypeRef types[] = {LLVMTypeOf(value), LLVMTypeOf(pointers)};
+    LLVMValueRef align =
+        LLVMConstInt(LLVMInt32TypeInContext(e->llvm), alignment(e, vector_element(types[0])), false);
+    call(e, intrinsic, types, 2, 4, (LLVMValueRef[]){value, pointers, align, mask});
+}
+
+void vector_store_lanes(Emit *e, LLVMValueRef value, LLVMValueRef pointer, LLVMValueRef stride,
+                        LLVMValueRef mask) {
+    LLVMTypeRef element = vector_element(LLVMTypeOf(value));
+    uint32_t lanes = vector_lanes(LLVMTypeOf(value));
+    LLVMValueRef pointers = NULL;
+    if (lanes == 1 || stride == emit_i64(e, 1)) {
+        if (mask)
+            store_masked(e, "llvm.masked.store", value, pointer, mask);
+        else
+            vector_store(e, value, pointer);
+        return;
+    }
+    if (mask) pointers = LLVMGetPoison(LLVMVectorType(LLVMTypeOf(pointer), lanes));
+    for (uint32_t i = 0; i < lanes; i++) {
+        LLVMValueRef lane = emit_i64(e, i),
+                     at = vector_at(e, element, pointer, LLVMBuildMul(e->builder, stride, lane, ""));
+        if (mask)
+            pointers = LLVMBuildInsertElement(e->builder, pointers, at, lane, "");
+        else
+            vector_store(e, LLVMBuildExtractElement(e->builder, value, lane, ""), at);
+    }
+    if (mask) store_masked(e, "llvm.masked.scatter", value, pointers, mask);
+}
+
 void vector_release(Emit *e, uint32_t kept) {
     const char *name = strncmp(LLVMGetTarget(e->module), "x86_64", 6) == 0 ? "xmm" : "v";
     char clobbers[32 * 10] = "";
@@ -187,6 +219,14 @@ LLVMValueRef vector_opaque(Emit *e, LLVMValueRef i) {
         LLVMGetInlineAsm(type, "", 0, "=r,0", 4, false, false, LLVMInlineAsmDialectATT, false);
     return LLVMIsConstant(i) ? i : LLVMBuildCall2(e->builder, type, same, &i, 1, "");
 }
+
+uint32_t vector_lanes_over(uint32_t elements) {
+    uint32_t lanes = 1;
+    while (lanes < elements) lanes *= 2;
+    return lanes;
+}
+
+bool vector_masks(const Target *target) { return target->vector_bytes >= 64; }
 
 LLVMValueRef vector_first_lanes(Emit *e, LLVMValueRef count, uint32_t lanes) {
     assert(lanes <= 64);

@@ -46,6 +46,10 @@ LLVMValueRef vector_twice(Emit *e, LLVMValueRef mask, uint32_t half);
 LLVMValueRef vector_repeat(Emit *e, LLVMValueRef value, uint32_t times);
 LLVMValueRef vector_any_of(Emit *e, LLVMValueRef mask, uint32_t neighbours);
 void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer);
+/* The same, lanes `stride` (an i64) elements apart. Lanes whose mask bit is clear are not written; NULL = all
+ * are. */
+void vector_store_lanes(Emit *e, LLVMValueRef value, LLVMValueRef pointer, LLVMValueRef stride,
+                        LLVMValueRef mask);
 /* No more than `kept` values stay in vector registers across this place. LLVM hoists the constants of one
  * loop over the whole of another that needs every register for its sums, and then spills these. */
 void vector_release(Emit *e, uint32_t kept);
@@ -53,6 +57,10 @@ void vector_release(Emit *e, uint32_t kept);
  * it makes indices of their own, which count along; with more of these than registers they lie on the stack.
  */
 LLVMValueRef vector_opaque(Emit *e, LLVMValueRef i);
+/* The least power of two that isn't below. */
+uint32_t vector_lanes_over(uint32_t elements);
+/* Do masked loads and stores cost what others do? */
+bool vector_masks(const Target *target);
 /* Mask of the first `count` (i64) of `lanes` lanes. */
 LLVMValueRef vector_first_lanes(Emit *e, LLVMValueRef count, uint32_t lanes);
 /* pointer + index elements */

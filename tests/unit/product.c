@@ -28,14 +28,28 @@ typedef struct {
 
 static LLVMTypeRef result_type(Emit *e, const ProductCase *c) { return emit_register_type(e, c->dtype); }
 
-static void put(Emit *e, const Store *store, LLVMValueRef value, LLVMValueRef pointer) {
+static void add(Emit *e, LLVMValueRef value, LLVMValueRef pointer) {
     LLVMTypeRef type = LLVMTypeOf(value), element = vector_element(type);
-    if (store->accumulate) {
-        LLVMValueRef old = vector_load(e, element, pointer, vector_lanes(type));
-        value = dtype_is_float(store->c->dtype) ? LLVMBuildFAdd(e->builder, old, value, "")
-                                                : LLVMBuildAdd(e->builder, old, value, "");
+    LLVMValueRef old = vector_load(e, element, pointer, vector_lanes(type));
+    bool whole = LLVMGetTypeKind(element) == LLVMIntegerTypeKind;
+    vector_store(e,
+                 whole ? LLVMBuildAdd(e->builder, old, value, "") : LLVMBuildFAdd(e->builder, old, value, ""),
+                 pointer);
+}
+
+/* Lanes that don't exist are added to a number on the stack. */
+static void add_lanes(Emit *e, LLVMValueRef value, LLVMValueRef pointer, LLVMValueRef stride,
+                      LLVMValueRef tail) {
+    LLVMTypeRef element = vector_element(LLVMTypeOf(value));
+    LLVMValueRef none = emit_alloca(e, element, "none");
+    for (uint32_t i = 0; i < vector_lanes(LLVMTypeOf(value)); i++) {
+        LLVMValueRef lane = emit_i64(e, i);
+        LLVMValueRef at = vector_at(e, element, pointer, LLVMBuildMul(e->builder, stride, lane, ""));
+        if (tail)
+            at = LLVMBuildSelect(e->builder, LLVMBuildExtractElement(e->builder, tail, lane, ""), at, none,
+                                 "");
+        add(e, LLVMBuildExtractElement(e->builder, value, lane, ""), at);
     }
-    vector_store(e, value, pointer);
 }
 
 static Size size_at(Emit *e, LLVMValueRef sizes, uint32_t slot, int64_t constant, bool run_time) {
@@ -46,7 +60,7 @@ static Size size_at(Emit *e, LLVMValueRef sizes, uint32_t slot, int64_t constant
 }
 
 static void store_result(Emit *e, const Contract *contract, const LLVMValueRef *index, LLVMValueRef value,
-                         uint32_t lanes, uint32_t lane_axis, bool aligned, void *user) {
+                         uint32_t lanes, LLVMValueRef tail, uint32_t lane_axis, bool aligned, void *user) {
     (void)contract, (void)aligned;
     const Store *store = user;
     LLVMTypeRef element = result_type(e, store->c);
@@ -61,15 +75,12 @@ static void store_result(Emit *e, const Contract *contract, const LLVMValueRef *
     if (lanes > 1)
         stride = size_at(e, store->sizes, 4 * lane_axis + 3, store->c->axis[lane_axis].c,
                          store->c->run_time_results && store->c->axis[lane_axis].c != 1);
-    if (lanes == 1 || (stride.known && stride.constant == 1)) {
-        put(e, store, value, at);
-        return;
-    }
-    for (uint32_t i = 0; i < lanes; i++) {
-        LLVMValueRef lane = LLVMBuildMul(e->builder, stride.value, emit_i64(e, i), "");
-        put(e, store, LLVMBuildExtractElement(e->builder, value, emit_i64(e, i), ""),
-            vector_at(e, element, at, lane));
-    }
+    if (!store->accumulate)
+        vector_store_lanes(e, value, at, stride.value, tail);
+    else if (lanes == 1 || (!tail && stride.known && stride.constant == 1))
+        add(e, value, at);
+    else
+        add_lanes(e, value, at, stride.value, tail);
 }
 
 static uint32_t collect(Emit *e, const ProductCase *c, char role, LLVMValueRef sizes, ContractAxis *out) {
