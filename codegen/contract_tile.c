@@ -55,6 +55,15 @@ static void prefetch_b(Emit *e, const Tile *t, LLVMValueRef row) {
         vector_prefetch(e, t->b_memory, row, offset_add(e, ahead.value, emit_i64(e, (int64_t)v * t->lanes)));
 }
 
+/* All lines of what is this step's part: rows of B follow each other without gaps. */
+static void prefetch_panel(Emit *e, const Tile *t, LLVMValueRef b_offset) {
+    int64_t line = CACHE_LINE / (int64_t)LLVMABISizeOfType(e->layout, t->b_memory);
+    int64_t part = t->k_count ? t->k[t->k_count - 1].b.constant >> t->ahead_shift : 1;
+    LLVMValueRef place = LLVMBuildLShr(e->builder, b_offset, emit_i64(e, t->ahead_shift), "");
+    for (int64_t i = 0; i == 0 || i < part; i += line)
+        vector_prefetch(e, t->b_memory, t->ahead_panel, offset_add(e, place, emit_i64(e, i)));
+}
+
 /* One step of k: a column of A times a row of B. */
 static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t index, void *user) {
     Tile *t = user;
@@ -65,10 +74,7 @@ static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t 
     if (t->ahead_b && t->k_count) prefetch_b(e, t, b_row);
     if (t->ahead_a && t->k_count) prefetch_a(e, t, a_offset);
     if (t->ahead_depth && t->k_count && index == 0) prefetch_column(e, t, a_offset);
-    if (t->ahead_panel) {
-        LLVMValueRef place = LLVMBuildLShr(e->builder, b_offset, emit_i64(e, t->ahead_shift), "");
-        vector_prefetch(e, t->b_memory, t->ahead_panel, place);
-    }
+    if (t->ahead_panel) prefetch_panel(e, t, b_offset);
     for (uint32_t r = 0; r < t->rows; r++) {
         if (skip >> r & 1) continue;
         LLVMValueRef at = vector_at(e, t->a_memory, t->a[r], a_offset);

@@ -28,9 +28,10 @@ Node *hoist_loop_without(const Node *node, Value *value);
 Value *hoist_view_before(Hoist *h, Node *loop, Value *value);
 /* Gives every block its own copies of the weightless nodes that it uses from outer ones (hoist_sink.c). */
 void hoist_sink(Hoist *h, Block *block);
-/* Transposes what products in loops would pack in every iteration (hoist_layout.c); */
+/* Lays out before loops what products in them read in every iteration: as panels of channels where that pays
+ * (hoist_panels.c), */
+bool hoist_panels(Hoist *h, Node *contract);
+/* else transposed where it would be packed (hoist_layout.c). */
 void hoist_layout(Hoist *h, Block *block);
-/* and lays out the weights of convolutions as panels of channels (hoist_panels.c). */
-void hoist_panels(Hoist *h, Block *block);
 
 #endif

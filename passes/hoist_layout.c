@@ -81,7 +81,7 @@ static void lay_out(Hoist *h, Node *contract) {
 
 void hoist_layout(Hoist *h, Block *block) {
     for (Node *node = block->first; node; node = node->next) {
-        if (node->op == OP_contract) lay_out(h, node);
+        if (node->op == OP_contract && !hoist_panels(h, node)) lay_out(h, node);
         for (uint32_t i = 0; i < node->block_count; i++) hoist_layout(h, node->blocks[i]);
     }
 }

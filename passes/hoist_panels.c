@@ -1,20 +1,28 @@
-/* The layout of a convolution's weights. Lanes lie along the output channels where the windows of a picture
- * don't follow each other as vectors would, but in the result, and in the weights, these channels are not the
- * innermost axis: every product packs the weights into panels of a few vectors of channels. Weights that are
- * the same in every iteration of a loop are laid out so once, before it: [panels, what is summed, channels of
- * a panel]. */
+/* The layout of weights: in panels of a few vectors of output channels, [panels, what is summed, channels of
+ * a panel], so that a tile reads one linear stream. Weights that are the same in every iteration of a loop
+ * are laid out so once, before it.
+ *
+ * Of a convolution, lanes lie along the output channels where the windows of a picture don't follow each
+ * other as vectors would, but in the result, and in the weights, these channels are not the innermost axis:
+ * every product would pack the weights into panels. Of a product whose channels are the result's innermost
+ * axis, as in x @ w, it would read a few vectors of each row of w, from pages of their own and with no
+ * pattern that is seen ahead. */
 #include "ir/build.h"
 #include "ir/shape.h"
 #include "passes/hoist.h"
 #include <string.h>
 
 enum {
-    WIDEST = 32,    /* channels of a panel, */
-    MULTIPLE = 16,  /* in whole vectors */
+    MULTIPLE = 16,  /* channels: whole vectors */
     FEW_PLACES = 8, /* of the picture: up to here the weights are read as they lie */
     SMALL = 256,    /* pictures up to here that aren't whole vectors are worth it without windows, too */
+    NEAR = 1 << 16, /* elements of weights: up to here rows are as near as panels */
+    SHALLOW = 64,   /* steps of k that make no stream */
     LARGE = 1 << 22 /* elements of weights: from here on a second copy costs more memory than it saves time */
 };
+
+/* Channels of a panel, the better first: as wide as most tiles. */
+static const int64_t picture_widths[] = {32, 16, 0}, row_widths[] = {48, 32, 0};
 
 static bool has(const char *labels, char label) { return label && strchr(labels, label) != NULL; }
 
@@ -51,6 +59,17 @@ static int64_t places(const ContractSpec *spec, const Type *result, const char *
     return count;
 }
 
+/* Of all axes that only the other factor has: many where that isn't known. */
+static int64_t rows(const ContractSpec *spec, const Type *result, const char *weights) {
+    int64_t count = 1, size;
+    for (uint32_t i = 0; i < result->rank; i++) {
+        if (has(weights, spec->result[i])) continue;
+        if (!dim_is_const(result->dims[i], &size)) return INT64_MAX;
+        if (__builtin_mul_overflow(count, size, &count)) return INT64_MAX;
+    }
+    return count;
+}
+
 static bool has_steps(const Node *slice) {
     const Attr *step = node_attr(slice, ATTR_step);
     for (uint32_t i = 0; i < step->count; i++)
@@ -70,10 +89,10 @@ static bool is_windowed(const Value *value) {
     return false;
 }
 
-static int64_t panel_width(int64_t channels) {
-    for (int64_t width = WIDEST; width > 0; width -= MULTIPLE)
-        if (channels % width == 0) return width;
-    return channels;
+/* The first that divides the channels; all of them where none does. */
+static int64_t panel_width(const int64_t *widths, int64_t channels) {
+    while (*widths && channels % *widths) widths++;
+    return *widths ? *widths : channels;
 }
 
 static char unused_label(const ContractSpec *spec) {
@@ -119,32 +138,61 @@ static void put_panel(char *labels, char channel, char panel) {
     *at = panel;
 }
 
-static bool choose(const Node *contract, Layout *l) {
-    if (!contract_spec_parse(node_str(contract, ATTR_spec), &l->spec) || !l->spec.result[0]) return false;
-    char last = l->spec.result[strlen(l->spec.result) - 1];
-    l->weights = has(l->spec.x, last);
-    l->labels = l->weights ? l->spec.y : l->spec.x;
-    l->other = l->weights ? l->spec.x : l->spec.y;
+static void take_operand(Layout *l, uint32_t weights) {
+    l->weights = weights;
+    l->labels = weights ? l->spec.y : l->spec.x;
+    l->other = weights ? l->spec.x : l->spec.y;
+}
+
+/* Of a convolution: the factor without the result's innermost axis. */
+static bool choose_picture(const Node *contract, Layout *l, char last) {
+    take_operand(l, has(l->spec.x, last));
     if (has(l->labels, last)) return false;
     const Value *weights = contract->operands[l->weights], *picture = contract->operands[!l->weights];
     const Type *type = weights->type, *result = contract->results[0]->type;
     int64_t size, count = places(&l->spec, result, l->labels);
     l->axis = channel_axis(&l->spec, l->labels, l->other);
-    if (l->axis < 0 || type->rank == MAX_RANK || result->rank == MAX_RANK) return false;
-    if (!elements(type, &size) || size >= LARGE || count <= FEW_PLACES) return false;
+    if (l->axis < 0 || !elements(type, &size) || size >= LARGE || count <= FEW_PLACES) return false;
     if (!is_windowed(picture) && (count > SMALL || count % MULTIPLE == 0)) return false;
     dim_is_const(type->dims[l->axis], &size);
-    l->width = panel_width(size), l->panels = size / l->width;
+    l->width = panel_width(picture_widths, size), l->panels = size / l->width;
     return size >= MULTIPLE && l->labels[l->axis + 1];
 }
 
-static void lay_out(Hoist *h, Node *contract) {
+/* Of x @ w: the factor with it, in several panels. A single row reads the weights as fast as they lie. */
+static bool choose_rows(const Node *contract, Layout *l, char last) {
+    take_operand(l, has(l->spec.y, last));
+    if (has(l->other, last)) return false;
+    const Value *weights = contract->operands[l->weights];
+    int64_t size, channels, depth = 1, extent;
+    if (!elements(weights->type, &size) || size <= NEAR || size >= LARGE || is_windowed(weights))
+        return false;
+    if (rows(&l->spec, contract->results[0]->type, l->labels) <= 1) return false;
+    l->axis = strchr(l->labels, last) - l->labels;
+    for (uint32_t i = 0; l->labels[i]; i++)
+        if (!has(l->spec.result, l->labels[i]) && dim_is_const(weights->type->dims[i], &extent))
+            depth *= extent;
+    dim_is_const(weights->type->dims[l->axis], &channels);
+    l->width = panel_width(row_widths, channels), l->panels = channels / l->width;
+    return depth > SHALLOW && l->panels > 1;
+}
+
+static bool choose(const Node *contract, Layout *l) {
+    if (!contract_spec_parse(node_str(contract, ATTR_spec), &l->spec) || !l->spec.result[0]) return false;
+    char last = l->spec.result[strlen(l->spec.result) - 1];
+    if (contract->results[0]->type->rank == MAX_RANK) return false;
+    if (contract->operands[0]->type->rank == MAX_RANK || contract->operands[1]->type->rank == MAX_RANK)
+        return false;
+    return choose_picture(contract, l, last) || choose_rows(contract, l, last);
+}
+
+bool hoist_panels(Hoist *h, Node *contract) {
     Layout l;
-    if (!choose(contract, &l)) return;
+    if (!choose(contract, &l)) return false;
     Value *weights = contract->operands[l.weights], *picture = contract->operands[!l.weights];
     Node *loop = hoist_loop_without(contract, weights);
     char channel = l.labels[l.axis], panel = l.panels > 1 ? unused_label(&l.spec) : 0;
-    if (!loop || (l.panels > 1 && !panel)) return;
+    if (!loop || (l.panels > 1 && !panel)) return false;
     Builder before = {.graph = h->graph, .block = loop->block, .before = loop, .loc = contract->loc};
     Builder here = {.graph = h->graph, .block = contract->block, .before = contract, .loc = contract->loc};
     Value *turned = laid_out(&before, &l, hoist_view_before(h, loop, weights), panel);
@@ -154,11 +202,5 @@ static void lay_out(Hoist *h, Node *contract) {
     const Type *type = contract->results[0]->type;
     Value *result = build_reshape(&here, build_contract(&here, x, y, text), type->rank, type->dims);
     value_replace(contract->results[0], result);
-}
-
-void hoist_panels(Hoist *h, Block *block) {
-    for (Node *node = block->first; node; node = node->next) {
-        if (node->op == OP_contract) lay_out(h, node);
-        for (uint32_t i = 0; i < node->block_count; i++) hoist_panels(h, node->blocks[i]);
-    }
+    return true;
 }
