@@ -18,16 +18,18 @@ static V scale(const Math *m, V x, V n) {
     return math_mul(m, math_mul(m, x, first), second);
 }
 
-/* exp(x + low) = 2^*n (the result + *tail), |*tail| far below the result. */
+/* Beyond these every result is infinite or 0. */
+static V exp_bounded(const Math *m, V x) {
+    return math_at_least(m, math_at_most(m, x, math_either(m, 89, 710)), math_either(m, -104, -746));
+}
+
+/* exp(x + low) = 2^*n (the result + *tail), |*tail| far below the result; of a bounded x. */
 static V exp_parts(const Math *m, V x, V low, V *tail, V *n) {
-    /* Beyond these every result is infinite or 0. ln 2 in two parts, the first short enough for n · ln 2 to
-     * be exact. */
-    double highest = math_either(m, 89, 710), lowest = math_either(m, -104, -746);
+    /* In two parts, the first short enough for n · ln 2 to be exact. */
     double ln2_high = math_either(m, 0x1.63p-1, 0x1.62e42feep-1);
     double ln2_low = math_either(m, -0x1.bd0106p-13, 0x1.a39ef35793c76p-33);
-    V bounded = math_at_least(m, math_at_most(m, x, highest), lowest);
-    V number = math_round(m, math_mul(m, bounded, math_const(m, 0x1.71547652b82fep0)), n);
-    V r = math_mad(m, number, math_const(m, -ln2_high), bounded);
+    V number = math_round(m, math_mul(m, x, math_const(m, 0x1.71547652b82fep0)), n);
+    V r = math_mad(m, number, math_const(m, -ln2_high), x);
     r = math_mad(m, number, math_const(m, -ln2_low), r);
     if (low) r = math_add(m, r, low);
     V p = m->wide ? MATH_POLYNOMIAL(m, r, exp_f64) : MATH_POLYNOMIAL(m, r, exp_f32);
@@ -39,8 +41,17 @@ static V exp_parts(const Math *m, V x, V low, V *tail, V *n) {
 }
 
 V math_exp_sum(const Math *m, V x, V low) {
-    V tail, n, sum = exp_parts(m, x, low, &tail, &n);
+    V tail, n, sum = exp_parts(m, exp_bounded(m, x), low, &tail, &n);
     return scale(m, math_add(m, sum, tail), n);
+}
+
+/* Where both x and the result are far from the ends of their ranges: 2^n is added to the exponent. NaN gives
+ * anything. */
+static V exp_near(const Math *m, V x) {
+    V tail, n, sum = exp_parts(m, x, NULL, &tail, &n);
+    V exponent = LLVMBuildShl(m->e->builder, n, math_int(m, m->wide ? 52 : 23), "");
+    V bits = math_bits(m, math_add(m, sum, tail));
+    return math_from_bits(m, LLVMBuildAdd(m->e->builder, bits, exponent, ""));
 }
 
 LLVMValueRef math_exp(Emit *e, LLVMValueRef x) {
@@ -98,6 +109,10 @@ LLVMValueRef math_log(Emit *e, LLVMValueRef x) {
 }
 
 /* --- functions of exp */
+static V at_least(const Math *m, V x, double bound) {
+    return LLVMBuildFCmp(m->e->builder, LLVMRealOGE, x, math_const(m, bound), "");
+}
+
 LLVMValueRef math_tanh(Emit *e, LLVMValueRef x) {
     Math m = math_of(e, x);
     V one = math_const(&m, 1), two = math_const(&m, 2), a = math_abs(&m, x);
@@ -106,10 +121,9 @@ LLVMValueRef math_tanh(Emit *e, LLVMValueRef x) {
     V small = math_mad(&m, math_mul(&m, x, z), p, x);
     /* 1 - 2 / (exp(2a) + 1), which is 1 from 10 (20) on */
     V bounded = math_at_most(&m, a, math_either(&m, 10, 20));
-    V power = math_exp_sum(&m, math_add(&m, bounded, bounded), NULL);
+    V power = exp_near(&m, math_add(&m, bounded, bounded));
     V big = math_sub(&m, one, math_div(&m, two, math_add(&m, power, one)));
-    V is_small = math_less(&m, a, math_const(&m, 0.625));
-    return math_copysign(&m, math_select(&m, is_small, small, big), x);
+    return math_copysign(&m, math_select(&m, at_least(&m, a, 0.625), big, small), x); /* NaN is small */
 }
 
 /* 1 / (1 + exp(-x)), or exp(x) / (1 + exp(x)): whichever exp is at most 1. Numerator and denominator are sums
@@ -117,7 +131,7 @@ LLVMValueRef math_tanh(Emit *e, LLVMValueRef x) {
 LLVMValueRef math_sigmoid(Emit *e, LLVMValueRef x) {
     Math m = math_of(e, x);
     V one = math_const(&m, 1), zero = math_const(&m, 0), tail, n;
-    V sum = exp_parts(&m, math_neg(&m, math_abs(&m, x)), NULL, &tail, &n);
+    V sum = exp_parts(&m, exp_bounded(&m, math_neg(&m, math_abs(&m, x))), NULL, &tail, &n);
     V rounded = math_add(&m, sum, tail), power = scale(&m, rounded, n);
     V power_low = scale(&m, math_sub(&m, tail, math_sub(&m, rounded, sum)), n);
     V divisor = math_add(&m, one, power);
@@ -138,6 +152,6 @@ LLVMValueRef math_erf(Emit *e, LLVMValueRef x) {
     V bounded = math_at_most(&m, a, math_either(&m, 4, 6));
     V power =
         m.wide ? MATH_POLYNOMIAL(&m, bounded, erf_tail_f64) : MATH_POLYNOMIAL(&m, bounded, erf_tail_f32);
-    V big = math_sub(&m, one, math_exp_sum(&m, math_neg(&m, power), NULL));
-    return math_copysign(&m, math_select(&m, math_less(&m, a, one), small, big), x);
+    V big = math_sub(&m, one, exp_near(&m, math_neg(&m, power)));
+    return math_copysign(&m, math_select(&m, at_least(&m, a, 1), big, small), x); /* NaN is small */
 }
