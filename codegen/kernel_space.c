@@ -254,6 +254,21 @@ static LLVMValueRef round_up_div(Kernel *k, LLVMValueRef value, LLVMValueRef by)
     return LLVMBuildSDiv(b, LLVMBuildAdd(b, value, less, ""), by, "");
 }
 
+static LLVMValueRef round_up_to(Kernel *k, LLVMValueRef value, LLVMValueRef multiple) {
+    return LLVMBuildMul(k->e->builder, round_up_div(k, value, multiple), multiple, "");
+}
+
+/* Units of a chunk where threads have equally many: a last chunk of few units, or a fifth one of five, is one that
+ * all but one thread wait for. */
+static LLVMValueRef evened_out(Kernel *k, const Chunks *chunks) {
+    enum { TOGETHER = 4 };
+    LLVMBuilderRef b = k->e->builder;
+    LLVMValueRef count = round_up_div(k, chunks->total, chunks->per), one = emit_i64(k->e, 1);
+    LLVMValueRef even = at_least_one(k, round_up_to(k, count, emit_i64(k->e, TOGETHER)));
+    LLVMValueRef single = LLVMBuildICmp(b, LLVMIntSLE, count, one, "");
+    return LLVMBuildSelect(b, single, chunks->per, round_up_div(k, chunks->total, even), "");
+}
+
 /* Elements worth a chunk: a power of two, less where each is more work. */
 static int64_t chunk_elements(const Kernel *k) {
     int64_t elements = 65536;
@@ -271,7 +286,7 @@ Chunks chunks_of(Kernel *k, const Dim *units, const Dim *unit, uint32_t multiple
         c.per = larger(k, c.per, least);
     }
     LLVMValueRef step = emit_i64(k->e, multiple);
-    c.per = LLVMBuildMul(b, round_up_div(k, c.per, step), step, "");
+    c.per = round_up_to(k, at_least_one(k, evened_out(k, &c)), step);
     c.count = round_up_div(k, c.total, c.per);
     return c;
 }
