@@ -2,47 +2,59 @@
  * concatenation of parts that all have this space is computed part by part: what several of them are computed
  * from is shared. */
 #include "codegen/kernel.h"
+#include "ir/concat.h"
 #include <assert.h>
+#include <string.h>
+
+typedef struct {
+    uint32_t result;
+    const Dim *const *first; /* of a part: where it begins in the result; NULL: it is all of it */
+} Root;
 
 typedef struct {
     Space space;
     uint32_t axes[MAX_RANK];
-    bool split; /* results that are equal parts are written part by part */
-    Roots roots;
+    bool split;       /* results that are equal parts are written part by part */
+    Roots roots;      /* what is computed, */
+    VEC(Root) stores; /* and where each is written */
 } Loop;
 
 /* --- equal parts */
+static const Type *part_type(const Kernel *k, const Value *value) { return concat_part(value, k->body); }
+
 static bool has_equal_parts(const Kernel *k, const Value *value) {
-    const Node *node = value->node;
-    if (!node || value->block != k->body || node->op != OP_concat || node->operand_count < 2) return false;
-    for (uint32_t i = 1; i < node->operand_count; i++)
-        if (node->operands[i]->type != node->operands[0]->type) return false;
-    return true;
+    return part_type(k, value) != value->type;
 }
 
-/* Are there such results, and is the space of their parts that of all the others? */
+/* Are there results that have parts, and is their space that of all the others? */
 static bool is_split(const Kernel *k) {
     const Node *yield = kernel_yield(k);
     const Dim *elements = NULL;
     bool any = false;
     for (uint32_t i = 0; i < yield->operand_count; i++) {
-        bool parts = has_equal_parts(k, yield->operands[i]);
-        const Value *value = parts ? yield->operands[i]->node->operands[0] : yield->operands[i];
-        const Dim *own = type_elements(k->e->ir, value->type);
+        const Type *part = part_type(k, yield->operands[i]);
+        const Dim *own = type_elements(k->e->ir, part);
         if (!own || (elements && own != elements)) return false;
         elements = own;
-        any = any || parts;
+        any = any || part != yield->operands[i]->type;
     }
     return any;
 }
 
-/* Loops never run across the axis of a concatenation: bits that change from each such axis on. */
+/* Axes along which the value has several parts, as bits. */
+static uint32_t axes_of_parts(const Kernel *k, const Value *value) {
+    const Type *part = part_type(k, value);
+    uint32_t axes = 0;
+    for (uint32_t d = 0; d < part->rank; d++)
+        if (part->dims[d] != value->type->dims[d]) axes |= 1u << d;
+    return axes;
+}
+
+/* Loops never run across these: bits that change from each such axis on. */
 static uint32_t part_axes(const Kernel *k) {
     const Node *yield = kernel_yield(k);
     uint32_t begins = 0, bits = 0;
-    for (uint32_t i = 0; i < yield->operand_count; i++)
-        if (has_equal_parts(k, yield->operands[i]))
-            begins |= 1u << node_int(yield->operands[i]->node, ATTR_axis);
+    for (uint32_t i = 0; i < yield->operand_count; i++) begins |= axes_of_parts(k, yield->operands[i]);
     for (uint32_t d = 0, bit = 0; d < MAX_RANK; d++) {
         if (begins >> d & 1) bit = !bit;
         bits |= bit << d;
@@ -50,44 +62,65 @@ static uint32_t part_axes(const Kernel *k) {
     return bits;
 }
 
-static void loop_roots(const Kernel *k, bool split, Roots *roots) {
-    Node *yield = kernel_yield(k);
-    for (uint32_t i = 0; i < yield->operand_count; i++) {
-        Value *value = yield->operands[i];
-        bool parts = split && has_equal_parts(k, value);
-        for (uint32_t j = 0; parts && j < value->node->operand_count; j++)
-            vec_push(k->arena, roots, value->node->operands[j]);
-        if (!parts) vec_push(k->arena, roots, value);
+static void add_root(Loop *loop, Kernel *k, uint32_t result, Value *value, const Dim *const *first) {
+    Root root = {.result = result, .first = first};
+    vec_push(k->arena, &loop->stores, root);
+    vec_push(k->arena, &loop->roots, value);
+}
+
+/* `first` is where the value begins in the result. */
+static void add_parts(Loop *loop, Kernel *k, uint32_t result, Value *value, const Dim *const *first) {
+    if (value->type == part_type(k, kernel_yield(k)->operands[result])) {
+        add_root(loop, k, result, value, first);
+        return;
     }
+    uint32_t axis = (uint32_t)node_int(value->node, ATTR_axis), rank = value->type->rank;
+    for (uint32_t i = 0; i < value->node->operand_count; i++) {
+        Value *part = value->node->operands[i];
+        const Dim **own = ARENA_ARRAY(k->arena, const Dim *, rank), *before = dim_const(k->e->ir, i);
+        memcpy(own, first, rank * sizeof *own);
+        own[axis] = dim_add(k->e->ir, own[axis], dim_mul(k->e->ir, before, part->type->dims[axis]));
+        add_parts(loop, k, result, part, own);
+    }
+}
+
+static void find_roots(Loop *loop, Kernel *k) {
+    const Node *yield = kernel_yield(k);
+    const Dim **zeros = ARENA_ARRAY(k->arena, const Dim *, MAX_RANK);
+    for (uint32_t d = 0; d < MAX_RANK; d++) zeros[d] = dim_const(k->e->ir, 0);
+    for (uint32_t i = 0; i < yield->operand_count; i++)
+        if (loop->split && has_equal_parts(k, yield->operands[i]))
+            add_parts(loop, k, i, yield->operands[i], zeros);
+        else
+            add_root(loop, k, i, yield->operands[i], NULL);
 }
 
 static const Type *first_part(const Kernel *k) {
     const Node *yield = kernel_yield(k);
     for (uint32_t i = 0; i < yield->operand_count; i++)
-        if (has_equal_parts(k, yield->operands[i])) return yield->operands[i]->node->operands[0]->type;
+        if (has_equal_parts(k, yield->operands[i])) return part_type(k, yield->operands[i]);
     return NULL;
 }
 
-/* Part number `part` of a result begins that many parts into the axis. */
-static void store_part(Kernel *k, uint32_t result, const Node *concat, uint32_t part, const At *at,
-                       LLVMValueRef value) {
-    const Type *type = concat->operands[0]->type, *whole = concat->results[0]->type;
-    uint32_t axis = (uint32_t)node_int(concat, ATTR_axis);
+static void store_part(Kernel *k, const Root *root, const At *at, LLVMValueRef value) {
+    const Value *result = kernel_yield(k)->operands[root->result];
+    const Type *type = part_type(k, result), *whole = result->type;
+    uint32_t boundaries = axes_of_parts(k, result);
     AxisSpan spans[MAX_RANK];
-    uint32_t count = at_spans(k, at, type->rank, type->dims, 1u << axis, spans);
+    uint32_t count = at_spans(k, at, type->rank, type->dims, boundaries, spans);
     At target = at_child(at);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t first = spans[i].first, axes = spans[i].end - first;
         Index index = spans[i].index;
-        if (first == axis) {
+        if (boundaries >> first & 1) {
             const Dim *before =
-                dim_mul(k->e->ir, dim_const(k->e->ir, part), kernel_product(k, axes, type->dims + first));
+                dim_mul(k->e->ir, root->first[first], kernel_product(k, axes - 1, type->dims + first + 1));
             index =
                 index_add(k, index, k->dry ? index_const(k, 0) : index_of(kernel_size(k, before)), at->lanes);
         }
         at_push(&target, kernel_product(k, axes, whole->dims + first), index);
     }
-    store_result(k, result, &target, value);
+    store_result(k, root->result, &target, value);
 }
 
 /* Tries the loops of one shape. */
@@ -132,16 +165,15 @@ static LLVMValueRef loop_count(Kernel *k) { return loop_chunks(k).count; }
 static void loop_element(Kernel *k, const At *at, uint32_t copy, void *user) {
     (void)copy, (void)user;
     const Loop *loop = k->plan;
-    const Node *yield = kernel_yield(k);
     LLVMValueRef *values = ARENA_ARRAY(k->arena, LLVMValueRef, loop->roots.count);
     /* All reads come before all writes: a result may lie where an operand does. */
     for (uint32_t i = 0; i < loop->roots.count; i++) values[i] = value_at(k, loop->roots.at[i], at);
-    for (uint32_t i = 0, next = 0; i < yield->operand_count; i++) {
-        const Value *value = yield->operands[i];
-        bool parts = loop->split && has_equal_parts(k, value);
-        for (uint32_t j = 0; parts && j < value->node->operand_count; j++)
-            store_part(k, i, value->node, j, at, values[next++]);
-        if (!parts) store_result(k, i, at, values[next++]);
+    for (uint32_t i = 0; i < loop->roots.count; i++) {
+        const Root *root = &loop->stores.at[i];
+        if (root->first)
+            store_part(k, root, at, values[i]);
+        else
+            store_result(k, root->result, at, values[i]);
     }
 }
 
@@ -171,7 +203,7 @@ static uint32_t loop_stages(Kernel *k, Stage *out) {
     for (uint32_t i = 0; i < MAX_RANK; i++) loop->axes[i] = i;
     k->plan = loop;
     loop->split = is_split(k);
-    loop_roots(k, loop->split, &loop->roots);
+    find_roots(loop, k);
     loop->space = best_space(k);
     out[0] = (Stage){loop_count, loop_body};
     return 1;

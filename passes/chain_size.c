@@ -21,8 +21,7 @@ int64_t chain_parts(const Chain *chain) {
 bool chain_is_large(IrContext *ir, const Chain *chain, const Type *type) {
     int64_t elements;
     const Dim *count = type_elements(ir, type), *part = count;
-    for (uint32_t j = 0; j < chain->axis_count && part; j++)
-        part = dim_floordiv(ir, part, chain->dims[j]);
+    for (uint32_t j = 0; j < chain->axis_count && part; j++) part = dim_floordiv(ir, part, chain->dims[j]);
     if (part && dim_is_const(part, &elements) && elements < LARGE_PART) return false;
     return !count || !dim_is_const(count, &elements) || elements >= LARGE;
 }

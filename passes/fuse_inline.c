@@ -1,6 +1,7 @@
 /* Step 2 of fuse, backwards: every node that opened or joined no group goes into the groups that read it,
  * where computing it there is possible and not dearer than storing it; else it is stored, by one of them or
  * by a loop of its own. */
+#include "ir/concat.h"
 #include "passes/fuse.h"
 
 enum {
@@ -212,12 +213,7 @@ bool fuse_can_store(Fuse *f, FuseNode *n, Group *group) {
 
 /* The space of a concatenation of equal parts is that of one, so that what several are computed from is
  * computed once. */
-static const Type *space_of(const FuseNode *n) {
-    const Node *node = n->node;
-    for (uint32_t i = 0; i < node->operand_count; i++)
-        if (node->operands[i]->type != node->operands[0]->type) return fuse_result(n)->type;
-    return node->op == OP_concat && node->operand_count > 1 ? node->operands[0]->type : fuse_result(n)->type;
-}
+static const Type *space_of(const FuseNode *n) { return concat_part(fuse_result(n), NULL); }
 
 static void store(Fuse *f, FuseNode *n, const Reading *r) {
     n->space = SPACE_FULL;

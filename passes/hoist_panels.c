@@ -109,6 +109,25 @@ typedef struct {
     int64_t axis, width, panels;
 } Layout;
 
+/* What is put together along an axis that stays as it is, the elements of a tile for instance, is turned part
+ * by part, so that a kernel makes all parts at once. */
+static Value *turned(Builder *b, const Layout *l, Value *value, uint32_t rank, const Dim *const *dims,
+                     const int64_t *perm) {
+    const Node *node = value->node;
+    int64_t axis = node && node->op == OP_concat ? node_int(node, ATTR_axis) : l->axis, to = 0;
+    if (axis == l->axis) return build_permute(b, build_reshape(b, value, rank, dims), perm);
+    Value **parts = ARENA_ARRAY(ir_arena(b->graph->ir), Value *, node->operand_count);
+    const Dim *own[MAX_RANK];
+    if (axis > l->axis) axis += rank - value->type->rank;
+    while (perm[to] != axis) to++;
+    for (uint32_t i = 0; i < node->operand_count; i++) {
+        memcpy(own, dims, rank * sizeof *own);
+        own[axis] = node->operands[i]->type->dims[node_int(node, ATTR_axis)];
+        parts[i] = turned(b, l, node->operands[i], rank, own, perm);
+    }
+    return build_concat(b, node->operand_count, parts, (uint32_t)to);
+}
+
 /* [shared with the picture, panels, what is summed, channels of a panel], from [.., panels, channels, ..]. */
 static Value *laid_out(Builder *b, Layout *l, Value *weights, char panel) {
     const Type *type = weights->type;
@@ -129,7 +148,7 @@ static Value *laid_out(Builder *b, Layout *l, Value *weights, char panel) {
             perm[count++] = i;
         }
     memcpy(l->labels, ordered, sizeof ordered);
-    return build_permute(b, build_reshape(b, weights, rank, dims), perm);
+    return turned(b, l, weights, rank, dims, perm);
 }
 
 static void put_panel(char *labels, char channel, char panel) {
@@ -195,10 +214,10 @@ bool hoist_panels(Hoist *h, Node *contract) {
     if (!loop || (l.panels > 1 && !panel)) return false;
     Builder before = {.graph = h->graph, .block = loop->block, .before = loop, .loc = contract->loc};
     Builder here = {.graph = h->graph, .block = contract->block, .before = contract, .loc = contract->loc};
-    Value *turned = laid_out(&before, &l, hoist_view_before(h, loop, weights), panel);
+    Value *panels = laid_out(&before, &l, hoist_view_before(h, loop, weights), panel);
     if (panel) put_panel(l.spec.result, channel, panel);
     const char *text = arena_printf(h->scratch, "%s,%s->%s", l.spec.x, l.spec.y, l.spec.result);
-    Value *x = l.weights ? picture : turned, *y = l.weights ? turned : picture;
+    Value *x = l.weights ? picture : panels, *y = l.weights ? panels : picture;
     const Type *type = contract->results[0]->type;
     Value *result = build_reshape(&here, build_contract(&here, x, y, text), type->rank, type->dims);
     value_replace(contract->results[0], result);

@@ -29,14 +29,13 @@ typedef struct {
     int rows, columns;
     int sign[TILE][TILE];
     double scale[TILE]; /* of each row */
-    bool woven;         /* neighbours of a picture are made */
 } Transform;
 
 static const Transform of_picture = {
-    TILE, TILE, {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}}, {1, 1, 1, 1}, false};
+    TILE, TILE, {{1, 0, -1, 0}, {0, 1, 1, 0}, {0, -1, 1, 0}, {0, 1, 0, -1}}, {1, 1, 1, 1}};
 static const Transform of_weights = {
-    TILE, TAPS, {{1, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 1}}, {1, 0.5, 0.5, 1}, false};
-static const Transform of_result = {MADE, TILE, {{1, 1, 1, 0}, {0, 1, -1, -1}}, {1, 1}, true};
+    TILE, TAPS, {{1, 0, 0}, {1, 1, 1}, {1, -1, 1}, {0, 0, 1}}, {1, 0.5, 0.5, 1}};
+static const Transform of_result = {MADE, TILE, {{1, 1, 1, 0}, {0, 1, -1, -1}}, {1, 1}};
 
 /* One element of each of the `axes` outermost axes: `at` counts through them, the last one fastest. */
 static Value *element(Builder *b, Value *x, uint32_t axes, int size, int at) {
@@ -79,8 +78,8 @@ static void transform_axis(Builder *b, const Transform *t, Value **at, int outer
 
 static int power(int base, uint32_t exponent) { return exponent ? base * power(base, exponent - 1) : 1; }
 
-/* The elements as one value, whose `axes` outermost axes they are made of: axis by axis, so that what is
- * woven into the rows of a picture is chosen row by row, */
+/* The elements as one value, whose `axes` outermost axes they are made of. Axis by axis: a kernel that stores
+ * them makes all at once, and what is woven into the rows of a picture is chosen row by row. */
 static Value *nested(Builder *b, const Transform *t, Value **at, uint32_t axes) {
     int count = power(t->rows, axes);
     for (uint32_t axis = axes; axis-- > 0;) {
@@ -90,21 +89,12 @@ static Value *nested(Builder *b, const Transform *t, Value **at, uint32_t axes) 
     return at[0];
 }
 
-/* or all at once, so that a kernel that stores them reads once what they are made of. */
-static Value *side_by_side(Builder *b, const Transform *t, Value **at, uint32_t axes) {
-    Value *all = build_concat(b, (uint32_t)power(t->rows, axes), at, 0);
-    const Dim *dims[MAX_RANK];
-    for (uint32_t i = 0; i < all->type->rank; i++)
-        dims[i] = i < axes ? dim_const(b->graph->ir, t->rows) : all->type->dims[i];
-    return build_reshape(b, all, all->type->rank, dims);
-}
-
 static Value *transform(Builder *b, const Transform *t, Value *x, uint32_t axes) {
     Value *at[ELEMENTS];
     for (int i = 0; i < power(t->columns, axes); i++) at[i] = element(b, x, axes, t->columns, i);
     for (uint32_t i = 0; i < axes; i++)
         transform_axis(b, t, at, power(t->rows, i), power(t->columns, axes - 1 - i));
-    return t->woven ? nested(b, t, at, axes) : side_by_side(b, t, at, axes);
+    return nested(b, t, at, axes);
 }
 
 /* --- what a convolution is */

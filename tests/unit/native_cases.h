@@ -17,6 +17,14 @@ static const NativeCase native_views[] = {
      "  %20: f32[B + 3, 37] = pad(%10, %11) low=[1, 2] high=[2, 2] interior=[0, 1]\n"},
     {"concat", "f32[B, 17] f32[B, 3] f32[B, 40]", "%20",
      "  %20: f32[B, 60] = concat(%10, %11, %12) axis=1\n"},
+    {"concat of concats", "f32[B, 5, 17]", "%26",
+     "  %20: f32[B, 5, 17] = add(%10, %10)\n"
+     "  %21: f32[B, 5, 17] = neg(%10)\n"
+     "  %22: f32[B, 5, 17] = mul(%20, %10)\n"
+     "  %23: f32[B, 5, 17] = sub(%22, %20)\n"
+     "  %24: f32[B, 10, 17] = concat(%20, %21) axis=1\n"
+     "  %25: f32[B, 10, 17] = concat(%22, %23) axis=1\n"
+     "  %26: f32[2*B, 10, 17] = concat(%24, %25) axis=0\n"},
     {"concat0", "i32[B, 17] i32[3, 17]", "%20", "  %20: i32[B + 3, 17] = concat(%10, %11) axis=0\n"},
     {"gather", "f32[9, B, 3] i64[B]", "%29",
      "  %20: i64 = const dims=[] dtype=i64 ivalue=9\n"
