@@ -10,7 +10,10 @@
 enum {
     WHOLE_BYTES = 256 << 20, /* up to so many a file is held in memory */
     HEAD_BYTES = 128 << 10,  /* of a larger one, more than any header has */
-    RUN_BYTES = 64 << 10     /* converted at a time */
+    RUN_BYTES = 64 << 10,    /* converted at a time */
+    ASKED_BYTES = 2 << 10,   /* of samples that are copied next, asked for ahead, */
+    MAX_AHEAD = 32,          /* but no more than so many samples */
+    LINE = 64                /* bytes of a cache's line */
 };
 
 /* --- files */
@@ -140,6 +143,11 @@ static bool fetch_converted(const rt_column *column, int64_t row, size_t count, 
     return true;
 }
 
+/* Samples in any order begin where no prefetcher expects them. What is long it sees by itself. */
+static void ask_for(const uint8_t *sample, size_t bytes) {
+    for (size_t at = 0; at < bytes && at < ASKED_BYTES; at += LINE) __builtin_prefetch(sample + at);
+}
+
 /* What lies in memory as the program wants it: the usual case, as fast as memory is. */
 static void copy_plain(const rt_column *column, const int64_t *rows, int64_t first, int64_t count,
                        uint8_t *out) {
@@ -148,9 +156,12 @@ static void copy_plain(const rt_column *column, const int64_t *rows, int64_t fir
         for (int64_t i = 0; i < count; i++) out[i] = column->samples[(size_t)rows[i] * stride];
         return;
     }
-    for (int64_t i = 0; i < count; i++)
+    int64_t ahead = 1 + (int64_t)(ASKED_BYTES / bytes < MAX_AHEAD ? ASKED_BYTES / bytes : MAX_AHEAD);
+    for (int64_t i = 0; i < count; i++) {
+        if (rows && i + ahead < count) ask_for(column->samples + (size_t)rows[i + ahead] * stride, bytes);
         memcpy(out + (size_t)i * bytes, column->samples + (size_t)(rows ? rows[i] : first + i) * stride,
                bytes);
+    }
 }
 
 bool rt_gather(const rt_column *column, const int64_t *rows, int64_t first, int64_t count, void *out,
