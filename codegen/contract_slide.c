@@ -18,10 +18,11 @@
 #include <string.h>
 
 enum {
-    MAX_TILE_ROWS = 8,   /* their sums, the factors and what is loaded ahead are in registers */
-    UNKNOWN_ROWS = 4,    /* of a tile where the run tells how many there are */
-    UNIT_WORK = 50000,   /* multiply-adds: less is not worth a thread's while */
-    ASSUMED_COLUMNS = 64 /* where the run tells how many there are */
+    MAX_TILE_ROWS = 8,    /* their sums, the factors and what is loaded ahead are in registers */
+    UNKNOWN_ROWS = 4,     /* of a tile where the run tells how many there are */
+    UNIT_WORK = 50000,    /* multiply-adds: less is not worth a thread's while */
+    ASSUMED_COLUMNS = 64, /* where the run tells how many there are */
+    DEAR_EPILOGUE = 12    /* operations: so many instructions come no faster for being narrow */
 };
 
 /* --- the plan: a pure function of sizes */
@@ -44,7 +45,8 @@ typedef struct {
     const EdgeTiles *line_tiles, *column_tiles; /* what this tile lacks, NULL = nothing */
 } Slide;
 
-/* Whole vectors, or half as wide ones where these leave less of them empty. */
+/* Whole vectors, or half as wide ones where these leave less of them empty and the epilogue isn't most of the
+ * work. */
 static uint32_t choose_lanes(const Emit *e, const Product *p) {
     uint32_t lanes = e->target.vector_bytes / (uint32_t)LLVMABISizeOfType(e->layout, p->element);
     if (lanes < 1) lanes = 1;
@@ -52,7 +54,8 @@ static uint32_t choose_lanes(const Emit *e, const Product *p) {
     int64_t columns = p->column.extent.constant;
     while (lanes > 4 && columns <= lanes / 2) lanes /= 2;
     int64_t whole = (columns + lanes - 1) / lanes * lanes, half = lanes / 2;
-    bool better = lanes > 4 && (columns + half - 1) / half * half * 10 < whole * 9;
+    bool better = lanes > 4 && p->contract->operations <= DEAR_EPILOGUE &&
+                  (columns + half - 1) / half * half * 10 < whole * 9;
     return better ? lanes / 2 : lanes;
 }
 

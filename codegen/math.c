@@ -7,9 +7,17 @@
 #include <math.h>
 
 /* --- exp: x = n ln 2 + r */
-/* The polynomial's value times 2^n, in two steps: 2^n itself may be out of range where the result is not. */
-static V scale(const Math *m, V x, V n) {
+/* n, |n| < 2^11, as a number and as an integer. */
+typedef struct {
+    V number, integer;
+} Power;
+
+/* x times 2^n, in two steps where no instruction does it: 2^n itself may be out of range where the result is
+ * not. */
+static V scale(const Math *m, V x, Power power) {
     LLVMBuilderRef b = m->e->builder;
+    V n = power.integer, scaled = math_scale(m, x, power.number);
+    if (scaled) return scaled;
     V mantissa = math_int(m, m->wide ? 52 : 23), bias = math_int(m, m->wide ? 1023 : 127);
     V half = LLVMBuildAShr(b, n, math_int(m, 1), "");
     V rest = LLVMBuildSub(b, n, half, "");
@@ -18,45 +26,70 @@ static V scale(const Math *m, V x, V n) {
     return math_mul(m, math_mul(m, x, first), second);
 }
 
+/* The same where x and the result are far from the ends of their ranges: n is added to the exponent. NaN
+ * gives anything. */
+static V scale_near(const Math *m, V x, Power power) {
+    V scaled = math_scale(m, x, power.number);
+    if (scaled) return scaled;
+    V exponent = LLVMBuildShl(m->e->builder, power.integer, math_int(m, m->wide ? 52 : 23), "");
+    return math_from_bits(m, LLVMBuildAdd(m->e->builder, math_bits(m, x), exponent, ""));
+}
+
 /* Beyond these every result is infinite or 0. */
 static V exp_bounded(const Math *m, V x) {
     return math_at_least(m, math_at_most(m, x, math_either(m, 89, 710)), math_either(m, -104, -746));
 }
 
-/* exp(x + low) = 2^*n (the result + *tail), |*tail| far below the result; of a bounded x. */
-static V exp_parts(const Math *m, V x, V low, V *tail, V *n) {
+/* r of a bounded x. */
+static V exp_rest(const Math *m, V x, Power *n) {
     /* In two parts, the first short enough for n · ln 2 to be exact. */
     double ln2_high = math_either(m, 0x1.63p-1, 0x1.62e42feep-1);
     double ln2_low = math_either(m, -0x1.bd0106p-13, 0x1.a39ef35793c76p-33);
-    V number = math_round(m, math_mul(m, x, math_const(m, 0x1.71547652b82fep0)), n);
-    V r = math_mad(m, number, math_const(m, -ln2_high), x);
-    r = math_mad(m, number, math_const(m, -ln2_low), r);
-    if (low) r = math_add(m, r, low);
+    n->number = math_round_product(m, x, 0x1.71547652b82fep0, &n->integer);
+    V r = math_mad(m, n->number, math_const(m, -ln2_high), x);
+    return math_mad(m, n->number, math_const(m, -ln2_low), r);
+}
+
+/* exp(r) - 1 = r² P(r) + `linear`, which is r or what is left of it. */
+static V exp_series(const Math *m, V r, V linear) {
     V p = m->wide ? MATH_POLYNOMIAL(m, r, exp_f64) : MATH_POLYNOMIAL(m, r, exp_f32);
-    /* 1 + r with its rounding error: what is left to add is small, and so is its own error */
-    V one = math_const(m, 1), sum = math_add(m, one, r);
-    V lost = math_sub(m, r, math_sub(m, sum, one));
-    *tail = math_mad(m, math_mul(m, r, r), p, lost);
+    return math_mad(m, math_mul(m, r, r), p, linear);
+}
+
+/* exp(x + low) = 2^*n (the result + *tail), |*tail| far below the result, of a bounded x: 1 + r with its
+ * rounding error, so that what is left to add is small, and so is its own error. */
+static V exp_parts(const Math *m, V x, V low, V *tail, Power *n) {
+    V r = exp_rest(m, x, n), one = math_const(m, 1);
+    if (low) r = math_add(m, r, low);
+    V sum = math_add(m, one, r);
+    *tail = exp_series(m, r, math_sub(m, r, math_sub(m, sum, one)));
     return sum;
 }
 
 V math_exp_sum(const Math *m, V x, V low) {
-    V tail, n, sum = exp_parts(m, exp_bounded(m, x), low, &tail, &n);
+    Power n;
+    V tail, sum = exp_parts(m, exp_bounded(m, x), low, &tail, &n);
     return scale(m, math_add(m, sum, tail), n);
 }
 
-/* Where both x and the result are far from the ends of their ranges: 2^n is added to the exponent. NaN gives
- * anything. */
+/* exp(x) / 2^*n to an ulp, of a bounded x. */
+static V exp_plain(const Math *m, V x, Power *n) {
+    V r = exp_rest(m, x, n);
+    return math_add(m, math_const(m, 1), exp_series(m, r, r));
+}
+
+/* Of x that is far from the ends, as is the result. */
 static V exp_near(const Math *m, V x) {
-    V tail, n, sum = exp_parts(m, x, NULL, &tail, &n);
-    V exponent = LLVMBuildShl(m->e->builder, n, math_int(m, m->wide ? 52 : 23), "");
-    V bits = math_bits(m, math_add(m, sum, tail));
-    return math_from_bits(m, LLVMBuildAdd(m->e->builder, bits, exponent, ""));
+    Power n;
+    V scaled = exp_plain(m, x, &n);
+    return scale_near(m, scaled, n);
 }
 
 LLVMValueRef math_exp(Emit *e, LLVMValueRef x) {
     Math m = math_of(e, x);
-    return math_exp_sum(&m, x, NULL);
+    Power n;
+    V scaled = exp_plain(&m, exp_bounded(&m, x), &n);
+    return scale(&m, scaled, n);
 }
 
 /* --- log */
@@ -130,7 +163,8 @@ LLVMValueRef math_tanh(Emit *e, LLVMValueRef x) {
  * of two numbers, whose lower parts correct the quotient. */
 LLVMValueRef math_sigmoid(Emit *e, LLVMValueRef x) {
     Math m = math_of(e, x);
-    V one = math_const(&m, 1), zero = math_const(&m, 0), tail, n;
+    V one = math_const(&m, 1), zero = math_const(&m, 0), tail;
+    Power n;
     V sum = exp_parts(&m, exp_bounded(&m, math_neg(&m, math_abs(&m, x))), NULL, &tail, &n);
     V rounded = math_add(&m, sum, tail), power = scale(&m, rounded, n);
     V power_low = scale(&m, math_sub(&m, tail, math_sub(&m, rounded, sum)), n);

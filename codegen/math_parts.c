@@ -1,6 +1,7 @@
 /* Arithmetic for the elementary functions. */
 #include "codegen/math_parts.h"
 #include "codegen/vector.h"
+#include <stdio.h>
 
 static Math make(Emit *e, bool wide, uint32_t lanes) {
     LLVMTypeRef type = wide ? LLVMDoubleTypeInContext(e->llvm) : LLVMFloatTypeInContext(e->llvm);
@@ -68,9 +69,22 @@ V math_polynomial(const Math *m, V x, const double *c, uint32_t count) {
 
 /* Adding 1.5 · 2^mantissa leaves the integer in the low bits of the sum: no conversion that NaN would make
  * undefined. */
-V math_round(const Math *m, V x, V *n) {
+V math_round_product(const Math *m, V x, double factor, V *n) {
     V magic = math_const(m, math_either(m, 0x1.8p23, 0x1.8p52));
-    V sum = math_add(m, x, magic);
+    V sum = math_mad(m, x, math_const(m, factor), magic);
     *n = LLVMBuildSub(m->e->builder, math_bits(m, sum), math_bits(m, magic), "");
     return math_sub(m, sum, magic);
+}
+
+/* AVX-512's, of registers of any width. */
+V math_scale(const Math *m, V x, V n) {
+    uint32_t bits = 8 * m->lanes * (m->wide ? 8 : 4);
+    if (m->e->target.vector_bytes < 64 || bits < 128 || bits > 512) return NULL;
+    char name[64];
+    snprintf(name, sizeof name, "llvm.x86.avx512.mask.scalef.p%c.%u", m->wide ? 'd' : 's', bits);
+    LLVMContextRef llvm = m->e->llvm;
+    LLVMTypeRef mask = LLVMIntTypeInContext(llvm, m->lanes > 8 ? m->lanes : 8);
+    V current = LLVMConstInt(LLVMInt32TypeInContext(llvm), 4, false); /* rounding */
+    V arguments[] = {x, n, LLVMConstNull(m->type), LLVMConstAllOnes(mask), current};
+    return vector_instruction(m->e, name, bits == 512 ? 5 : 4, arguments);
 }

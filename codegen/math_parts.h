@@ -51,9 +51,11 @@ V math_narrow(const Math *m, V x);   /* double to float */
 V math_polynomial(const Math *m, V x, const double *c, uint32_t count);
 #define MATH_POLYNOMIAL(m, x, c) math_polynomial((m), (x), (c), (uint32_t)(sizeof(c) / sizeof *(c)))
 
-/* x rounded to an integer, |x| < 2^22 (2^51): as a number, and in *n as an integer. NaN gives NaN and some
- * integer. */
-V math_round(const Math *m, V x, V *n);
+/* x times `factor` rounded to an integer, of less than 2^22 (2^51): as a number, and in *n as an integer. NaN
+ * gives NaN and some integer. */
+V math_round_product(const Math *m, V x, double factor, V *n);
+/* x · 2^n for whole n, rounded once; NULL where the target has no instruction for it. */
+V math_scale(const Math *m, V x, V n);
 /* exp(x + low) for |low| far below an ulp of x; `low` may be NULL. */
 V math_exp_sum(const Math *m, V x, V low);
 /* x = 2^*exponent · (1 + f), √½ ≤ 1 + f < √2, for x > 0 finite; the exponent as a number. */

@@ -11,7 +11,7 @@ static const double greatest = 0x1p20;
 
 /* r = x - n π/2 as the sum of the result and *low. */
 static V reduce(const Math *m, V x, V *low, V *quadrant) {
-    V n = math_round(m, math_mul(m, x, math_const(m, 0x1.45f306dc9c883p-1)), quadrant);
+    V n = math_round_product(m, x, 0x1.45f306dc9c883p-1, quadrant);
     V first = math_sub(m, x, math_mul(m, n, math_const(m, half_pi[0])));
     V part = math_mul(m, n, math_const(m, half_pi[1]));
     V second = math_sub(m, first, part);

@@ -34,6 +34,10 @@ LLVMValueRef vector_intrinsic(Emit *e, const char *name, LLVMTypeRef type, uint3
     return call(e, name, &type, 1, count, arguments);
 }
 
+LLVMValueRef vector_instruction(Emit *e, const char *name, uint32_t count, LLVMValueRef *arguments) {
+    return call(e, name, NULL, 0, count, arguments);
+}
+
 LLVMValueRef vector_multiply_add(Emit *e, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z) {
     LLVMTypeRef type = LLVMTypeOf(x);
     if (LLVMGetTypeKind(vector_element(type)) == LLVMIntegerTypeKind)

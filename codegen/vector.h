@@ -14,6 +14,8 @@ LLVMValueRef vector_splat(Emit *e, LLVMValueRef scalar, uint32_t lanes);
 /* The LLVM intrinsic `name` overloaded on `type` alone. */
 LLVMValueRef vector_intrinsic(Emit *e, const char *name, LLVMTypeRef type, uint32_t count,
                               LLVMValueRef *arguments);
+/* The LLVM intrinsic of a target's instruction. */
+LLVMValueRef vector_instruction(Emit *e, const char *name, uint32_t count, LLVMValueRef *arguments);
 /* x·y + z: rounded once where the target can (Target.fma), wrapping for integers. */
 LLVMValueRef vector_multiply_add(Emit *e, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z);
 
