@@ -6,7 +6,8 @@
  * other as vectors would, but in the result, and in the weights, these channels are not the innermost axis:
  * every product would pack the weights into panels. Of a product whose channels are the result's innermost
  * axis, as in x @ w, it would read a few vectors of each row of w, from pages of their own and with no
- * pattern that is seen ahead. */
+ * pattern that is seen ahead. Where no width divides the channels, zeros fill up the last panel, and what
+ * they give is left out of the result, so that what is computed of it is a kernel of its own. */
 #include "ir/build.h"
 #include "ir/shape.h"
 #include "passes/hoist.h"
@@ -18,6 +19,7 @@ enum {
     SMALL = 256,    /* pictures up to here that aren't whole vectors are worth it without windows, too */
     NEAR = 1 << 16, /* elements of weights: up to here rows are as near as panels */
     SHALLOW = 64,   /* steps of k that make no stream */
+    FILLED = 8,     /* zeros may be so small a part of the channels */
     LARGE = 1 << 22 /* elements of weights: from here on a second copy costs more memory than it saves time */
 };
 
@@ -89,12 +91,6 @@ static bool is_windowed(const Value *value) {
     return false;
 }
 
-/* The first that divides the channels; all of them where none does. */
-static int64_t panel_width(const int64_t *widths, int64_t channels) {
-    while (*widths && channels % *widths) widths++;
-    return *widths ? *widths : channels;
-}
-
 static char unused_label(const ContractSpec *spec) {
     for (char label = 'a'; label <= 'z'; label++)
         if (!has(spec->x, label) && !has(spec->y, label)) return label;
@@ -107,7 +103,20 @@ typedef struct {
     char *labels;     /* theirs */
     const char *other;
     int64_t axis, width, panels;
+    int64_t more; /* channels of zeros that fill up the last panel */
 } Layout;
+
+/* Channels of a panel: the first width that divides them, or else the first that zeros fill up at little cost
+ * where the weights are far, or else all of them. */
+static void set_panels(Layout *l, const int64_t *widths, int64_t channels, int64_t weights) {
+    const int64_t *divisor = widths;
+    while (*divisor && channels % *divisor) divisor++;
+    if (!*divisor && weights > NEAR)
+        for (divisor = widths; *divisor && (*divisor - channels % *divisor) * FILLED > channels;) divisor++;
+    l->width = *divisor ? *divisor : channels;
+    l->panels = (channels + l->width - 1) / l->width;
+    l->more = l->panels * l->width - channels;
+}
 
 /* What is put together along an axis that stays as it is, the elements of a tile for instance, is turned part
  * by part, so that a kernel makes all parts at once. */
@@ -151,6 +160,27 @@ static Value *laid_out(Builder *b, Layout *l, Value *weights, char panel) {
     return turned(b, l, weights, rank, dims, perm);
 }
 
+/* With zeros for the channels that fill up the last panel. */
+static Value *filled_up(Builder *b, const Layout *l, Value *weights) {
+    const Dim *low[MAX_RANK], *high[MAX_RANK];
+    int64_t interior[MAX_RANK] = {0};
+    for (uint32_t i = 0; i < weights->type->rank; i++) low[i] = high[i] = dim_const(b->graph->ir, 0);
+    high[l->axis] = dim_const(b->graph->ir, l->more);
+    Value *zero = build_const(b, type_scalar(b->graph->ir, weights->type->dtype), 0);
+    return l->more ? build_pad(b, weights, zero, low, high, interior) : weights;
+}
+
+/* The product by panels as the product by channels: axis `axis` of its type. */
+static Value *by_channels(Builder *b, const Layout *l, Value *product, const Type *type, int64_t axis) {
+    const Dim *dims[MAX_RANK], *start[MAX_RANK];
+    int64_t step[MAX_RANK];
+    for (uint32_t i = 0; i < type->rank; i++)
+        dims[i] = type->dims[i], start[i] = dim_const(b->graph->ir, 0), step[i] = 1;
+    dims[axis] = dim_const(b->graph->ir, l->panels * l->width);
+    Value *all = build_reshape(b, product, type->rank, dims);
+    return l->more ? build_slice(b, all, start, type->dims, step) : all;
+}
+
 static void put_panel(char *labels, char channel, char panel) {
     char *at = strchr(labels, channel);
     memmove(at + 1, at, strlen(at) + 1);
@@ -169,13 +199,13 @@ static bool choose_picture(const Node *contract, Layout *l, char last) {
     if (has(l->labels, last)) return false;
     const Value *weights = contract->operands[l->weights], *picture = contract->operands[!l->weights];
     const Type *type = weights->type, *result = contract->results[0]->type;
-    int64_t size, count = places(&l->spec, result, l->labels);
+    int64_t size, channels, count = places(&l->spec, result, l->labels);
     l->axis = channel_axis(&l->spec, l->labels, l->other);
     if (l->axis < 0 || !elements(type, &size) || size >= LARGE || count <= FEW_PLACES) return false;
     if (!is_windowed(picture) && (count > SMALL || count % MULTIPLE == 0)) return false;
-    dim_is_const(type->dims[l->axis], &size);
-    l->width = panel_width(picture_widths, size), l->panels = size / l->width;
-    return size >= MULTIPLE && l->labels[l->axis + 1];
+    dim_is_const(type->dims[l->axis], &channels);
+    set_panels(l, picture_widths, channels, size);
+    return channels >= MULTIPLE && l->labels[l->axis + 1];
 }
 
 /* Of x @ w: the factor with it, in several panels. A single row reads the weights as fast as they lie. */
@@ -192,7 +222,7 @@ static bool choose_rows(const Node *contract, Layout *l, char last) {
         if (!has(l->spec.result, l->labels[i]) && dim_is_const(weights->type->dims[i], &extent))
             depth *= extent;
     dim_is_const(weights->type->dims[l->axis], &channels);
-    l->width = panel_width(row_widths, channels), l->panels = channels / l->width;
+    set_panels(l, row_widths, channels, size);
     return depth > SHALLOW && l->panels > 1;
 }
 
@@ -214,12 +244,14 @@ bool hoist_panels(Hoist *h, Node *contract) {
     if (!loop || (l.panels > 1 && !panel)) return false;
     Builder before = {.graph = h->graph, .block = loop->block, .before = loop, .loc = contract->loc};
     Builder here = {.graph = h->graph, .block = contract->block, .before = contract, .loc = contract->loc};
-    Value *panels = laid_out(&before, &l, hoist_view_before(h, loop, weights), panel);
+    int64_t axis = strchr(l.spec.result, channel) - l.spec.result;
+    Value *weights_before = filled_up(&before, &l, hoist_view_before(h, loop, weights));
+    Value *panels = laid_out(&before, &l, weights_before, panel);
     if (panel) put_panel(l.spec.result, channel, panel);
     const char *text = arena_printf(h->scratch, "%s,%s->%s", l.spec.x, l.spec.y, l.spec.result);
     Value *x = l.weights ? picture : panels, *y = l.weights ? panels : picture;
     const Type *type = contract->results[0]->type;
-    Value *result = build_reshape(&here, build_contract(&here, x, y, text), type->rank, type->dims);
+    Value *result = by_channels(&here, &l, build_contract(&here, x, y, text), type, axis);
     value_replace(contract->results[0], result);
     return true;
 }
