@@ -804,3 +804,7 @@ const char *shape_infer(ShapeQuery *q) {
         FAIL(q, "%u operands where %d are needed", q->operands, arity);
     return rules[q->op](q);
 }
+
+bool labels_have(const char *labels, char label) { return label && strchr(labels, label) != NULL; }
+
+uint32_t labels_axis(const char *labels, char label) { return (uint32_t)(strchr(labels, label) - labels); }

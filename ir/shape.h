@@ -34,5 +34,9 @@ typedef struct {
 
 /* False where the text is not "x,y->result" of at most MAX_RANK letters each. */
 bool contract_spec_parse(const char *text, ContractSpec *spec);
+/* Is the label one of them? */
+bool labels_have(const char *labels, char label);
+/* The axis with the label, which one has. */
+uint32_t labels_axis(const char *labels, char label);
 
 #endif

@@ -89,6 +89,14 @@ const Dim *type_elements(IrContext *ir, const Type *type) {
     return product;
 }
 
+bool type_count(const Type *type, int64_t *count) {
+    int64_t size;
+    *count = 1;
+    for (uint32_t i = 0; i < type->rank; i++)
+        if (!dim_is_const(type->dims[i], &size) || __builtin_mul_overflow(*count, size, count)) return false;
+    return true;
+}
+
 const Type *type_substitute(IrContext *ir, const Type *type, const Dim *(*map)(void *user, const Dim *symbol),
                             void *user) {
     const Dim *dims[MAX_RANK];

@@ -38,6 +38,8 @@ const Type *type_with_dtype(IrContext *ir, const Type *type, DType dtype);
 bool type_same_shape(const Type *a, const Type *b);
 /* Number of elements; NULL on overflow. */
 const Dim *type_elements(IrContext *ir, const Type *type);
+/* The same where all extents are known and the number isn't too large for its type; else false. */
+bool type_count(const Type *type, int64_t *count);
 const Type *type_substitute(IrContext *ir, const Type *type, const Dim *(*map)(void *user, const Dim *symbol),
                             void *user);
 /* `f32[64, B]`, `i64` */

@@ -21,8 +21,6 @@ typedef struct {
     const Type *type;              /* the picture's, as windows */
 } Edges;
 
-static bool has(const char *labels, char label) { return strchr(labels, label) != NULL; }
-
 static const Dim *extent_of(const Edges *e, char label) {
     return e->type->dims[strchr(e->picture, label) - e->picture];
 }
@@ -31,7 +29,8 @@ static const Dim *extent_of(const Edges *e, char label) {
  * none. */
 static char innermost(const Edges *e, const char *labels, const char *other) {
     for (size_t i = strlen(labels); i-- > 0;)
-        if (has(e->picture, labels[i]) && !has(other, labels[i]) && !dim_is(extent_of(e, labels[i]), 1))
+        if (labels_have(e->picture, labels[i]) && !labels_have(other, labels[i]) &&
+            !dim_is(extent_of(e, labels[i]), 1))
             return labels[i];
     return 0;
 }
@@ -40,7 +39,7 @@ static char innermost(const Edges *e, const char *labels, const char *other) {
 static int64_t channels(const Edges *e, const Type *weights) {
     int64_t count = 1, size;
     for (uint32_t i = 0; e->weights[i]; i++) {
-        if (has(e->picture, e->weights[i])) continue;
+        if (labels_have(e->picture, e->weights[i])) continue;
         if (!dim_is_const(weights->dims[i], &size) || __builtin_mul_overflow(count, size, &count)) return 0;
     }
     return count;
@@ -52,7 +51,7 @@ static bool places_are_known(const Edges *e) {
     bool first = true;
     for (uint32_t i = 0; e->spec->result[i]; i++) {
         char label = e->spec->result[i];
-        if (!has(e->picture, label) || has(e->weights, label)) continue;
+        if (!labels_have(e->picture, label) || labels_have(e->weights, label)) continue;
         if (!first && !dim_is_const(extent_of(e, label), &size)) return false;
         first = false;
     }
@@ -62,8 +61,8 @@ static bool places_are_known(const Edges *e) {
 static bool fits(const Edges *e, const StridedEdge *edge) {
     char place = e->picture[edge->place], within = e->picture[edge->within];
     int64_t places, steps;
-    if (!has(e->spec->result, place) || has(e->weights, place)) return false;
-    if (has(e->spec->result, within) || !has(e->weights, within)) return false;
+    if (!labels_have(e->spec->result, place) || labels_have(e->weights, place)) return false;
+    if (labels_have(e->spec->result, within) || !labels_have(e->weights, within)) return false;
     if (!dim_is_const(extent_of(e, place), &places) || !dim_is_const(extent_of(e, within), &steps))
         return false;
     if (places <= 1 || steps <= 1) return false;
@@ -77,8 +76,9 @@ static int64_t window_size(const Edges *e) {
     int64_t count = 1, size;
     for (uint32_t i = 0; e->picture[i]; i++) {
         char label = e->picture[i];
-        if (has(e->spec->result, label)) continue;
-        if (!has(e->weights, label) || !dim_is_const(extent_of(e, label), &size) || size > WINDOW) return 0;
+        if (labels_have(e->spec->result, label)) continue;
+        if (!labels_have(e->weights, label) || !dim_is_const(extent_of(e, label), &size) || size > WINDOW)
+            return 0;
         count = count * size > WINDOW ? WINDOW + 1 : count * size;
     }
     return count;
@@ -90,7 +90,9 @@ static bool has_lines(const Edges *e, const Strided *picture, char *line, char *
     *line = *column = 0;
     for (size_t i = strlen(e->spec->result); i-- > 0;) {
         char label = e->spec->result[i];
-        if (!has(e->picture, label) || has(e->weights, label) || dim_is(extent_of(e, label), 1)) continue;
+        if (!labels_have(e->picture, label) || labels_have(e->weights, label) ||
+            dim_is(extent_of(e, label), 1))
+            continue;
         if (!dim_is_const(picture->stride[strchr(e->picture, label) - e->picture], &stride)) return false;
         if (*column ? stride <= 1 : stride < 1 || stride > APART) return false;
         if (!*line && !dim_is_const(extent_of(e, label), &size)) return false;
@@ -108,7 +110,7 @@ static bool fits_slide(const Edges *e, const Strided *picture) {
     if (size < 1 || size > WINDOW || !has_lines(e, picture, &line, &column)) return false;
     for (uint32_t i = 0; i < picture->edge_count; i++) {
         char place = e->picture[picture->edge[i].place], within = e->picture[picture->edge[i].within];
-        if ((place != line && place != column) || has(e->spec->result, within)) return false;
+        if ((place != line && place != column) || labels_have(e->spec->result, within)) return false;
         if (!dim_is_const(extent_of(e, within), &steps) || steps <= 1 || steps > STEPS) return false;
     }
     return true;
@@ -118,7 +120,7 @@ bool fuse_fits_edges(const Node *contract, const Strided *x, const Strided *y) {
     ContractSpec spec;
     if (x->edge_count + y->edge_count == 0) return true;
     if (!contract_spec_parse(node_str(contract, ATTR_spec), &spec) || !spec.result[0]) return false;
-    bool second = has(spec.y, spec.result[strlen(spec.result) - 1]);
+    bool second = labels_have(spec.y, spec.result[strlen(spec.result) - 1]);
     const Strided *picture = second ? y : x;
     Edges e = {.spec = &spec,
                .picture = second ? spec.y : spec.x,

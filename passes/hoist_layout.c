@@ -14,14 +14,12 @@ enum {
     LARGE = 1 << 22 /* elements of a factor: from here on a second one costs more memory than it saves time */
 };
 
-static bool has(const char *labels, char label) { return label && strchr(labels, label) != NULL; }
-
 /* The number of elements along those axes that the result has and the other factor lacks; LARGE where that is
  * unknown or more. */
 static int64_t extent(const Type *type, const char *labels, const char *result, const char *other) {
     int64_t elements = 1, size;
     for (uint32_t i = 0; i < type->rank; i++) {
-        if (!has(result, labels[i]) || has(other, labels[i])) continue;
+        if (!labels_have(result, labels[i]) || labels_have(other, labels[i])) continue;
         if (!dim_is_const(type->dims[i], &size) || size >= LARGE) return LARGE;
         elements = elements * size < LARGE ? elements * size : LARGE;
     }
@@ -47,8 +45,8 @@ static void direct_order(const ContractSpec *spec, char *labels, const char *oth
         const char *order = group == 1 ? labels : spec->result;
         for (uint32_t i = 0; order[i]; i++) {
             char label = order[i];
-            bool kept = has(spec->result, label), shared = has(other, label);
-            if (!has(labels, label) || group != (kept ? shared ? 0 : 2 : 1)) continue;
+            bool kept = labels_have(spec->result, label), shared = labels_have(other, label);
+            if (!labels_have(labels, label) || group != (kept ? shared ? 0 : 2 : 1)) continue;
             perm[count] = strchr(labels, label) - labels;
             ordered[count++] = label;
         }
@@ -61,7 +59,7 @@ static void lay_out(Hoist *h, Node *contract) {
     ContractSpec spec;
     if (!contract_spec_parse(node_str(contract, ATTR_spec), &spec) || !spec.result[0]) return;
     char last = spec.result[strlen(spec.result) - 1];
-    uint32_t lanes = has(spec.y, last);
+    uint32_t lanes = labels_have(spec.y, last);
     char *labels = lanes ? spec.y : spec.x, *other = lanes ? spec.x : spec.y;
     Value *factor = contract->operands[lanes], *rest = contract->operands[!lanes];
     if (labels[strlen(labels) - 1] == last || is_large(factor->type)) return;

@@ -26,23 +26,12 @@ enum {
 /* Channels of a panel, the better first: as wide as most tiles. */
 static const int64_t picture_widths[] = {32, 16, 0}, row_widths[] = {48, 32, 0};
 
-static bool has(const char *labels, char label) { return label && strchr(labels, label) != NULL; }
-
-/* Known extents alone. */
-static bool elements(const Type *type, int64_t *count) {
-    int64_t size;
-    *count = 1;
-    for (uint32_t i = 0; i < type->rank; i++)
-        if (!dim_is_const(type->dims[i], &size) || __builtin_mul_overflow(*count, size, count)) return false;
-    return true;
-}
-
 /* The only axis of the weights that the result has and the other factor lacks; -1 where there isn't just one.
  */
 static int64_t channel_axis(const ContractSpec *spec, const char *labels, const char *other) {
     int64_t axis = -1;
     for (int64_t i = 0; labels[i]; i++) {
-        if (!has(spec->result, labels[i]) || has(other, labels[i])) continue;
+        if (!labels_have(spec->result, labels[i]) || labels_have(other, labels[i])) continue;
         if (axis >= 0) return -1;
         axis = i;
     }
@@ -54,7 +43,7 @@ static int64_t channel_axis(const ContractSpec *spec, const char *labels, const 
  */
 static int64_t places(const ContractSpec *spec, const Type *result, const char *weights) {
     int64_t count = 1, size;
-    for (uint32_t i = result->rank; i-- > 0 && !has(weights, spec->result[i]);) {
+    for (uint32_t i = result->rank; i-- > 0 && !labels_have(weights, spec->result[i]);) {
         if (!dim_is_const(result->dims[i], &size)) return SMALL + 1;
         if (__builtin_mul_overflow(count, size, &count)) return SMALL + 1;
     }
@@ -65,7 +54,7 @@ static int64_t places(const ContractSpec *spec, const Type *result, const char *
 static int64_t rows(const ContractSpec *spec, const Type *result, const char *weights) {
     int64_t count = 1, size;
     for (uint32_t i = 0; i < result->rank; i++) {
-        if (has(weights, spec->result[i])) continue;
+        if (labels_have(weights, spec->result[i])) continue;
         if (!dim_is_const(result->dims[i], &size)) return INT64_MAX;
         if (__builtin_mul_overflow(count, size, &count)) return INT64_MAX;
     }
@@ -93,7 +82,7 @@ static bool is_windowed(const Value *value) {
 
 static char unused_label(const ContractSpec *spec) {
     for (char label = 'a'; label <= 'z'; label++)
-        if (!has(spec->x, label) && !has(spec->y, label)) return label;
+        if (!labels_have(spec->x, label) && !labels_have(spec->y, label)) return label;
     return 0;
 }
 
@@ -151,7 +140,7 @@ static Value *laid_out(Builder *b, Layout *l, Value *weights, char panel) {
     }
     for (int group = 0; group < 4; group++)
         for (uint32_t i = 0; i < rank; i++) {
-            bool shared = has(l->spec.result, split[i]) && split[i] != channel;
+            bool shared = labels_have(l->spec.result, split[i]) && split[i] != channel;
             if (group != (split[i] == panel ? 1 : split[i] == channel ? 3 : shared ? 0 : 2)) continue;
             ordered[count] = split[i];
             perm[count++] = i;
@@ -195,13 +184,13 @@ static void take_operand(Layout *l, uint32_t weights) {
 
 /* Of a convolution: the factor without the result's innermost axis. */
 static bool choose_picture(const Node *contract, Layout *l, char last) {
-    take_operand(l, has(l->spec.x, last));
-    if (has(l->labels, last)) return false;
+    take_operand(l, labels_have(l->spec.x, last));
+    if (labels_have(l->labels, last)) return false;
     const Value *weights = contract->operands[l->weights], *picture = contract->operands[!l->weights];
     const Type *type = weights->type, *result = contract->results[0]->type;
     int64_t size, channels, count = places(&l->spec, result, l->labels);
     l->axis = channel_axis(&l->spec, l->labels, l->other);
-    if (l->axis < 0 || !elements(type, &size) || size >= LARGE || count <= FEW_PLACES) return false;
+    if (l->axis < 0 || !type_count(type, &size) || size >= LARGE || count <= FEW_PLACES) return false;
     if (!is_windowed(picture) && (count > SMALL || count % MULTIPLE == 0)) return false;
     dim_is_const(type->dims[l->axis], &channels);
     set_panels(l, picture_widths, channels, size);
@@ -210,16 +199,16 @@ static bool choose_picture(const Node *contract, Layout *l, char last) {
 
 /* Of x @ w: the factor with it, in several panels. A single row reads the weights as fast as they lie. */
 static bool choose_rows(const Node *contract, Layout *l, char last) {
-    take_operand(l, has(l->spec.y, last));
-    if (has(l->other, last)) return false;
+    take_operand(l, labels_have(l->spec.y, last));
+    if (labels_have(l->other, last)) return false;
     const Value *weights = contract->operands[l->weights];
     int64_t size, channels, depth = 1, extent;
-    if (!elements(weights->type, &size) || size <= NEAR || size >= LARGE || is_windowed(weights))
+    if (!type_count(weights->type, &size) || size <= NEAR || size >= LARGE || is_windowed(weights))
         return false;
     if (rows(&l->spec, contract->results[0]->type, l->labels) <= 1) return false;
     l->axis = strchr(l->labels, last) - l->labels;
     for (uint32_t i = 0; l->labels[i]; i++)
-        if (!has(l->spec.result, l->labels[i]) && dim_is_const(weights->type->dims[i], &extent))
+        if (!labels_have(l->spec.result, l->labels[i]) && dim_is_const(weights->type->dims[i], &extent))
             depth *= extent;
     dim_is_const(weights->type->dims[l->axis], &channels);
     set_panels(l, row_widths, channels, size);

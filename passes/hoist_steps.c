@@ -23,15 +23,13 @@ static int64_t size_of(const Dim *dim) { /* 0: not known */
     return dim_is_const(dim, &size) ? size : 0;
 }
 
-static bool has(const char *labels, char label) { return strchr(labels, label) != NULL; }
-
 /* The product of the sizes of the axes that are in `in` and, where `is`, in `other`, else not there. Unknown
  * sizes are 1. */
 static double extent(const Type *type, const char *labels, const char *other, bool is) {
     double product = 1;
     for (uint32_t i = 0; i < type->rank; i++) {
         int64_t size = size_of(type->dims[i]);
-        if (has(other, labels[i]) == is && size) product *= (double)size;
+        if (labels_have(other, labels[i]) == is && size) product *= (double)size;
     }
     return product;
 }

@@ -37,22 +37,13 @@ static Value *add_parts(Builder *b, Value *parts) {
 }
 
 /* --- sums over the outermost axis, and others */
-/* False where an extent isn't known. */
-static bool elements(const Type *type, int64_t *count) {
-    int64_t size;
-    *count = 1;
-    for (uint32_t i = 0; i < type->rank; i++)
-        if (!dim_is_const(type->dims[i], &size) || __builtin_mul_overflow(*count, size, count)) return false;
-    return true;
-}
-
 static Value *split_sum(Builder *b, Node *node) {
     Value *x = node->operands[0], *result = node->results[0];
     const Attr *axes = node_attr(node, ATTR_axes);
     int64_t read, made, extent, parts = MAX_PARTS, kept[MAX_RANK];
     if (!may_split(result) || result->type->rank == 0 || x->type->rank == MAX_RANK || axes->ints[0] != 0)
         return NULL;
-    if (!elements(x->type, &read) || !elements(result->type, &made) || read < SUMMED) return NULL;
+    if (!type_count(x->type, &read) || !type_count(result->type, &made) || read < SUMMED) return NULL;
     dim_is_const(x->type->dims[0], &extent);
     while (parts > 1 && (extent % parts != 0 || parts * made * GAIN > read)) parts--;
     if (parts == 1) return NULL;
@@ -70,11 +61,9 @@ typedef struct {
     double lesser;                      /* elements of the factor that has fewer in memory */
 } Deep;
 
-static uint32_t axis_of(const char *labels, char label) { return (uint32_t)(strchr(labels, label) - labels); }
-
 static const Dim *size_of(const Deep *d, char label) {
     bool in_x = strchr(d->spec.x, label);
-    return d->node->operands[!in_x]->type->dims[axis_of(in_x ? d->spec.x : d->spec.y, label)];
+    return d->node->operands[!in_x]->type->dims[labels_axis(in_x ? d->spec.x : d->spec.y, label)];
 }
 
 /* Counts an axis to what it is one of; false where its size isn't known. */
@@ -93,7 +82,7 @@ static double stored(const Value *x) {
     int64_t count;
     while (x->node && (x->node->op == OP_window || x->node->op == OP_reshape || x->node->op == OP_permute))
         x = x->node->operands[0];
-    return elements(x->type, &count) ? (double)count : 0;
+    return type_count(x->type, &count) ? (double)count : 0;
 }
 
 static bool read_deep(const Node *node, Deep *d) {
@@ -125,7 +114,7 @@ static char unused_letter(const Deep *d) {
 
 /* The labels with another one before `label`. */
 static const char *with_parts(Arena *arena, const char *labels, char label, char part) {
-    int at = (int)axis_of(labels, label);
+    int at = (int)labels_axis(labels, label);
     return arena_printf(arena, "%.*s%c%s", at, labels, part, labels + at);
 }
 
@@ -136,8 +125,8 @@ static Value *split_product(Builder *b, Node *node, Arena *scratch) {
     while (parts > 1 && !pays(&d, parts)) parts--;
     if (parts == 1) return NULL;
     char part = unused_letter(&d);
-    Value *x = in_parts(b, node->operands[0], axis_of(d.spec.x, d.label), parts),
-          *y = in_parts(b, node->operands[1], axis_of(d.spec.y, d.label), parts);
+    Value *x = in_parts(b, node->operands[0], labels_axis(d.spec.x, d.label), parts),
+          *y = in_parts(b, node->operands[1], labels_axis(d.spec.y, d.label), parts);
     const char *spec = arena_printf(scratch, "%s,%s->%c%s", with_parts(scratch, d.spec.x, d.label, part),
                                     with_parts(scratch, d.spec.y, d.label, part), part, d.spec.result);
     return add_parts(b, build_contract(b, x, y, spec));

@@ -110,10 +110,6 @@ typedef struct {
     int64_t places[AXES];
 } Convolution;
 
-static bool has(const char *labels, char label) { return strchr(labels, label) != NULL; }
-
-static uint32_t axis_of(const char *labels, char label) { return (uint32_t)(strchr(labels, label) - labels); }
-
 /* Takes the windows of one axis off. False where they aren't three neighbours by steps of one. */
 static bool take_windows(Convolution *c) {
     const Node *window = c->source->node;
@@ -122,8 +118,8 @@ static bool take_windows(Convolution *c) {
     if (c->count == AXES || !dim_is(node_dim(window, ATTR_size), TAPS) ||
         !dim_is(node_dim(window, ATTR_stride), 1) || !dim_is(node_dim(window, ATTR_dilation), 1))
         return false;
-    if (memchr(c->place, place, c->count) || !has(c->spec.result, place) || has(c->weights, place) ||
-        has(c->spec.result, tap) || !has(c->weights, tap))
+    if (memchr(c->place, place, c->count) || !labels_have(c->spec.result, place) ||
+        labels_have(c->weights, place) || labels_have(c->spec.result, tap) || !labels_have(c->weights, tap))
         return false;
     if (!dim_is_const(window->results[0]->type->dims[axis], &c->places[c->count]) || c->places[c->count] < 1)
         return false;
@@ -158,7 +154,9 @@ static double size_of(const Convolution *c, bool summed, bool in_picture) {
     for (uint32_t i = 0; i < type->rank; i++) {
         char label = c->weights[i];
         bool is_tap = memchr(c->tap, label, c->count);
-        if (is_tap || has(c->spec.result, label) == summed || has(c->labels, label) != in_picture) continue;
+        if (is_tap || labels_have(c->spec.result, label) == summed ||
+            labels_have(c->labels, label) != in_picture)
+            continue;
         count *= dim_is_const(type->dims[i], &size) ? (double)size : 1;
     }
     return count;
@@ -206,7 +204,7 @@ static Value *elements_first(Builder *b, const Convolution *c, Value *x, char *l
     int64_t perm[MAX_RANK];
     uint32_t count = c->count;
     char ordered[MAX_RANK + 1] = {0};
-    for (uint32_t i = 0; i < c->count; i++) perm[i] = axis_of(labels, c->tap[i]);
+    for (uint32_t i = 0; i < c->count; i++) perm[i] = labels_axis(labels, c->tap[i]);
     for (uint32_t i = 0; labels[i]; i++)
         if (!memchr(c->tap, labels[i], c->count)) perm[count++] = i;
     for (uint32_t i = 0; i < count; i++) ordered[i] = labels[perm[i]];
@@ -217,7 +215,7 @@ static Value *elements_first(Builder *b, const Convolution *c, Value *x, char *l
 static Value *tiles_of_picture(Builder *b, Convolution *c) {
     Value *x = c->source;
     for (uint32_t i = 0; i < c->count; i++) {
-        uint32_t axis = axis_of(c->labels, c->place[i]);
+        uint32_t axis = labels_axis(c->labels, c->place[i]);
         x = cut_axis(b, x, axis, c->places[i]);
         insert(c->labels, axis + 1, c->tap[i]);
     }
