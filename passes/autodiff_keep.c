@@ -59,6 +59,14 @@ static bool is_costly(const Node *node) {
     return terms >= SHALLOW;
 }
 
+/* Is its size the same in every iteration? Tapes hold no others. */
+static bool has_fixed_size(const Keeping *k, const Type *type) {
+    for (const Node *node = k->forward->first; node; node = node->next)
+        for (uint32_t i = 0; node->op == OP_symbol && i < type->rank; i++)
+            if (dim_mentions(type->dims[i], node_dim(node, ATTR_dim))) return false;
+    return true;
+}
+
 /* As far as nothing else reads it, what is computed from it element by element: the rest of that isn't needed
  * then. */
 static Value *furthest(const Keeping *k, Value *value) {
@@ -101,7 +109,8 @@ void keep_costly(Autodiff *ad, const Block *forward, Block *reverse, const Map *
             is_live(&k, next->operands[i]))
             keep(&k, next->operands[i]);
     for (const Node *node = forward->first; node; node = node->next)
-        if (is_costly(node) && is_live(&k, node->results[0])) keep(&k, furthest(&k, node->results[0]));
+        if (is_costly(node) && is_live(&k, node->results[0]) && has_fixed_size(&k, node->results[0]->type))
+            keep(&k, furthest(&k, node->results[0]));
     block_resolve(reverse);
     for (uint32_t i = 0; i < keeps->count; i++) keeps->at[i].again->replacement = NULL;
 }

@@ -65,6 +65,7 @@ bool tiles_cut(IrContext *ir, Tiles *tiles, uint32_t axis) {
     if (tiles_are_near(tiles) || dim_is(parts, 1)) return false;
     if (dim_is_const(parts, &size)) {
         while (count < size && (size % count || tiles->bytes / (double)count > tiles->limit)) count++;
+        if (count == 1) return false;
         parts = dim_const(ir, count);
         tiles->bytes /= (double)count;
     }
