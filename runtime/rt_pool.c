@@ -1,16 +1,17 @@
 /* The thread pool behind nn_parallel. One job at a time; the thread that brings it works too.
  *
  * Each thread starts on a contiguous share of the chunks, the same one for equal jobs, so that what it
- * touches is still in its cache; a thread that is done takes chunks from the others' shares. A worker that is
- * not awake in time is not waited for: `state` says how many workers are inside the job, and nobody enters
- * after it was closed. Workers spin for a moment after a job, since the next one usually follows within
- * microseconds, then sleep. */
+ * touches is still in its cache; a thread that is done takes chunks from the others' shares, the last of them
+ * only if its owner doesn't come for it soon. A worker that is not awake in time is not waited for: `state`
+ * says how many workers are inside the job, and nobody enters after it was closed. Workers spin for a moment
+ * after a job, since the next one usually follows within microseconds, then sleep. */
 #include "rt.h"
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* Seconds of spinning before sleep: waking a thread takes as long (16–60 µs). */
+/* Seconds of spinning before sleep, or before a share's last chunk is taken from its owner: waking a thread
+ * takes as long (16–60 µs). */
 static const double SPIN_SECONDS = 50e-6;
 
 /* state: job number × NUMBER + OPEN while workers may enter + workers inside. */
@@ -19,6 +20,7 @@ enum { OPEN = 1 << 15, INSIDE = OPEN - 1, NUMBER = 1 << 16, MAX_THREADS = 1024 }
 typedef struct {
     _Alignas(64) _Atomic int64_t next; /* own cache line: every chunk changes it */
     int64_t end;
+    _Atomic bool entered; /* its owner is at work */
 } Share;
 
 typedef struct {
@@ -58,12 +60,33 @@ static void run_inline(nn_rt *rt, nn_kernel *kernel, void *const *args, int64_t 
     for (int64_t chunk = 0; chunk < chunks; chunk++) kernel(rt, args, chunk);
 }
 
+/* Is one chunk left of a share whose owner is at work? */
+static bool is_last_of_busy(Share *share) {
+    return share->end - atomic_load_explicit(&share->next, memory_order_relaxed) == 1 &&
+           atomic_load_explicit(&share->entered, memory_order_relaxed);
+}
+
+/* Leaves the last chunk of a share to an owner that is at work, for a while: what another core writes is slow
+ * to come, and slow to come back to the owner, whose lines these are, the next time. */
+static void leave_last(const rt_pool *pool, Share *share) {
+    if (!pool->spin || !is_last_of_busy(share)) return;
+    double end = rt_now() + SPIN_SECONDS;
+    do {
+        for (int i = 0; i < 64; i++) {
+            if (!is_last_of_busy(share)) return;
+            relax();
+        }
+    } while (rt_now() < end);
+}
+
 /* Works until no share has a chunk left, own share first. */
 static void work(rt_pool *pool, int32_t self) {
     inside_job = true;
+    atomic_store_explicit(&pool->share[self].entered, true, memory_order_relaxed);
     for (int32_t i = 0; i < pool->threads; i++) {
         Share *share = &pool->share[(self + i) % pool->threads];
         for (;;) {
+            if (i > 0) leave_last(pool, share);
             int64_t chunk = atomic_fetch_add_explicit(&share->next, 1, memory_order_relaxed);
             if (chunk >= share->end) break;
             pool->kernel(pool->rt, pool->args, chunk);
@@ -132,6 +155,7 @@ static void divide(rt_pool *pool, int64_t chunks) {
         atomic_store_explicit(&pool->share[i].next, from, memory_order_relaxed);
         from += each + (i < rest);
         pool->share[i].end = from;
+        atomic_store_explicit(&pool->share[i].entered, false, memory_order_relaxed);
     }
 }
 

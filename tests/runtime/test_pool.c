@@ -3,6 +3,7 @@
 #include "child.h"
 #include "runtime/rt.h"
 #include <criterion/criterion.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -93,6 +94,47 @@ static void use_frames(nn_rt *rt, const nn_arg *args) {
 
 Test(pool, frames) {
     expect(use_frames, 1, "true true\n", "error: out of memory: 18446744073709551608 bytes were asked for\n");
+}
+
+enum { SHARE = 2, TRIES = 20 }; /* chunks 0 and 1 are the caller's, 2 and 3 the worker's */
+
+typedef struct {
+    _Atomic int begun; /* a bit for each chunk */
+    double end[2 * SHARE], begin[2 * SHARE];
+} Shares;
+
+static void wait_for(_Atomic int *bits, int chunk) {
+    while (!(atomic_load(bits) >> chunk & 1)) sched_yield();
+}
+
+/* The worker is kept from its last chunk until somebody has taken that. */
+static void run_share(nn_rt *rt, void *const *args, int64_t chunk) {
+    (void)rt;
+    Shares *shares = args[0];
+    shares->begin[chunk] = rt_now();
+    atomic_fetch_or(&shares->begun, 1 << chunk);
+    if (chunk < SHARE) wait_for(&shares->begun, SHARE);
+    if (chunk == SHARE) wait_for(&shares->begun, SHARE + 1);
+    shares->end[chunk] = rt_now();
+}
+
+static void run_shares(nn_rt *rt, const nn_arg *args) {
+    bool left = true;
+    (void)args;
+    for (int i = 0; i < TRIES; i++) {
+        Shares shares = {.begun = 0};
+        nn_parallel(rt, run_share, (void *[]){&shares}, 2 * SHARE);
+        left = left && shares.begin[SHARE + 1] - shares.end[SHARE - 1] > 40e-6;
+    }
+    left = left || rt_cpus() < 2; /* whoever shares a CPU with the owner doesn't wait for it */
+    nn_print(rt, "{}", 1, (nn_tensor[]){{.data = &left, .dtype = NN_BOOL}});
+}
+
+/* A share's last chunk is left to its owner for a while, but not for ever. */
+Test(pool, last_chunk) {
+    Outcome outcome = run_body(run_shares, (const char *const[]){"--threads", "2", NULL});
+    cr_expect_str_eq(outcome.out, "true\n");
+    outcome_free(&outcome);
 }
 
 Test(pool, default_threads) { cr_expect(rt_cpus() >= 1); }
