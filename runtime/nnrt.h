@@ -113,7 +113,7 @@ nn_data *nn_data_windows(nn_rt *rt, nn_data *data, int64_t n);
 nn_data *nn_data_sample(nn_rt *rt, nn_data *data, int64_t count, int64_t seed, int64_t stream);
 /* All samples, `n` times over. */
 nn_data *nn_data_repeat(nn_rt *rt, nn_data *data, int64_t n);
-/* Samples first … first + count - 1 (all must exist), each column into out[column]. Prefetches what follows.
+/* Samples first … first + count - 1 (all must exist), each column into out[column]. Reads ahead in files.
  */
 void nn_data_read(nn_rt *rt, const nn_loc *loc, nn_data *data, int64_t first, int64_t count,
                   void *const *out);

@@ -11,14 +11,16 @@ enum {
     WHOLE_BYTES = 256 << 20, /* up to so many a file is held in memory */
     HEAD_BYTES = 128 << 10,  /* of a larger one, more than any header has */
     RUN_BYTES = 64 << 10,    /* converted at a time */
-    ASKED_BYTES = 2 << 10,   /* of samples that are copied next, asked for ahead, */
-    MAX_AHEAD = 32,          /* but no more than so many samples */
+    ASKED_BYTES = 32 << 10,  /* of samples that are copied next, asked for ahead, */
+    MAX_AHEAD = 64,          /* but no more than so many samples */
+    MAX_ASKED = 2 << 10,     /* and so much of each: what is long the processor sees by itself */
     LINE = 64                /* bytes of a cache's line */
 };
 
 /* --- files */
 static bool hold(rt_source *source, size_t count, rt_text *error) {
-    source->bytes = rt_resize(source->bytes, count);
+    free(source->bytes);
+    source->bytes = rt_allocate_aligned(count);
     source->held = count;
     return rt_file_read(source->file, source->path, source->bytes, count, 0, error);
 }
@@ -143,9 +145,10 @@ static bool fetch_converted(const rt_column *column, int64_t row, size_t count, 
     return true;
 }
 
-/* Samples in any order begin where no prefetcher expects them. What is long it sees by itself. */
+/* Samples in any order begin where no prefetcher expects them. They come to the second level, which waits for
+ * more lines at a time than the first. */
 static void ask_for(const uint8_t *sample, size_t bytes) {
-    for (size_t at = 0; at < bytes && at < ASKED_BYTES; at += LINE) __builtin_prefetch(sample + at);
+    for (size_t at = 0; at < bytes && at < MAX_ASKED; at += LINE) __builtin_prefetch(sample + at, 0, 2);
 }
 
 /* What lies in memory as the program wants it: the usual case, as fast as memory is. */
@@ -157,6 +160,8 @@ static void copy_plain(const rt_column *column, const int64_t *rows, int64_t fir
         return;
     }
     int64_t ahead = 1 + (int64_t)(ASKED_BYTES / bytes < MAX_AHEAD ? ASKED_BYTES / bytes : MAX_AHEAD);
+    for (int64_t i = 0; rows && i < ahead && i < count; i++)
+        ask_for(column->samples + (size_t)rows[i] * stride, bytes);
     for (int64_t i = 0; i < count; i++) {
         if (rows && i + ahead < count) ask_for(column->samples + (size_t)rows[i + ahead] * stride, bytes);
         memcpy(out + (size_t)i * bytes, column->samples + (size_t)(rows ? rows[i] : first + i) * stride,

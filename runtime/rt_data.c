@@ -139,7 +139,7 @@ static rt_column in_order(nn_rt *rt, nn_data *data, const rt_column *column) {
     size_t bytes;
     rt_text error = {0};
     if (__builtin_mul_overflow(column->sample_bytes, (size_t)data->count, &bytes)) rt_out_of_memory(SIZE_MAX);
-    uint8_t *samples = rt_allocate(bytes);
+    uint8_t *samples = rt_allocate_aligned(bytes);
     Places places = places_of(rt, data, 0, data->count);
     if (!rt_gather(column, places.rows, places.row, data->count, samples, &error))
         cannot_read(rt, NULL, &error);
@@ -179,10 +179,45 @@ nn_data *nn_data_windows(nn_rt *rt, nn_data *data, int64_t n) {
 }
 
 /* --- reading */
+enum {
+    COPIED_BYTES = 8 << 10, /* a chunk copies at least so many: some microseconds */
+    CHUNK_GROUP = 4,        /* chunks are a multiple of it, as those of kernels are */
+    MAX_CHUNKS = 64
+};
+
 static void check_range(nn_rt *rt, const nn_loc *loc, const nn_data *data, int64_t first, int64_t count) {
     if (first >= 0 && count >= 0 && first <= data->count && count <= data->count - first) return;
     rt_failf(rt, loc, "%lld samples from number %lld on were asked for, but the dataset has %lld",
              (long long)count, (long long)first, (long long)data->count);
+}
+
+typedef struct {
+    const rt_column *column;
+    Places places;
+    int64_t count, chunks;
+    uint8_t *out;
+} Copy;
+
+static void copy_chunk(nn_rt *rt, void *const *args, int64_t chunk) {
+    (void)rt;
+    const Copy *copy = args[0];
+    int64_t from = copy->count * chunk / copy->chunks, to = copy->count * (chunk + 1) / copy->chunks;
+    const int64_t *rows = copy->places.rows ? copy->places.rows + from : NULL;
+    rt_gather(copy->column, rows, copy->places.row + from, to - from,
+              copy->out + (size_t)from * copy->column->sample_bytes, NULL);
+}
+
+/* What lies in memory is copied by all threads, each the samples whose elements kernels will give it first.
+ */
+static bool read_column(nn_rt *rt, const rt_column *column, Places places, int64_t count, void *out,
+                        rt_text *error) {
+    size_t parts = (size_t)count * column->sample_bytes / COPIED_BYTES;
+    if (!column->samples || parts < CHUNK_GROUP)
+        return rt_gather(column, places.rows, places.row, count, out, error);
+    int64_t chunks = (int64_t)(parts < MAX_CHUNKS ? parts : MAX_CHUNKS) / CHUNK_GROUP * CHUNK_GROUP;
+    Copy copy = {.column = column, .places = places, .count = count, .chunks = chunks, .out = out};
+    nn_parallel(rt, copy_chunk, (void *[]){&copy}, chunks);
+    return true;
 }
 
 void nn_data_read(nn_rt *rt, const nn_loc *loc, nn_data *data, int64_t first, int64_t count,
@@ -192,12 +227,12 @@ void nn_data_read(nn_rt *rt, const nn_loc *loc, nn_data *data, int64_t first, in
         Places places = places_of(rt, data, first, count);
         rt_text error = {0};
         for (int32_t i = 0; i < data->column_count; i++)
-            if (!rt_gather(&data->columns[i], places.rows, places.row, count, out[i], &error))
+            if (!read_column(rt, &data->columns[i], places, count, out[i], &error))
                 cannot_read(rt, loc, &error);
     }
     int64_t next = first + count, left = data->count - next;
     if (left > count) left = count;
-    if (left <= 0 || !rt_prefetch_pays(rt, data, left)) return;
+    if (left <= 0 || !rt_prefetch_pays(rt, data)) return;
     Places places = places_of(rt, data, next, left);
     rt_prefetch_start(rt, data, next, left, places.rows, places.row);
 }

@@ -38,11 +38,11 @@ void rt_recipe_add(rt_text *text, const nn_data *data);
 /* The dataset that was written down; opened files are shared with those that the run has. NULL: the error. */
 nn_data *rt_recipe_make(nn_rt *rt, const char *text, size_t length, rt_text *error);
 
-/* --- rt_prefetch.c: the next batch, copied by a thread of its own while the program computes. */
+/* --- rt_prefetch.c: the next batch, read from its file by a thread of its own while the program computes. */
 /* Copies the batch if it is the one that was predicted and could be read. */
 bool rt_prefetch_take(nn_rt *rt, const nn_data *data, int64_t first, int64_t count, void *const *out);
-/* Is copying so many samples ahead worth it? */
-bool rt_prefetch_pays(nn_rt *rt, const nn_data *data, int64_t count);
+/* Is reading its batches ahead worth it? */
+bool rt_prefetch_pays(nn_rt *rt, const nn_data *data);
 /* Starts copying the batch that is likely to be asked for next: `rows` as for rt_gather. */
 void rt_prefetch_start(nn_rt *rt, const nn_data *data, int64_t first, int64_t count, const int64_t *rows,
                        int64_t row);

@@ -232,7 +232,7 @@ static bool check_raw_length(const Source *source, size_t length, size_t declare
 
 /* Puts the samples that a gzipped file holds in the place of its bytes. */
 static bool unpack(Source *source, rt_source *file, size_t declared) {
-    uint8_t *samples = rt_allocate(declared);
+    uint8_t *samples = rt_allocate_aligned(declared);
     if (!inflate_samples(source, samples, declared)) {
         free(samples);
         return false;

@@ -1,11 +1,8 @@
-/* Copies the batch that will probably be read next while the program computes. A wrong guess costs time,
- * never correctness: a copy is used only if dataset and range are the ones asked for. */
+/* Reads the batch that will probably be asked for next from its file while the program computes. A wrong
+ * guess costs time, never correctness: a copy is used only if dataset and range are the ones asked for. */
 #include "rt_data.h"
 #include <stdlib.h>
 #include <string.h>
-
-/* Below this a gather is cheaper than waking a thread for it. */
-enum { LEAST_BYTES = 256 << 10 };
 
 struct rt_prefetch {
     pthread_t thread;
@@ -109,15 +106,13 @@ static void predict(rt_prefetch *prefetch, const nn_data *data, int64_t first, i
     prefetch->rows = prefetch->row_space;
 }
 
-/* Whoever reads from a file may have to wait for the disk. */
-static bool is_in_file(const nn_data *data) {
+/* Whoever reads from a file may have to wait for the disk. What lies in memory is copied when it is asked
+ * for, by the threads of the pool: another thread would only take their time, and copy twice. */
+bool rt_prefetch_pays(nn_rt *rt, const nn_data *data) {
+    if (rt_threads(rt) == 1) return false;
     for (int32_t i = 0; i < data->column_count; i++)
         if (!data->columns[i].samples && data->columns[i].sample_bytes) return true;
     return false;
-}
-
-bool rt_prefetch_pays(nn_rt *rt, const nn_data *data, int64_t count) {
-    return (batch_bytes(data, count) >= LEAST_BYTES || is_in_file(data)) && rt_threads(rt) > 1;
 }
 
 void rt_prefetch_start(nn_rt *rt, const nn_data *data, int64_t first, int64_t count, const int64_t *rows,

@@ -70,19 +70,20 @@ Test(data, shuffles_differ) {
  */
 static int64_t width;
 
-static void write_numbers(int count, int wide) {
-    uint8_t *file = calloc((size_t)(12 + count * wide), 1);
+static uint8_t byte_of_number(int64_t sample, int64_t i) { return i < 2 ? (uint8_t)(sample >> (8 * i)) : 0; }
+
+static void write_samples(int count, int wide, uint8_t (*byte)(int64_t sample, int64_t i)) {
+    uint8_t *file = malloc((size_t)(12 + count * wide));
     const uint8_t header[12] = {
         0, 0, 8, 2, 0, 0, (uint8_t)(count >> 8), (uint8_t)count, 0, 0, (uint8_t)(wide >> 8), (uint8_t)wide};
     memcpy(file, header, 12);
-    for (int i = 0; i < count; i++) {
-        file[12 + i * wide] = (uint8_t)i;
-        file[12 + i * wide + 1] = (uint8_t)(i >> 8);
-    }
+    for (int i = 0; i < count * wide; i++) file[12 + i] = byte(i / wide, i % wide);
     write_file("n.idx", file, (size_t)(12 + count * wide));
     free(file);
     width = wide;
 }
+
+static void write_numbers(int count, int wide) { write_samples(count, wide, byte_of_number); }
 
 static nn_data *open_numbers(nn_rt *rt) {
     const char *paths[] = {"n.idx"};
@@ -143,7 +144,7 @@ Test(data, views) {
     outcome_free(&outcome);
 }
 
-/* Batches large enough to be prefetched, in order and out of order. */
+/* Batches large enough to be copied by all threads, in order and out of order. */
 static void batches(nn_rt *rt, const nn_arg *args) {
     (void)args;
     nn_data *data = nn_data_shuffle(rt, open_numbers(rt), 3, 4);
@@ -164,7 +165,7 @@ static void batches(nn_rt *rt, const nn_arg *args) {
     nn_print(rt, "{} wrong", 1, &wrong);
 }
 
-Test(data, prefetched_batches) {
+Test(data, large_batches) {
     static const char *const threads[] = {"1", "2", "3"};
     write_numbers(1000, 3000);
     for (int i = 0; i < 3; i++) {
@@ -172,6 +173,55 @@ Test(data, prefetched_batches) {
         cr_expect_str_eq(outcome.out, "0 wrong\n");
         cr_expect_eq(outcome.status, 0, "%s", outcome.err);
         outcome_free(&outcome);
+    }
+}
+
+/* --- what lies in memory is copied by all threads, a part of the samples each */
+static uint8_t byte_of(int64_t sample, int64_t i) {
+    return (uint8_t)(sample * 31 + (sample >> 8) * 5 + i * 7);
+}
+
+static int64_t wrong_bytes(nn_rt *rt, nn_data *data, const int64_t *order, int64_t first, int64_t count) {
+    int64_t wrong = 0;
+    uint8_t *samples = malloc((size_t)(count * width) + 1);
+    samples[count * width] = 77;
+    nn_data_read(rt, &here, data, first, count, (void *[]){samples});
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t k = 0; k < width; k++)
+            wrong += samples[i * width + k] != byte_of(order ? order[first + i] : first + i, k);
+    wrong += samples[count * width] != 77;
+    free(samples);
+    return wrong;
+}
+
+enum { BYTES_SAMPLES = 40000 };
+
+static void all_bytes(nn_rt *rt, const nn_arg *args) {
+    (void)args;
+    int64_t *order = malloc(BYTES_SAMPLES * sizeof *order), count = BYTES_SAMPLES / width, wrong = 0;
+    nn_data *data = open_numbers(rt), *shuffled = nn_data_shuffle(rt, data, 3, 4);
+    rt_permutation(3, 4, count, order);
+    static const int64_t parts[] = {1, 2, 3, 7, 10};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        for (int64_t first = 0; first < count; first += (count + parts[i] - 1) / parts[i]) {
+            int64_t most = (count + parts[i] - 1) / parts[i], left = count - first;
+            wrong += wrong_bytes(rt, data, NULL, first, left < most ? left : most);
+            wrong += wrong_bytes(rt, shuffled, order, first, left < most ? left : most);
+        }
+    free(order);
+    nn_print(rt, "{} wrong", 1, &(nn_tensor){.data = &wrong, .dtype = NN_I64});
+}
+
+Test(data, all_bytes) {
+    static const int wide[] = {1, 7, 784, 3000, 20000, 39999};
+    static const char *const threads[] = {"1", "2", "3"};
+    for (int w = 0; w < 6; w++) {
+        write_samples(BYTES_SAMPLES / wide[w], wide[w], byte_of);
+        for (int i = 0; i < 3; i++) {
+            Outcome outcome = run_body(all_bytes, (const char *const[]){"--threads", threads[i], NULL});
+            cr_expect_str_eq(outcome.out, "0 wrong\n", "%d bytes, %s threads", wide[w], threads[i]);
+            outcome_free(&outcome);
+        }
     }
 }
 
@@ -248,7 +298,7 @@ Test(data, draws) {
     expect(draws, 0, "0 wrong\n", "");
 }
 
-/* Draws of windows that are large enough to be copied ahead. */
+/* Draws of windows that are large enough to be copied by all threads. */
 static void drawn_windows(nn_rt *rt, const nn_arg *args) {
     (void)args;
     nn_data *data = nn_data_sample(rt, nn_data_windows(rt, open_text(rt, "long"), 3000), 500, 1, 2);
