@@ -134,10 +134,12 @@ static void blocks_of_depth(Emit *e, Where *at) {
     depth_body(e, emit_i64(e, size / block * block), at);
 }
 
-/* All sums of the chunk's rows and columns are in the buffer. */
+/* All sums of the chunk's rows and columns are in the buffer, those of all runs of rows. */
 static void epilogue_of_chunk(Emit *e, Where *at) {
     const Product *p = at->p;
-    Epilogue epilogue = {.p = p,
+    Product whole = *p;
+    whole.plan.row_run = 0;
+    Epilogue epilogue = {.p = &whole,
                          .index = at->index,
                          .row = at->row_from.value,
                          .column = at->column_from.value,

@@ -54,7 +54,7 @@ static void vary_form(Candidates *c, const ContractSchedule *from) {
     other = outer, other.pack_a = other.pack_b = true;
     offer_outer(c, other);
     other = outer, other.transposed = !other.transposed;
-    other.row_run = other.transposed ? c->shape->row_run : 0;
+    other.row_run = other.transposed || form_rows_are_apart(c->shape) ? c->shape->row_run : 0;
     offer_outer(c, other);
 }
 

@@ -2,14 +2,9 @@
 #include "codegen/contract_edge.h"
 #include <string.h>
 
-/* The index of an edge's place among the contract's axes. */
-static uint32_t place_of(const Product *p, const ContractEdge *edge) {
-    return p->contract->batch_count + p->contract->m_count + edge->n_axis;
-}
-
 const ContractEdge *edge_at(const Product *p, uint32_t axis) {
     for (uint32_t i = 0; i < p->contract->edge_count; i++)
-        if (place_of(p, &p->contract->edge[i]) == axis) return &p->contract->edge[i];
+        if (p->contract->edge[i].place_axis == axis) return &p->contract->edge[i];
     return NULL;
 }
 
@@ -58,7 +53,7 @@ bool edge_steps(Emit *e, const Product *p, uint32_t k, const LLVMValueRef *index
     for (uint32_t i = 0; i < p->contract->edge_count; i++)
         if (p->contract->edge[i].k_axis == p->k.at[k].first) edge = &p->contract->edge[i];
     if (!edge || edge == edge_of_rows(p)) return false;
-    LLVMValueRef place = offset_multiply(e, index[place_of(p, edge)], emit_i64(e, edge->stride));
+    LLVMValueRef place = offset_multiply(e, index[edge->place_axis], emit_i64(e, edge->stride));
     LLVMValueRef before = offset_sub(e, emit_i64(e, edge->low), place);
     Size first = steps_in(e, before, edge->dilation);
     Size end = steps_in(e, offset_add(e, before, emit_i64(e, edge->extent)), edge->dilation);

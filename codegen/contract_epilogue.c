@@ -65,12 +65,23 @@ static void store_rest(Emit *e, Line *line, LLVMValueRef from, LLVMValueRef coun
     }
 }
 
-static void line_index(Emit *e, const Epilogue *epilogue, LLVMValueRef i) {
+/* A tile's rows follow each other along their innermost axis where it ends with that. */
+static void row_index(Emit *e, const Epilogue *epilogue, LLVMValueRef i) {
     const Product *p = epilogue->p;
-    if (epilogue->transposed)
-        product_column_index(e, p, offset_add(e, epilogue->column, i), epilogue->index);
-    else
+    if (!p->plan.row_run) {
         product_index(e, p, &p->rows, offset_add(e, epilogue->row, i), epilogue->index);
+        return;
+    }
+    uint32_t axis = product_row_axis(p);
+    product_index(e, p, &p->rows, epilogue->row, epilogue->index);
+    epilogue->index[axis] = offset_add(e, epilogue->index[axis], i);
+}
+
+static void line_index(Emit *e, const Epilogue *epilogue, LLVMValueRef i) {
+    if (epilogue->transposed)
+        product_column_index(e, epilogue->p, offset_add(e, epilogue->column, i), epilogue->index);
+    else
+        row_index(e, epilogue, i);
 }
 
 void epilogue_store(Emit *e, const Epilogue *epilogue, uint32_t line, uint32_t offset, LLVMValueRef value) {

@@ -1,6 +1,7 @@
 /* What a schedule must keep to, so that contract.c makes right code of it: schedules may come from files. */
 #include "codegen/contract_cost.h"
 #include "codegen/contract_dot.h"
+#include "codegen/contract_form.h"
 
 static bool is_power_of_two(uint32_t x) { return x && (x & (x - 1)) == 0; }
 
@@ -14,8 +15,8 @@ static bool blocks_fit(const ContractShape *shape, const ContractSchedule *plan)
 
 static bool dots_fit(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     uint32_t lanes = target->vector_bytes / shape->bytes;
-    if (plan->dot_lanes != lanes || lanes < 2 || plan->transposed || plan->pack_a || plan->ahead_a ||
-        plan->ahead_b || plan->ahead_depth || plan->ahead_panel)
+    if (plan->dot_lanes != lanes || lanes < 2 || plan->transposed || plan->row_run || plan->pack_a ||
+        plan->ahead_a || plan->ahead_b || plan->ahead_depth || plan->ahead_panel)
         return false;
     if (shape->a_depth != 1 || (shape->depth >= 0 && shape->depth < lanes)) return false;
     if (plan->rows > DOT_MAX_ROWS || plan->dot_columns > DOT_MAX_COLUMNS ||
@@ -53,7 +54,9 @@ static bool tiles_fit(const Target *target, const ContractShape *shape, const Co
 bool schedule_fits(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     if (plan->exchanged != shape->exchanged || plan->lanes != cost_lanes(target, shape)) return false;
     if (plan->rows == 0 || plan->vectors == 0 || plan->rows * plan->vectors > CONTRACT_MAX_TILE) return false;
-    if (plan->row_run != (plan->transposed ? shape->row_run : 0)) return false;
+    if (plan->row_run != (plan->transposed ? shape->row_run : 0) &&
+        (plan->row_run != shape->row_run || !form_rows_are_apart(shape)))
+        return false;
     if (!blocks_fit(shape, plan)) return false;
     if (plan->blas) return plan->rows == 1 && plan->vectors == 1 && !plan->dot_lanes && !plan->transposed;
     return plan->dot_lanes ? dots_fit(target, shape, plan) : tiles_fit(target, shape, plan);

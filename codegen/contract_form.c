@@ -9,6 +9,7 @@ enum {
     MAX_PACKED = 1 << 24, /* elements of A in a chunk */
     DOT_PANEL = 4,        /* vectors of columns that dot products fill before their epilogue */
     FEW_NEIGHBOURS = 4,   /* rows next to each other in the result that transposing doesn't pay for */
+    SHORT_RUN = 6,        /* rows next to each other: fewer make too small a tile */
     LINE = 64,            /* bytes of a cache's line */
     STREAMED_VECTORS = 8  /* of k at once, where one column follows the other */
 };
@@ -20,6 +21,12 @@ bool schedule_can_transpose(const Target *target, const ContractShape *shape, co
     return shape->exchanged && (shape->row_run == 0 || shape->row_run >= FEW_NEIGHBOURS) &&
            shape->bytes >= 4 && plan->lanes > 1 && shape->depth >= 0 &&
            shape->depth <= cost_depth_limit(target, shape, plan);
+}
+
+/* Rows on several axes: a tile that ends where the innermost one does reads them a stride apart, and stores
+ * them so, too; others work each row's place out by itself. */
+bool form_rows_are_apart(const ContractShape *shape) {
+    return !shape->exchanged && shape->a_row < 0 && shape->row_run >= SHORT_RUN;
 }
 
 /* The cheapest tile whose accumulators, vectors of B and one broadcast of A fit into the registers. A few are
@@ -139,7 +146,7 @@ static double tiles_cost(const Target *target, const ContractShape *shape, Contr
 static double cost_packed_so(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     bool may_pack = may_pack_a(shape);
     plan->lanes = cost_lanes(target, shape);
-    plan->row_run = shape->edges ? shape->row_run : 0;
+    plan->row_run = shape->edges || form_rows_are_apart(shape) ? shape->row_run : 0;
     /* Lines of one cache set. */
     plan->pack_a = may_pack && cost_collides(shape->a_depth, shape->memory_bytes);
     double cost = tiles_cost(target, shape, plan);

@@ -2,6 +2,7 @@
  * operand plays A. */
 #include "codegen/contract_product.h"
 #include "codegen/contract_blas.h"
+#include "codegen/contract_cost.h"
 #include "codegen/contract_key.h"
 #include "codegen/tune_table.h"
 #include "codegen/vector.h"
@@ -56,10 +57,10 @@ static void merge(Emit *e, ProductAxes *axes, uint32_t lanes) {
 }
 
 /* Marks the axes around which there are zeros. */
-static void mark_edges(const Contract *c, ProductAxes *n, uint32_t n_first, ProductAxes *k) {
+static void mark_edges(const Contract *c, ProductAxes *places, ProductAxes *k) {
     for (uint32_t i = 0; i < c->edge_count; i++) {
-        for (uint32_t j = 0; j < n->count; j++)
-            n->at[j].edge = n->at[j].edge || n->at[j].first == n_first + c->edge[i].n_axis;
+        for (uint32_t j = 0; j < places->count; j++)
+            places->at[j].edge = places->at[j].edge || places->at[j].first == c->edge[i].place_axis;
         for (uint32_t j = 0; j < k->count; j++)
             k->at[j].edge = k->at[j].edge || k->at[j].first == c->edge[i].k_axis;
     }
@@ -93,7 +94,8 @@ static void arrange(Emit *e, const Contract *c, bool exchange, Product *p) {
     add_axes(exchange ? &n : &p->rows, c->m, c->m_count, m_first, exchange);
     add_axes(exchange ? &p->rows : &n, c->n, c->n_count, n_first, exchange);
     add_axes(&p->k, c->k, c->k_count, 0, exchange);
-    mark_edges(c, exchange ? &p->rows : &n, n_first, &p->k);
+    mark_edges(c, &n, &p->k);
+    mark_edges(c, &p->rows, &p->k);
     merge(e, &p->outer, 1);
     merge(e, &p->rows, 1);
     merge(e, &n, e->target.vector_bytes / accumulator_bytes(c->dtype));
@@ -210,10 +212,13 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .row_run = row_run(p)};
 }
 
+/* For each element of the result: a size that isn't known is one of what is further products in one way round
+ * and rows in the other. */
 static double cost_of(Emit *e, const Product *p) {
     ContractShape shape = shape_of(e, p);
-    double outer = shape.outer < 0 ? 1 : (double)shape.outer;
-    return outer * contract_cost(&e->target, &shape);
+    double elements =
+        (double)max64(cost_assumed(shape.rows), 1) * (double)max64(cost_assumed(shape.columns), 1);
+    return contract_cost(&e->target, &shape) / elements;
 }
 
 /* bf16 is loaded as its bits: LLVM would move it through calls of a library. */
@@ -282,10 +287,11 @@ void product_open(Emit *e, const Contract *contract, Product *p) {
     Product exchanged;
     both_ways(e, contract, p, &exchanged);
     if (p->slides) return;
-    /* Zeros are left out where lanes lie along m. */
+    /* Zeros are left out where rows are places. */
     bool edges = contract->edge_count > 0;
     if (!e->cold && !edges && (take_blas(e, p) || take_measured(e, p, &exchanged))) return;
-    if (edges || cost_of(e, &exchanged) < cost_of(e, p)) *p = exchanged;
+    bool in_n = edges && contract->edge[0].place_axis >= contract->batch_count + contract->m_count;
+    if (edges ? in_n : cost_of(e, &exchanged) < cost_of(e, p)) *p = exchanged;
     take_model(e, p);
 }
 

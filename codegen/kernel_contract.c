@@ -11,8 +11,8 @@ enum { MAX_AXES = 2 * MAX_RANK };
 typedef struct {
     const Dim *extent, *a, *b;
     uint32_t axis, count; /* of the result: the first, and how many it stands for */
-    uint32_t of_b;        /* operand B's axis of this label, MAX_RANK = none */
-    bool edge;            /* elements of B beyond its ends are 0 */
+    uint32_t of_picture;  /* the axis with this label of the operand with edges, MAX_RANK = none */
+    bool edge;            /* its elements beyond its ends are 0 */
 } Label;
 
 typedef struct {
@@ -62,18 +62,24 @@ static Spec read_spec(const char *text) {
     return (Spec){text, comma, comma + 1, arrow, arrow + 2, arrow + strlen(arrow)};
 }
 
+/* The operand around which there are zeros, if one has them. */
+static const Strided *picture_of(const ContractPlan *p) { return p->a.edge_count ? &p->a : &p->b; }
+
 static void push_label(Kernel *k, const ContractPlan *p, const Spec *s, Labels *to, char label,
                        const Dim *extent, uint32_t axis) {
-    const char *in_b = memchr(s->b, label, (size_t)(s->b_end - s->b));
+    const Strided *picture = picture_of(p);
+    const char *labels = picture == &p->a ? s->a : s->b, *end = picture == &p->a ? s->a_end : s->b_end;
+    const char *at = memchr(labels, label, (size_t)(end - labels));
     Label *new = &to->label[to->count++];
     *new = (Label){.extent = extent,
                    .a = stride_of(k, &p->a, s->a, s->a_end, label),
                    .b = stride_of(k, &p->b, s->b, s->b_end, label),
                    .axis = axis,
                    .count = 1,
-                   .of_b = in_b ? (uint32_t)(in_b - s->b) : MAX_RANK};
-    for (uint32_t i = 0; i < p->b.edge_count; i++)
-        new->edge = new->edge || p->b.edge[i].place == new->of_b || p->b.edge[i].within == new->of_b;
+                   .of_picture = at ? (uint32_t)(at - labels) : MAX_RANK};
+    for (uint32_t i = 0; i < picture->edge_count; i++)
+        new->edge = new->edge || picture->edge[i].place == new->of_picture ||
+                    picture->edge[i].within == new->of_picture;
 }
 
 /* Is a step along `outer` as far as all of `inner`, in the result and in both operands? */
@@ -335,16 +341,19 @@ static LLVMValueRef needs(Emit *e, const Contract *c, const LLVMValueRef *first,
     return mask_possible(k, p->mask, &from, &to);
 }
 
-static uint32_t label_of(const Labels *labels, uint32_t axis_of_b) {
+static uint32_t label_of(const Labels *labels, uint32_t axis_of_picture) {
     uint32_t i = 0;
-    while (labels->label[i].of_b != axis_of_b) i++;
+    while (labels->label[i].of_picture != axis_of_picture) i++;
     return i;
 }
 
 static const ContractEdge *edges_of(const ContractPlan *p, ContractEdge *out) {
-    for (uint32_t i = 0; i < p->b.edge_count; i++) {
-        const StridedEdge *edge = &p->b.edge[i];
-        out[i] = (ContractEdge){.n_axis = label_of(&p->n, edge->place),
+    const Strided *picture = picture_of(p);
+    const Labels *places = picture == &p->a ? &p->m : &p->n;
+    uint32_t first = p->batch.count + (picture == &p->a ? 0 : p->m.count);
+    for (uint32_t i = 0; i < picture->edge_count; i++) {
+        const StridedEdge *edge = &picture->edge[i];
+        out[i] = (ContractEdge){.place_axis = first + label_of(places, edge->place),
                                 .k_axis = label_of(&p->k, edge->within),
                                 .stride = edge->stride,
                                 .dilation = edge->dilation,
@@ -366,7 +375,7 @@ static Product *product_of(Kernel *k) {
         .m = axes_of(k, &p->m, product->axes[1]),
         .n = axes_of(k, &p->n, product->axes[2]),
         .k = axes_of(k, &p->k, product->axes[3]),
-        .edge_count = p->b.edge_count,
+        .edge_count = picture_of(p)->edge_count,
         .edge = edges_of(p, product->edge),
         .dtype = p->node->operands[0]->type->dtype,
         .a = first_element(k, &p->a),

@@ -337,8 +337,11 @@ static void rows_body(Kernel *k, LLVMValueRef chunk) {
     if (p->along && p->in_order) open_stored(k);
     nest.body = p->along ? emit_row : emit_columns;
     if (!p->along) {
+        int64_t columns;
         nest.joint = true;
         nest.unroll = MAX_UNROLL;
+        if (dim_is_const(p->space.dims[lane_axis(p)], &columns))
+            while (nest.unroll > 1 && columns < (int64_t)nest.lanes * nest.unroll) nest.unroll /= 2;
     }
     nest_emit(k, &nest);
 }

@@ -18,7 +18,8 @@ enum {
 typedef struct {
     const ContractSpec *spec;
     const char *picture, *weights; /* labels */
-    const Type *type;              /* the picture's, as windows */
+    const char *depth; /* those of the operand whose order k has: that with the result's last axis */
+    const Type *type;  /* the picture's, as windows */
 } Edges;
 
 static const Dim *extent_of(const Edges *e, char label) {
@@ -67,7 +68,7 @@ static bool fits(const Edges *e, const StridedEdge *edge) {
         return false;
     if (places <= 1 || steps <= 1) return false;
     if (place != innermost(e, e->spec->result, e->weights)) return true;
-    return steps <= STEPS && within == innermost(e, e->picture, e->spec->result);
+    return steps <= STEPS && within == innermost(e, e->depth, e->spec->result);
 }
 
 /* --- a filter for each channel */
@@ -116,19 +117,29 @@ static bool fits_slide(const Edges *e, const Strided *picture) {
     return true;
 }
 
+/* Has the second operand the result's last axis of more than one element? */
+static bool has_last(const Node *contract, const ContractSpec *spec) {
+    const Type *type = contract->results[0]->type;
+    uint32_t last = type->rank - 1;
+    for (uint32_t i = 0; i < type->rank; i++)
+        if (!dim_is(type->dims[i], 1)) last = i;
+    return labels_have(spec->y, spec->result[last]);
+}
+
 bool fuse_fits_edges(const Node *contract, const Strided *x, const Strided *y) {
     ContractSpec spec;
     if (x->edge_count + y->edge_count == 0) return true;
     if (!contract_spec_parse(node_str(contract, ATTR_spec), &spec) || !spec.result[0]) return false;
-    bool second = labels_have(spec.y, spec.result[strlen(spec.result) - 1]);
+    bool second = y->edge_count > 0, last = has_last(contract, &spec);
     const Strided *picture = second ? y : x;
     Edges e = {.spec = &spec,
                .picture = second ? spec.y : spec.x,
                .weights = second ? spec.x : spec.y,
+               .depth = last ? spec.y : spec.x,
                .type = contract->operands[second]->type};
     if ((second ? x : y)->edge_count || !places_are_known(&e)) return false;
     int64_t outputs = channels(&e, contract->operands[!second]->type);
-    if (outputs == 1) return fits_slide(&e, picture);
+    if (outputs == 1) return second == last && fits_slide(&e, picture);
     if (outputs < CHANNELS) return false;
     for (uint32_t i = 0; i < picture->edge_count; i++)
         if (!fits(&e, &picture->edge[i])) return false;
