@@ -23,6 +23,7 @@ static void fuse_nested(PassContext *context, Graph *graph, Block *block) {
 
 void pass_fuse(PassContext *context, Graph *graph) {
     fuse_reorder_contracts(context, graph);
+    fuse_read_inside_zeros(context, graph);
     for (uint32_t i = 0; i < graph->functions.count; i++)
         fuse_nested(context, graph, graph->functions.at[i]->body);
     graph_resolve(graph);

@@ -118,6 +118,7 @@ bool fuse_can_store(Fuse *f, FuseNode *n, Group *group);
 
 /* --- the steps */
 void fuse_reorder_contracts(PassContext *context, Graph *graph);
+void fuse_read_inside_zeros(PassContext *context, Graph *graph);
 /* Can the contraction leave out the zeros around its operands' windows (fuse_edges.c)? */
 bool fuse_fits_edges(const Node *contract, const Strided *x, const Strided *y);
 void fuse_join(Fuse *f);
