@@ -1,0 +1,170 @@
+/* The pass `layout`: pictures of networks that are trained have their channels last. What a convolution
+ * computes with lanes along its channels, which fill vectors whatever the picture's width is, is then stored
+ * as it is computed, its gradients by the weights read two factors whose channels lie side by side, and
+ * nothing is transposed. The program says [sample, channel, row, column]: a convolution is computed in the
+ * other order, and the permutation that puts its axes back moves on through what is computed of it
+ * (layout_move.c), up to other products and sums, which read any order.
+ *
+ * Weights that a loop doesn't change are laid out before it instead (hoist_panels.c). */
+#include "passes/layout.h"
+#include "ir/shape.h"
+#include "passes/passes.h"
+#include <string.h>
+
+enum {
+    CHANNELS = 16, /* of the result at least */
+    MULTIPLE = 8   /* they fill vectors, or half a one */
+};
+
+/* --- which products */
+typedef struct {
+    ContractSpec spec;
+    const Value *picture, *weights;
+    const char *places, *channels; /* their labels */
+    bool grouped;                  /* channels see only some of the picture's */
+} Convolution;
+
+static bool is_unit(const Value *x, const char *labels, char label) {
+    return dim_is(x->type->dims[labels_axis(labels, label)], 1);
+}
+
+/* An axis of the result that only the weights have; one of one element stays where it is. */
+static bool is_channel(const Convolution *c, char label) {
+    return !labels_have(c->places, label) && !is_unit(c->weights, c->channels, label);
+}
+
+/* Has the result axes of the picture's before and behind all of its channels? */
+static bool channels_are_between(const Convolution *c) {
+    bool before = false, between = false, after = false;
+    for (const char *label = c->spec.result; *label; label++) {
+        if (is_channel(c, *label)) {
+            if (!before) return false;
+            between = true;
+        } else if (labels_have(c->places, *label) && !is_unit(c->picture, c->places, *label)) {
+            before = true;
+            after |= between;
+        }
+    }
+    return after;
+}
+
+static bool read_convolution(const Node *node, Convolution *c) {
+    *c = (Convolution){0};
+    if (node->op != OP_contract || !contract_spec_parse(node_str(node, ATTR_spec), &c->spec)) return false;
+    if (!c->spec.result[0]) return false;
+    char last = c->spec.result[strlen(c->spec.result) - 1];
+    bool second = !labels_have(c->spec.x, last);
+    for (size_t i = strlen(c->spec.result); i-- > 0;) { /* an axis of one element may be the weights' */
+        last = c->spec.result[i];
+        bool in_x = labels_have(c->spec.x, last);
+        if (is_unit(node->operands[!in_x], in_x ? c->spec.x : c->spec.y, last)) continue;
+        second = !in_x;
+        break;
+    }
+    c->picture = node->operands[second], c->places = second ? c->spec.y : c->spec.x;
+    c->weights = node->operands[!second], c->channels = second ? c->spec.x : c->spec.y;
+    for (const char *label = c->spec.result; *label; label++)
+        if (labels_have(c->places, *label) && labels_have(c->channels, *label))
+            c->grouped |= !is_unit(c->picture, c->places, *label);
+    return channels_are_between(c);
+}
+
+/* Do the channels fill vectors? */
+static bool fills_lanes(const Convolution *c) {
+    int64_t count = 1, size;
+    for (const char *label = c->spec.result; *label; label++) {
+        if (!is_channel(c, *label)) continue;
+        if (!dim_is_const(c->weights->type->dims[labels_axis(c->channels, *label)], &size)) return false;
+        if (__builtin_mul_overflow(count, size, &count)) return false;
+    }
+    return count >= CHANNELS && count % MULTIPLE == 0;
+}
+
+static bool reads_windows(const Value *value) {
+    for (const Node *node = value->node; node && op_has(node->op, TRAIT_VIEW); node = node->operands[0]->node)
+        if (node->op == OP_window && !dim_is(node_dim(node, ATTR_size), 1)) return true;
+    return false;
+}
+
+/* Do they change from one iteration of the innermost loop to the next? */
+static bool changes(const Value *weights, const Block *loop) {
+    while (weights->node && op_has(weights->node->op, TRAIT_VIEW)) weights = weights->node->operands[0];
+    return loop && block_inside(weights->block, loop);
+}
+
+/* Filters for some of the channels each want lanes along rows (contract_slide.c). */
+static bool wants_channels_last(const Block *block, const Block *loop) {
+    bool found = false;
+    for (const Node *node = block->first; node; node = node->next) {
+        Convolution c;
+        bool convolution = read_convolution(node, &c);
+        if (!c.picture || !reads_windows(c.picture)) continue;
+        if (c.grouped) return false;
+        found |= convolution && changes(c.weights, loop) && fills_lanes(&c);
+    }
+    return found;
+}
+
+/* --- their order */
+/* The convolution with the channels last, and its axes put back. */
+static Value *channels_last(Builder *b, const Node *node, const Convolution *c, Arena *scratch) {
+    char result[MAX_RANK + 1] = {0};
+    int64_t perm[MAX_RANK];
+    uint32_t count = 0;
+    for (int last = 0; last < 2; last++) {
+        for (uint32_t i = 0; c->spec.result[i]; i++) {
+            if (is_channel(c, c->spec.result[i]) != last) continue;
+            perm[i] = count;
+            result[count++] = c->spec.result[i];
+        }
+    }
+    const char *spec = arena_printf(scratch, "%s,%s->%s", c->spec.x, c->spec.y, result);
+    Value *y = build_contract(b, node->operands[0], node->operands[1], spec);
+    return build_permute(b, y, perm);
+}
+
+/* --- the pass */
+typedef struct {
+    PassContext *context;
+    Graph *graph;
+} Layout;
+
+static bool is_loop(const Node *node) { return node->op == OP_for || node->op == OP_while; }
+
+static void order_node(const Layout *l, Node *node, const Block *loop, bool wanted) {
+    Convolution c;
+    Builder b = {.graph = l->graph, .block = node->block, .before = node, .loc = node->loc};
+    for (uint32_t i = 0; i < node->operand_count; i++) node->operands[i] = value_resolve(node->operands[i]);
+    Value *by = NULL;
+    if (wanted && read_convolution(node, &c) && fills_lanes(&c) && changes(c.weights, loop)) {
+        by = channels_last(&b, node, &c, l->context->scratch);
+        layout_mark(by);
+    } else {
+        by = layout_move(&b, node);
+    }
+    if (by) value_replace(node->results[0], by);
+}
+
+/* What is computed only to say what went wrong stays as it is: it runs once. */
+static void order_block(const Layout *l, Block *block, const Block *loop) {
+    bool wanted = wants_channels_last(block, loop);
+    for (Node *node = block->first; node; node = node->next) {
+        order_node(l, node, loop, wanted);
+        for (uint32_t i = 0; i < node->block_count; i++) {
+            if (i == 1 && node_attr(node, ATTR_cold)) continue;
+            order_block(l, node->blocks[i], is_loop(node) ? node->blocks[i] : loop);
+        }
+    }
+}
+
+static void unmark(void *user, Node *node) {
+    (void)user;
+    for (uint32_t i = 0; i < node->result_count; i++) node->results[i]->scratch = NULL;
+}
+
+void pass_layout(PassContext *context, Graph *graph) {
+    Layout l = {context, graph};
+    graph_walk(graph, unmark, NULL);
+    for (uint32_t i = 0; i < graph->functions.count; i++) order_block(&l, graph->functions.at[i]->body, NULL);
+    graph_resolve(graph);
+}
