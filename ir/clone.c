@@ -25,7 +25,7 @@ static const Type *clone_type(Graph *graph, Map *map, const Type *type) {
 }
 
 static Attr clone_attr(Graph *graph, Map *map, Attr attr) {
-    Arena *arena = ir_arena(graph->ir);
+    Arena *arena = graph->arena;
     switch (attr_kind(attr.key)) {
     case ATTR_KIND_DIM: attr.dim = clone_dim(graph, map, attr.dim); break;
     case ATTR_KIND_DIMS: {
@@ -76,7 +76,7 @@ static void rename_symbols(Graph *graph, const Node *node, Map *map) {
 
 Node *node_clone(Graph *graph, const Node *node, Map *map) {
     rename_symbols(graph, node, map);
-    Arena *arena = ir_arena(graph->ir);
+    Arena *arena = graph->arena;
     Value **operands = ARENA_ARRAY(arena, Value *, node->operand_count);
     for (uint32_t i = 0; i < node->operand_count; i++) operands[i] = value_mapped(map, node->operands[i]);
     Attr *attrs = ARENA_ARRAY(arena, Attr, node->attr_count);
@@ -106,7 +106,7 @@ Value **block_inline(Graph *graph, const Block *block, Node *where, Map *map) {
     Node *yield = block_yield(block);
     for (Node *node = block->first; node != yield; node = node->next)
         node_insert_before(where, node_clone(graph, node, map));
-    Value **results = ARENA_ARRAY(ir_arena(graph->ir), Value *, yield->operand_count);
+    Value **results = ARENA_ARRAY(graph->arena, Value *, yield->operand_count);
     for (uint32_t i = 0; i < yield->operand_count; i++) results[i] = value_mapped(map, yield->operands[i]);
     return results;
 }

@@ -6,6 +6,7 @@
 Graph *graph_new(IrContext *ir, const char *name) {
     Graph *graph = ARENA_NEW(ir_arena(ir), Graph);
     graph->ir = ir;
+    graph->arena = arena_child(ir_arena(ir));
     graph->name = intern(ir_strings(ir), name);
     return graph;
 }
@@ -21,7 +22,7 @@ Function *graph_function(Graph *graph, FunctionKind kind, const char *name) {
 }
 
 Block *block_new(Graph *graph, Function *function, Node *owner) {
-    Block *block = ARENA_NEW(ir_arena(graph->ir), Block);
+    Block *block = ARENA_NEW(graph->arena, Block);
     block->graph = graph;
     block->function = function;
     if (owner) node_add_block(owner, block);
@@ -29,7 +30,7 @@ Block *block_new(Graph *graph, Function *function, Node *owner) {
 }
 
 static Value *value_new(Graph *graph, const Type *type, uint32_t index) {
-    Value *value = ARENA_NEW(ir_arena(graph->ir), Value);
+    Value *value = ARENA_NEW(graph->arena, Value);
     value->type = type;
     value->index = index;
     value->id = graph->next_id++;
@@ -41,7 +42,7 @@ Value *block_param(Block *block, const Type *type, const char *name) {
     Value *value = value_new(block->graph, type, block->params.count);
     value->block = block;
     if (name) value->name = intern(ir_strings(block->graph->ir), name);
-    vec_push(ir_arena(block->graph->ir), &block->params, value);
+    vec_push(block->graph->arena, &block->params, value);
     return value;
 }
 
@@ -74,7 +75,7 @@ static size_t element_size(AttrKind kind) {
 /* The attribute with an array of its own. */
 static Attr own_attr(Graph *graph, Attr attr) {
     size_t size = element_size(attr_kind(attr.key));
-    if (size) attr.ints = arena_copy(ir_arena(graph->ir), attr.ints, size * attr.count);
+    if (size) attr.ints = arena_copy(graph->arena, attr.ints, size * attr.count);
     return attr;
 }
 
@@ -119,7 +120,7 @@ void node_set_attr(Node *node, Attr attr) {
         node->attrs[i] = attr;
         return;
     }
-    Attr *attrs = ARENA_ARRAY(ir_arena(graph->ir), Attr, node->attr_count + 1);
+    Attr *attrs = ARENA_ARRAY(graph->arena, Attr, node->attr_count + 1);
     if (node->attr_count) memcpy(attrs, node->attrs, sizeof(Attr) * node->attr_count);
     attrs[node->attr_count++] = attr;
     node->attrs = attrs;
@@ -127,7 +128,7 @@ void node_set_attr(Node *node, Attr attr) {
 
 void node_drop_attr(Node *node, AttrKey key) {
     uint32_t kept = 0;
-    Attr *attrs = ARENA_ARRAY(ir_arena(node->graph->ir), Attr, node->attr_count + 1);
+    Attr *attrs = ARENA_ARRAY(node->graph->arena, Attr, node->attr_count + 1);
     for (uint32_t i = 0; i < node->attr_count; i++)
         if (node->attrs[i].key != key) attrs[kept++] = node->attrs[i];
     node->attrs = attrs;
@@ -135,21 +136,29 @@ void node_drop_attr(Node *node, AttrKey key) {
 }
 
 /* --- nodes */
+/* Elements that an array of a node's operands, results or blocks has room for: a power of two, so that what
+ * grows one by one is copied seldom. */
+static uint32_t room_for(uint32_t count) {
+    uint32_t room = count > 0;
+    while (room < count) room *= 2;
+    return room;
+}
+
 Node *node_new(Graph *graph, Op op, uint32_t operands, Value *const *operand, uint32_t attrs,
                const Attr *attr, uint32_t results, const Type *const *result, Loc loc) {
-    Arena *arena = ir_arena(graph->ir);
+    Arena *arena = graph->arena;
     Node *node = ARENA_NEW(arena, Node);
     node->graph = graph;
     node->op = op;
     node->loc = loc;
     node->operand_count = operands;
-    node->operands = ARENA_ARRAY(arena, Value *, operands);
+    node->operands = ARENA_ARRAY(arena, Value *, room_for(operands));
     for (uint32_t i = 0; i < operands; i++) node->operands[i] = operand[i];
     node->attr_count = attrs;
     node->attrs = ARENA_ARRAY(arena, Attr, attrs);
     for (uint32_t i = 0; i < attrs; i++) node->attrs[i] = own_attr(graph, attr[i]);
     node->result_count = results;
-    node->results = ARENA_ARRAY(arena, Value *, results);
+    node->results = ARENA_ARRAY(arena, Value *, room_for(results));
     for (uint32_t i = 0; i < results; i++) {
         node->results[i] = value_new(graph, result[i], i);
         node->results[i]->node = node;
@@ -160,7 +169,8 @@ Node *node_new(Graph *graph, Op op, uint32_t operands, Value *const *operand, ui
 
 /* The array with room for one more. */
 static void *one_more(Graph *graph, void *array, uint32_t count) {
-    void **more = ARENA_ARRAY(ir_arena(graph->ir), void *, count + 1);
+    if (room_for(count) > count) return array;
+    void **more = ARENA_ARRAY(graph->arena, void *, room_for(count + 1));
     if (count) memcpy(more, array, sizeof(void *) * count);
     return more;
 }

@@ -8,9 +8,11 @@
 typedef struct {
     Graph *graph;
     Arena *arena;
-    Map *visible;            /* values and symbols (as Dims) in scope → a Block where they are defined */
-    VEC(const void *) scope; /* those, in order of definition */
-    Map *defined;            /* all values and symbols of the function so far, to find second definitions */
+    const Value **defined;    /* all values of the graph so far, by id, to find second definitions */
+    bool *visible;            /* those in scope, by id */
+    VEC(const Value *) scope; /* those, in order of definition */
+    Map *symbols;             /* of the function so far → whether it is in scope, a bool */
+    VEC(bool *) symbol_scope; /* those in scope, in order of definition */
     const char *message;     /* the first complaint */
     int kernels;             /* how many kernels we are in */
 } Verifier;
@@ -36,15 +38,42 @@ static void complain(Verifier *v, const Node *node, const char *format, ...) {
 }
 
 /* --- scopes */
-static void define(Verifier *v, const Node *node, const void *item) {
-    if (map_get(v->defined, item)) complain(v, node, "something is defined twice");
-    map_put(v->defined, item, v);
-    map_put(v->visible, item, v);
-    vec_push(v->arena, &v->scope, item);
+static void define(Verifier *v, const Node *node, const Value *value) {
+    if (value->id >= v->graph->next_id || v->defined[value->id]) {
+        complain(v, node, "something is defined twice");
+        return;
+    }
+    v->defined[value->id] = value;
+    v->visible[value->id] = true;
+    vec_push(v->arena, &v->scope, value);
 }
 
-static void leave_scope(Verifier *v, uint32_t outer) {
-    while (v->scope.count > outer) map_put(v->visible, v->scope.at[--v->scope.count], NULL);
+static bool is_visible(const Verifier *v, const Value *value) {
+    return value->id < v->graph->next_id && v->defined[value->id] == value && v->visible[value->id];
+}
+
+static void define_symbol(Verifier *v, const Node *node, const Dim *symbol) {
+    if (map_get(v->symbols, symbol)) complain(v, node, "something is defined twice");
+    bool *visible = ARENA_NEW(v->arena, bool);
+    *visible = true;
+    map_put(v->symbols, symbol, visible);
+    vec_push(v->arena, &v->symbol_scope, visible);
+}
+
+static bool has_value(const Verifier *v, const Dim *symbol) {
+    const bool *visible = map_get(v->symbols, symbol);
+    return visible && *visible;
+}
+
+typedef struct {
+    uint32_t values, symbols;
+} Mark;
+
+static Mark enter_scope(const Verifier *v) { return (Mark){v->scope.count, v->symbol_scope.count}; }
+
+static void leave_scope(Verifier *v, Mark outer) {
+    while (v->scope.count > outer.values) v->visible[v->scope.at[--v->scope.count]->id] = false;
+    while (v->symbol_scope.count > outer.symbols) *v->symbol_scope.at[--v->symbol_scope.count] = false;
 }
 
 typedef struct {
@@ -54,7 +83,7 @@ typedef struct {
 
 static void need_symbol(void *user, const Dim *symbol) {
     SymbolUse *use = user;
-    if (!map_get(use->verifier->visible, symbol))
+    if (!has_value(use->verifier, symbol))
         complain(use->verifier, use->node, "symbol `%s` has no value here", dim_symbol_name(symbol));
 }
 
@@ -100,7 +129,7 @@ static void check_value(Verifier *v, const Node *node, const Value *value) {
 static void bind_symbols(Verifier *v, const Value *param) {
     for (uint32_t i = 0; i < param->type->rank; i++) {
         const Dim *dim = param->type->dims[i];
-        if (dim_symbol_name(dim) && !map_get(v->visible, dim)) define(v, NULL, dim);
+        if (dim_symbol_name(dim) && !has_value(v, dim)) define_symbol(v, NULL, dim);
     }
 }
 
@@ -282,21 +311,21 @@ static void check_block(Verifier *v, const Node *owner, const Block *block);
 /* The symbols of a chain have values in its block. */
 static void define_index(Verifier *v, const Node *chain) {
     const Attr *index = node_attr(chain, ATTR_index);
-    for (uint32_t j = 0; j < index->count; j++) define(v, chain, index->dims[j]);
+    for (uint32_t j = 0; j < index->count; j++) define_symbol(v, chain, index->dims[j]);
 }
 
 static void check_node(Verifier *v, const Node *node) {
     check_position(v, node);
     for (uint32_t i = 0; i < node->operand_count; i++)
-        if (!map_get(v->visible, node->operands[i]))
+        if (!is_visible(v, node->operands[i]))
             complain(v, node, "operand %u (%%%u) is not defined here", i, node->operands[i]->id);
     if (v->message) return;
     if (op_has(node->op, TRAIT_REGION))
         check_region(v, node);
     else
         check_results(v, node);
-    if (node->op == OP_symbol && !v->message) define(v, node, node_dim(node, ATTR_dim));
-    uint32_t outer = v->scope.count;
+    if (node->op == OP_symbol && !v->message) define_symbol(v, node, node_dim(node, ATTR_dim));
+    Mark outer = enter_scope(v);
     if (is_chain(node) && !v->message) define_index(v, node);
     for (uint32_t i = 0; i < node->attr_count; i++) check_attr(v, node, &node->attrs[i]);
     v->kernels += node->op == OP_kernel;
@@ -312,7 +341,7 @@ static void check_node(Verifier *v, const Node *node) {
 }
 
 static void check_block(Verifier *v, const Node *owner, const Block *block) {
-    uint32_t outer = v->scope.count;
+    Mark outer = enter_scope(v);
     if (block->owner != owner || block->graph != v->graph)
         complain(v, owner, "a block is not linked to its node");
     for (uint32_t i = 0; i < block->params.count; i++) {
@@ -343,12 +372,15 @@ static void check_function(Verifier *v, const Function *function) {
 }
 
 const char *graph_verify(Graph *graph, Arena *arena) {
-    Verifier v = {.graph = graph, .arena = arena, .visible = map_new(arena)};
+    Verifier v = {.graph = graph,
+                  .arena = arena,
+                  .defined = ARENA_ARRAY(arena, const Value *, graph->next_id),
+                  .visible = ARENA_ARRAY(arena, bool, graph->next_id)};
     for (uint32_t i = 0; i < graph->functions.count && !v.message; i++) {
         for (uint32_t j = 0; j < i; j++)
             if (graph->functions.at[j]->name == graph->functions.at[i]->name)
                 complain(&v, NULL, "`%s` is defined twice", graph->functions.at[i]->name);
-        v.defined = map_new(arena); /* two functions may use one symbol, each with its own value */
+        v.symbols = map_new(arena); /* two functions may use one symbol, each with its own value */
         if (!v.message) check_function(&v, graph->functions.at[i]);
     }
     return v.message;

@@ -56,7 +56,6 @@ static const char *kind_name(const Group *group) {
 }
 
 static void build_kernel(Fuse *f, Group *group) {
-    Arena *arena = ir_arena(f->ir);
     VEC(FuseNode *) yields = {0};
     VEC(const Type *) types = {0};
     for (uint32_t i = 0; i < group->nodes.count; i++) {
@@ -72,7 +71,7 @@ static void build_kernel(Fuse *f, Group *group) {
         node_new(f->graph, OP_kernel, 0, NULL, count, attrs, yields.count, types.at, group->seed->node->loc);
     Block *body = block_new(f->graph, f->block->function, group->kernel);
     node_add_block(group->kernel, body);
-    Map *map = map_new(arena);
+    Map *map = map_new(f->arena);
     for (uint32_t i = 0; i < group->nodes.count; i++)
         node_append(body, node_clone(f->graph, group->nodes.at[i]->node, map));
     VEC(Value *) values = {0};

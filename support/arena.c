@@ -16,6 +16,7 @@ struct Arena {
     Chunk *chunks; /* the first is the one that is being filled */
     char *free, *end;
     size_t next_size; /* bytes of the next chunk */
+    Arena *parent, *children, *sibling;
 };
 
 enum { FIRST_CHUNK = 1 << 12, LAST_CHUNK = 1 << 20 };
@@ -32,8 +33,23 @@ Arena *arena_new(void) {
     return arena;
 }
 
+Arena *arena_child(Arena *parent) {
+    Arena *arena = arena_new();
+    arena->parent = parent;
+    arena->sibling = parent->children;
+    return parent->children = arena;
+}
+
+static void leave_parent(Arena *arena) {
+    Arena **at = &arena->parent->children;
+    while (*at != arena) at = &(*at)->sibling;
+    *at = arena->sibling;
+}
+
 void arena_free(Arena *arena) {
     if (!arena) return;
+    while (arena->children) arena_free(arena->children);
+    if (arena->parent) leave_parent(arena);
     for (Chunk *chunk = arena->chunks; chunk;) {
         Chunk *previous = chunk->previous;
         free(chunk);

@@ -9,7 +9,8 @@
 typedef struct Arena Arena;
 
 Arena *arena_new(void);
-void arena_free(Arena *arena); /* accepts NULL */
+Arena *arena_child(Arena *parent); /* is freed with its parent, if not before */
+void arena_free(Arena *arena);     /* accepts NULL */
 
 /* Zeroed memory aligned for any type; never NULL (aborts when the machine has no memory left). */
 void *arena_alloc(Arena *arena, size_t size);

@@ -1,14 +1,14 @@
 /* Pointer to pointer hash map: open addressing, at most half full. Keys are compared as addresses; NULL is a
  * key like any other. */
 #include "support/map.h"
-#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
-    const void *key;
+    const void *key; /* NULL = free */
     void *value;
-    bool used;
 } Entry;
+
+static const char null_key; /* stands for NULL as a key */
 
 struct Map {
     Arena *arena;
@@ -16,7 +16,7 @@ struct Map {
     size_t count, capacity; /* capacity is 0 or a power of two */
 };
 
-enum { FIRST_CAPACITY = 16 };
+enum { FIRST_CAPACITY = 8 };
 
 Map *map_new(Arena *arena) {
     Map *map = ARENA_NEW(arena, Map);
@@ -35,7 +35,7 @@ static Entry *find(const Map *map, const void *key) {
     size_t mask = map->capacity - 1;
     for (size_t i = hash_key(key) & mask;; i = (i + 1) & mask) {
         Entry *entry = &map->entries[i];
-        if (!entry->used || entry->key == key) return entry;
+        if (!entry->key || entry->key == key) return entry;
     }
 }
 
@@ -45,14 +45,17 @@ static void grow(Map *map) {
     map->capacity = old_capacity ? old_capacity * 2 : FIRST_CAPACITY;
     map->entries = ARENA_ARRAY(map->arena, Entry, map->capacity);
     for (size_t i = 0; i < old_capacity; i++)
-        if (old[i].used) *find(map, old[i].key) = old[i];
+        if (old[i].key) *find(map, old[i].key) = old[i];
 }
 
 void map_put(Map *map, const void *key, void *value) {
+    if (!key) key = &null_key;
     if (2 * (map->count + 1) > map->capacity) grow(map);
     Entry *entry = find(map, key);
-    if (!entry->used) map->count++;
-    *entry = (Entry){key, value, true};
+    if (!entry->key) map->count++;
+    *entry = (Entry){key, value};
 }
 
-void *map_get(const Map *map, const void *key) { return map->capacity ? find(map, key)->value : NULL; }
+void *map_get(const Map *map, const void *key) {
+    return map->capacity ? find(map, key ? key : &null_key)->value : NULL;
+}
