@@ -90,6 +90,7 @@ static void depth_body(Emit *e, LLVMValueRef from, void *user) {
     Where *at = user;
     const ProductAxes *k = &at->p->k;
     int64_t block = at->p->plan.column_block;
+    at->depth_from = from;
     at->a_block = at->b_block = emit_i64(e, 0);
     if (k->count) {
         at->a_block = offset_multiply(e, from, k->at[0].a.value);

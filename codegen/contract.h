@@ -54,6 +54,11 @@ typedef void ContractAhead(Emit *e, const Contract *c, const LLVMValueRef *index
 typedef LLVMValueRef ContractNeeds(Emit *e, const Contract *c, const LLVMValueRef *first,
                                    const LLVMValueRef *last, void *user);
 
+/* Of the one axis of k, [*from, *end): outside it one of the factors of all results from index `first` to
+ * index `last` is 0. i64; NULL = nothing is known. */
+typedef void ContractTerms(Emit *e, const Contract *c, const LLVMValueRef *first, const LLVMValueRef *last,
+                           LLVMValueRef *from, LLVMValueRef *end, void *user);
+
 /* A tile whose sums lie in a buffer: numbers (i64) of its product, of its first row and column, and how many
  * lines and lanes it has (contract_epilogue.h); the buffer. */
 enum { TILE_PRODUCT, TILE_ROW, TILE_COLUMN, TILE_LINES, TILE_LANES, TILE_SUMS, TILE_NUMBERS };
@@ -73,6 +78,7 @@ struct Contract {
     uint32_t operations;           /* that `store` takes for an element */
     ContractAhead *ahead;          /* NULL: it is near anyway */
     ContractNeeds *needs;          /* NULL: all are asked for */
+    ContractTerms *terms;          /* NULL: no factor is known to be 0 */
     void *user;
 };
 

@@ -24,7 +24,8 @@ static int64_t vectors_of(const Product *p, const Variant *rows, const Variant *
 
 bool direct_pays(const Product *p, const Variants *rows, const Variants *columns) {
     int64_t vectors = 0, steps = p->depth.known ? p->depth.constant : INT64_MAX;
-    if (p->plan.dot_lanes || p->plan.depth_block || p->plan.blas || p->contract->needs || steps > SHORT_DEPTH)
+    if (p->plan.dot_lanes || p->plan.depth_block || p->plan.blas || p->contract->needs ||
+        p->contract->terms || steps > SHORT_DEPTH)
         return false;
     for (uint32_t r = 0; r < rows->count; r++)
         for (uint32_t c = 0; c < columns->count; c++) {

@@ -10,6 +10,10 @@ LLVMValueRef place_minimum(Emit *e, LLVMValueRef a, LLVMValueRef b) {
     return size_min(e, size_run_time(a), size_run_time(b)).value;
 }
 
+LLVMValueRef place_maximum(Emit *e, LLVMValueRef a, LLVMValueRef b) {
+    return LLVMBuildSelect(e->builder, LLVMBuildICmp(e->builder, LLVMIntSGT, a, b, ""), a, b, "");
+}
+
 uint32_t panel_width(const Product *p) { return p->plan.vectors * p->plan.lanes; }
 
 /* --- choosing a variant at run time */
@@ -105,17 +109,24 @@ static bool is_box(const Product *p) {
     return p->rows.count <= 1 && p->column.count <= 1 && (p->rows.count == 0 || p->rows.at[0].count == 1);
 }
 
-/* NULL: compute it in any case. */
-static LLVMValueRef tile_is_needed(Emit *e, const Where *at) {
+bool tile_box(Emit *e, const Where *at, LLVMValueRef *first, LLVMValueRef *last) {
     const Product *p = at->p;
-    LLVMValueRef first[PRODUCT_MAX_AXES], last[PRODUCT_MAX_AXES], one = emit_i64(e, 1);
-    if (!p->contract->needs || at->blocked || !is_box(p)) return NULL;
-    memcpy(first, at->index, sizeof first);
-    memcpy(last, at->index, sizeof last);
+    LLVMValueRef one = emit_i64(e, 1);
+    if (!is_box(p)) return false;
+    memcpy(first, at->index, sizeof at->index);
+    memcpy(last, at->index, sizeof at->index);
     product_index(e, p, &p->rows, at->row, first);
     product_index(e, p, &p->rows, offset_sub(e, offset_add(e, at->row, at->row_count), one), last);
     product_column_index(e, p, at->column, first);
     product_column_index(e, p, offset_sub(e, offset_add(e, at->column, at->column_count), one), last);
+    return true;
+}
+
+/* NULL: compute it in any case. */
+static LLVMValueRef tile_is_needed(Emit *e, const Where *at) {
+    const Product *p = at->p;
+    LLVMValueRef first[PRODUCT_MAX_AXES], last[PRODUCT_MAX_AXES];
+    if (!p->contract->needs || at->blocked || !tile_box(e, at, first, last)) return NULL;
     return p->contract->needs(e, p->contract, first, last, p->contract->user);
 }
 

@@ -90,6 +90,32 @@ static void set_steps(Emit *e, const Where *at, Tile *tile) {
     memcpy(tile->skip, at->edge_tiles->skip, sizeof tile->skip);
 }
 
+/* Only the steps of k at which both factors can be other than 0. If there are none, all: a row of NaN, of
+ * which a softmax sees nothing, makes NaN. */
+static void set_terms(Emit *e, const Where *at, Tile *tile) {
+    const Product *p = at->p;
+    LLVMValueRef first[PRODUCT_MAX_AXES], last[PRODUCT_MAX_AXES], from, end, zero = emit_i64(e, 0);
+    if (!p->contract->terms || p->k.count != 1 || !tile_box(e, at, first, last)) return;
+    p->contract->terms(e, p->contract, first, last, &from, &end, p->contract->user);
+    if (!from && !end) return;
+    TileAxis *k = &tile->k[0];
+    Size depth = p->k.at[0].extent;
+    from = place_maximum(e, from ? from : zero, zero);
+    end = place_minimum(e, end ? end : depth.value, depth.value);
+    LLVMValueRef some = LLVMBuildICmp(e->builder, LLVMIntSLT, from, end, "");
+    from = LLVMBuildSelect(e->builder, some, from, zero, "");
+    end = LLVMBuildSelect(e->builder, some, end, depth.value, "");
+    /* Of this block. */
+    from = place_maximum(e, offset_sub(e, from, at->depth_from), zero);
+    end = place_minimum(e, offset_sub(e, end, at->depth_from), k->extent.value);
+    for (uint32_t r = 0; r < tile->rows; r++)
+        tile->a[r] = vector_at(e, tile->a_memory, tile->a[r], offset_multiply(e, from, k->a.value));
+    LLVMValueRef ahead = offset_multiply(e, from, k->b.value);
+    tile->b = vector_at(e, tile->b_memory, tile->b, ahead);
+    move_ahead(e, tile, ahead);
+    k->extent = size_run_time(offset_sub(e, end, from));
+}
+
 static LLVMValueRef sum_pointer(Emit *e, const Where *at, uint32_t r, uint32_t v) {
     const Product *p = at->p;
     LLVMValueRef row = emit_i64(e, r), column = emit_i64(e, (int64_t)v * p->plan.lanes);
@@ -143,6 +169,7 @@ void multiply_tile(Emit *e, void *user) {
     packed_strides(e, at, &tile);
     set_ahead_panel(e, at, &tile);
     set_steps(e, at, &tile);
+    set_terms(e, at, &tile);
     set_masks(e, at, &tile);
     for (uint32_t i = 0; i < tile.rows * tile.vectors; i++)
         tile.sum[i] = LLVMConstNull(emit_lanes(p->element, lanes));

@@ -226,6 +226,13 @@ const Value *mask_over(const Kernel *k, const Value *value);
 /* Can the condition hold somewhere from `first` to `last`, in each axis of its shape? i1, NULL where nothing
  * is known. */
 LLVMValueRef mask_possible(Kernel *k, const Value *mask, const At *first, const At *last);
+/* Outside [from, end) of `axis` it is false from `first` to `last` of the other axes, where these are 0 along
+ * that. i64, NULL where nothing is known; both may lie outside the axis. */
+typedef struct {
+    LLVMValueRef from, end;
+} MaskRange;
+MaskRange mask_both(Emit *e, MaskRange a, MaskRange b); /* where both masks are true */
+MaskRange mask_range(Kernel *k, const Value *mask, uint32_t axis, const At *first, const At *last);
 
 /* --- kernel_fold.c: reductions under way */
 enum { MAX_UNROLL = 4 };

@@ -3,6 +3,7 @@
  * product itself: contract.h. */
 #include "codegen/contract.h"
 #include "codegen/kernel.h"
+#include "ir/shape.h"
 #include "ir/strided.h"
 #include <assert.h>
 
@@ -25,6 +26,7 @@ typedef struct {
     Strided a, b;
     Labels batch, m, n, k;
     const Value *mask;       /* without which the product isn't asked for, or NULL */
+    const Value *terms[2];   /* without which factors are 0, or NULL */
     VEC(const Value *) far;  /* what the epilogue reads at the product's index and no cache holds */
     LLVMValueRef store_tile; /* the function, NULL before the first call */
 } ContractPlan;
@@ -341,6 +343,47 @@ static LLVMValueRef needs(Emit *e, const Contract *c, const LLVMValueRef *first,
     return mask_possible(k, p->mask, &from, &to);
 }
 
+/* The factor's index that the product's, a corner of a box, tells, at the beginning of k. */
+static At corner_of_factor(Kernel *k, uint32_t factor, const At *product, uint32_t *k_axis) {
+    const ContractPlan *p = k->plan;
+    const Type *type = p->node->operands[factor]->type;
+    ContractSpec spec;
+    contract_spec_parse(node_str(p->node, ATTR_spec), &spec);
+    const char *labels = factor ? spec.y : spec.x;
+    At at = at_child(product);
+    for (uint32_t d = 0; d < type->rank; d++) {
+        bool outer = labels_have(spec.result, labels[d]);
+        if (!outer && !dim_is(type->dims[d], 1)) *k_axis = d;
+        at_push(&at, type->dims[d],
+                outer ? product->index[labels_axis(spec.result, labels[d])]
+                      : (Index){.base = emit_i64(k->e, 0)});
+    }
+    return at;
+}
+
+static void terms(Emit *e, const Contract *c, const LLVMValueRef *first, const LLVMValueRef *last,
+                  LLVMValueRef *from, LLVMValueRef *end, void *user) {
+    (void)c;
+    Kernel *k = user;
+    const ContractPlan *p = k->plan;
+    At low = corner(k, first), high = corner(k, last);
+    MaskRange range = {NULL, NULL};
+    for (uint32_t i = 0; i < 2; i++) {
+        uint32_t axis = 0;
+        if (!p->terms[i]) continue;
+        At low_factor = corner_of_factor(k, i, &low, &axis),
+           high_factor = corner_of_factor(k, i, &high, &axis);
+        range = mask_both(e, range, mask_range(k, p->terms[i], axis, &low_factor, &high_factor));
+    }
+    *from = range.from, *end = range.end;
+}
+
+/* Is k one axis, along which something can be left out, and nothing else is? */
+static bool has_terms(const ContractPlan *p) {
+    return p->k.count == 1 && p->a.edge_count + p->b.edge_count == 0 && (p->terms[0] || p->terms[1]) &&
+           has_boxes(p);
+}
+
 static uint32_t label_of(const Labels *labels, uint32_t axis_of_picture) {
     uint32_t i = 0;
     while (labels->label[i].of_picture != axis_of_picture) i++;
@@ -385,6 +428,7 @@ static Product *product_of(Kernel *k) {
         .store_tile = call_store_tile,
         .operations = k->cost + kernel_yield(k)->operand_count,
         .needs = p->mask && has_boxes(p) ? needs : NULL,
+        .terms = has_terms(p) ? terms : NULL,
         .user = k,
     };
     return product;
@@ -396,6 +440,10 @@ static void contract_body(Kernel *k, LLVMValueRef chunk) {
     emit_contract(k->e, &product_of(k)->contract, chunk);
 }
 
+static const Value *mask_of(const Value *factor) {
+    return factor->node && factor->node->op == OP_masked ? factor->node->operands[1] : NULL;
+}
+
 static uint32_t contract_stages(Kernel *k, Stage *out) {
     ContractPlan *p = ARENA_NEW(k->arena, ContractPlan);
     p->node = find_contract(k);
@@ -404,6 +452,7 @@ static uint32_t contract_stages(Kernel *k, Stage *out) {
     assert(strided && "fuse leaves only such views in contractions");
     (void)strided;
     p->mask = mask_over(k, p->node->results[0]);
+    for (uint32_t i = 0; i < 2; i++) p->terms[i] = mask_of(p->node->operands[i]);
     find_all_far(k, p);
     k->plan = p;
     sort_labels(k, p, read_spec(node_str(p->node, ATTR_spec)));

@@ -138,18 +138,26 @@ static LLVMValueRef at_iota(Kernel *k, const Node *node, const At *at) {
     return NULL;
 }
 
-static LLVMValueRef at_reshape(Kernel *k, const Node *node, const At *at) {
+static LLVMValueRef at_operand(Kernel *k, const Node *node, const At *at) {
     return value_at(k, node->operands[0], at);
 }
 
 static ValueAt *const operations[OP_COUNT] = {
-    [OP_const] = at_const,     [OP_size] = at_size,
-    [OP_iota] = at_iota,       [OP_random_bits] = at_random_bits,
-    [OP_reshape] = at_reshape, [OP_permute] = at_permute,
-    [OP_slice] = at_slice,     [OP_broadcast] = at_broadcast,
-    [OP_pad] = at_pad,         [OP_concat] = at_concat,
-    [OP_gather] = at_gather,   [OP_dynamic_slice] = at_dynamic_slice,
-    [OP_window] = at_window,   [OP_window_add] = at_window_add,
+    [OP_const] = at_const,
+    [OP_size] = at_size,
+    [OP_iota] = at_iota,
+    [OP_random_bits] = at_random_bits,
+    [OP_reshape] = at_operand,
+    [OP_masked] = at_operand,
+    [OP_permute] = at_permute,
+    [OP_slice] = at_slice,
+    [OP_broadcast] = at_broadcast,
+    [OP_pad] = at_pad,
+    [OP_concat] = at_concat,
+    [OP_gather] = at_gather,
+    [OP_dynamic_slice] = at_dynamic_slice,
+    [OP_window] = at_window,
+    [OP_window_add] = at_window_add,
 };
 
 /* --- lanes that are all the same are computed once */

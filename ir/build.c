@@ -47,6 +47,10 @@ Value *build_select(Builder *b, Value *condition, Value *x, Value *y) {
     return build(b, OP_select, 3, (Value *[]){condition, x, y}, 0, NULL);
 }
 
+Value *build_masked(Builder *b, Value *x, Value *mask) {
+    return build(b, OP_masked, 2, (Value *[]){x, mask}, 0, NULL);
+}
+
 Value *build_cast(Builder *b, Value *x, DType dtype) {
     if (x->type->dtype == dtype) return x;
     return build(b, OP_cast, 1, &x, 1, (Attr[]){attr_dtype(ATTR_dtype, dtype)});

@@ -33,6 +33,7 @@ Node *build_node(Builder *b, Op op, uint32_t operands, Value *const *operand, ui
 Value *build_unary(Builder *b, Op op, Value *x);
 Value *build_binary(Builder *b, Op op, Value *x, Value *y); /* equal types */
 Value *build_select(Builder *b, Value *condition, Value *x, Value *y);
+Value *build_masked(Builder *b, Value *x, Value *mask);
 Value *build_cast(Builder *b, Value *x, DType dtype); /* x itself where it has that dtype */
 Value *build_const(Builder *b, const Type *type,
                    double value);                /* every element `value`; exact for |ints| < 2^53 */

@@ -14,6 +14,14 @@ bool eval_reshape(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     return true;
 }
 
+bool eval_masked(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
+    for (int64_t k = 0; k < out->count; k++)
+        if (!in[1].i[k] && in[0].f && in[0].f[k] != 0 && !isnan(in[0].f[k]))
+            return eval_fail(e, node, "an element that the mask leaves out is %g", in[0].f[k]);
+    copy_all(&in[0], out);
+    return true;
+}
+
 bool eval_permute(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     (void)e;
     const int64_t *perm = node_attr(node, ATTR_perm)->ints;

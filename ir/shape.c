@@ -248,6 +248,13 @@ static const char *shape_select(ShapeQuery *q) {
 }
 
 /* --- views */
+static const char *shape_masked(ShapeQuery *q) {
+    TRY(need_bool(q, 1));
+    if (!type_same_shape(in(q, 0), in(q, 1)))
+        FAIL(q, "operand and mask are %s and %s", type_text(q->ir, in(q, 0)), type_text(q->ir, in(q, 1)));
+    return one_type(q, in(q, 0));
+}
+
 static const char *shape_reshape(ShapeQuery *q) {
     const Attr *dims;
     TRY(need(q, ATTR_dims, &dims));

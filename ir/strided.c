@@ -187,6 +187,7 @@ static bool keeps_edges(const Node *slice, const Strided *in) {
 }
 
 static bool through(IrContext *ir, const Node *node, const Strided *in, Strided *out) {
+    if (node->op == OP_masked) return true;
     if (node->op == OP_permute) return through_permute(node, in, out);
     if (node->op == OP_window) return through_window(ir, node, in, out);
     if (node->op == OP_slice && keeps_edges(node, in)) return through_slice(ir, node, in, out);

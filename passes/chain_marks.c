@@ -70,7 +70,7 @@ static int8_t before_reduction(const Attr *axes, int8_t axis) {
 static int8_t forwards(const Chain *chain, const Node *node, uint32_t operand, int8_t axis,
                        const Dim *parts) {
     const Type *from = node->operands[operand]->type, *to = node->results[0]->type;
-    if (op_has(node->op, TRAIT_ELEMENTWISE)) return axis;
+    if (op_has(node->op, TRAIT_ELEMENTWISE) || node->op == OP_masked) return axis;
     if (op_has(node->op, TRAIT_REDUCES)) return after_reduction(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_broadcast) return (int8_t)node_attr(node, ATTR_axes)->ints[axis];
     if (node->op == OP_permute) return index_in(node_attr(node, ATTR_perm), axis);
@@ -88,7 +88,7 @@ static int8_t forwards(const Chain *chain, const Node *node, uint32_t operand, i
 
 static int8_t backwards(const Node *node, uint32_t operand, int8_t axis, const Dim *parts) {
     const Type *from = node->operands[operand]->type, *to = node->results[0]->type;
-    if (op_has(node->op, TRAIT_ELEMENTWISE)) return axis;
+    if (op_has(node->op, TRAIT_ELEMENTWISE) || node->op == OP_masked) return axis;
     if (op_has(node->op, TRAIT_REDUCES)) return before_reduction(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_broadcast) return index_in(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_permute) return (int8_t)node_attr(node, ATTR_perm)->ints[axis];

@@ -143,6 +143,8 @@ static void derive_extreme(Derive *d, Op loses) {
 void derive_min(Derive *d) { derive_extreme(d, OP_gt); }
 void derive_max(Derive *d) { derive_extreme(d, OP_lt); }
 
+void derive_masked(Derive *d) { derive_give(d, 0, d->adjoint); }
+
 void derive_select(Derive *d) {
     Value *condition = derive_operand(d, 0), *zero = derive_zeros(d, d->adjoint);
     if (derive_wants(d, 1)) derive_give(d, 1, build_select(d->b, condition, d->adjoint, zero));

@@ -1,6 +1,7 @@
 /* Products that share their outer axes, one after the other, with rows, masks and views between: attention
  * and its kin. And products of tiles, several of which are made of each element, as fast convolutions do. */
 #include "tests/unit/random_program.h"
+#include <math.h>
 
 typedef struct {
     Random *r;
@@ -64,34 +65,54 @@ static bool multiply(Chain *c, char sum, char kept, char more) {
     return true;
 }
 
-static void add_row_step(Chain *c, char label) {
-    static const Op reductions[] = {OP_reduce_max, OP_reduce_sum};
-    static const Op joins[] = {OP_sub, OP_div, OP_mul};
+static void add_row_step(Chain *c, char label, Op reduction, Op join) {
     const Type *type = c->value->type;
     int64_t axis = strchr(c->at, label) - c->at, kept[MAX_RANK];
     for (uint32_t i = 0, k = 0; i < type->rank; i++)
         if (i != axis) kept[k++] = i;
-    Value *small = build_reduce(c->b, reductions[below(c->r, 2)], c->value, 1, &axis);
+    Value *small = build_reduce(c->b, reduction, c->value, 1, &axis);
     Value *back = build_broadcast(c->b, small, type->rank, type->dims, kept);
-    c->value = build_binary(c->b, joins[below(c->r, 3)], c->value, back);
+    c->value = build_binary(c->b, join, c->value, back);
 }
 
-static void add_mask(Chain *c) {
-    const Type *type = c->value->type;
-    const Type *index = type_with_dtype(c->r->ir, type, DTYPE_i64);
-    Value *row = build_iota(c->b, index, below(c->r, type->rank));
-    Value *column = build_iota(c->b, index, below(c->r, type->rank));
-    Value *other = chance(c->r, 50) ? build_const(c->b, type, 0) : value_of(c->r, c->b, type);
-    c->value = build_select(c->b, build_binary(c->b, OP_le, column, row), c->value, other);
+/* An index, perhaps a few places on. */
+static Value *place(Chain *c, const Type *type) {
+    Value *index = build_iota(c->b, type, below(c->r, type->rank));
+    if (chance(c->r, 60)) return index;
+    return build_binary(c->b, OP_add, index, build_const(c->b, type, (double)below(c->r, 20) - 8));
+}
+
+static Value *mask_of_indices(Chain *c, const Type *type) {
+    static const Op comparisons[] = {OP_le, OP_lt, OP_ge, OP_gt};
+    Value *row = place(c, type), *column = place(c, type);
+    return build_binary(c->b, comparisons[below(c->r, 4)], row, column);
+}
+
+/* What is hidden is 0, something else, or nothing to a softmax. */
+static void add_mask(Chain *c, char label) {
+    const Type *type = c->value->type, *index = type_with_dtype(c->r->ir, type, DTYPE_i64);
+    Value *mask = mask_of_indices(c, index);
+    if (chance(c->r, 25)) mask = build_binary(c->b, OP_and, mask, mask_of_indices(c, index));
+    if (chance(c->r, 40)) {
+        c->value = build_select(c->b, mask, c->value, build_const(c->b, type, -INFINITY));
+        if (chance(c->r, 80)) add_row_step(c, label, OP_reduce_max, OP_sub);
+        c->value = build_unary(c->b, OP_exp, c->value);
+        if (chance(c->r, 50)) add_row_step(c, label, OP_reduce_sum, OP_div);
+        return;
+    }
+    Value *other = chance(c->r, 60) ? build_const(c->b, type, 0) : value_of(c->r, c->b, type);
+    c->value = build_select(c->b, mask, c->value, other);
 }
 
 static void add_step(Chain *c, char m, char n) {
     static const Op unary[] = {OP_exp, OP_tanh, OP_neg, OP_sigmoid};
+    static const Op reductions[] = {OP_reduce_max, OP_reduce_sum}, joins[] = {OP_sub, OP_div, OP_mul};
+    char label = chance(c->r, 50) ? m : n;
     switch (below(c->r, 6)) {
     case 0: c->value = build_unary(c->b, unary[below(c->r, 4)], c->value); break;
     case 1: c->value = build_binary(c->b, OP_add, c->value, operand(c, c->at)); break;
-    case 2: add_mask(c); break;
-    default: add_row_step(c, chance(c->r, 50) ? m : n); break;
+    case 2: add_mask(c, label); break;
+    default: add_row_step(c, label, reductions[below(c->r, 2)], joins[below(c->r, 3)]); break;
     }
     if (chance(c->r, 8)) offer(c->r, c->value);
 }

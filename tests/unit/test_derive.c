@@ -76,6 +76,13 @@ static Value *case_select(Case *c, uint32_t variant) {
     return build_select(&c->b, condition, x, float_input(c, -2, 2, s->rank, s->sizes));
 }
 
+static Value *case_masked(Case *c, uint32_t variant) {
+    if (variant == SHAPES) return NULL;
+    const Shape *s = &shapes[variant];
+    Value *mask = bool_input(c, s->rank, s->sizes), *x = float_input(c, -2, 2, s->rank, s->sizes);
+    return build_masked(&c->b, build_select(&c->b, mask, x, build_const(&c->b, x->type, 0)), mask);
+}
+
 /* --- views */
 static IrContext *context(Case *c) { return c->b.graph->ir; }
 static const Dim *constant(Case *c, int64_t value) { return dim_const(context(c), value); }
@@ -330,6 +337,7 @@ static BuildCase *const cases[OP_COUNT] = {
     [OP_min] = case_min,
     [OP_max] = case_max,
     [OP_select] = case_select,
+    [OP_masked] = case_masked,
     [OP_reshape] = case_reshape,
     [OP_permute] = case_permute,
     [OP_slice] = case_slice,

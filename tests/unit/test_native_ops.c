@@ -84,6 +84,13 @@ static void make_cast(Table *t) {
 }
 
 /* --- views */
+static void make_masked(Table *t) {
+    Value *mask = input(t, type_with_dtype(t->ir, t->type, DTYPE_bool));
+    Value *zero = build_const(&t->build, t->type, 0);
+    Value *operands[] = {build_select(&t->build, mask, input(t, t->type), zero), mask};
+    try_with(t, 2, operands, 0, NULL);
+}
+
 static void make_reshape(Table *t) {
     const Dim *dims[MAX_RANK + 1] = {number(t, 1)}, *flat = type_elements(t->ir, t->type);
     for (uint32_t i = 0; i < t->type->rank; i++) dims[i + 1] = t->type->dims[i];
@@ -328,6 +335,7 @@ static MakeCase *case_of(Op op) {
         [OP_seed] = make_seed,
         [OP_random_bits] = make_random_bits,
         [OP_cast] = make_cast,
+        [OP_masked] = make_masked,
         [OP_reshape] = make_reshape,
         [OP_permute] = make_permute,
         [OP_slice] = make_slice,
