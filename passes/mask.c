@@ -21,6 +21,7 @@ typedef struct {
     Arena *arena;
     Map *readers;       /* const Value * → Nodes * */
     Map *zero, *lowest; /* const Value * → Found * */
+    Map *masked;        /* Value * → the latest that it became */
     Nodes contracts;
     uintptr_t position;
     bool any; /* masks of indices */
@@ -271,7 +272,12 @@ static void mask_factors(Masks *m, Node *contract) {
         char row = found.row == NO_AXIS ? 0 : (i ? spec.y : spec.x)[found.row];
         Builder b = {.graph = m->graph, .block = contract->block, .before = contract, .loc = contract->loc};
         if (!found.mask || (row && labels_have(spec.result, row))) continue;
-        contract->operands[i] = build_masked(&b, contract->operands[i], found.mask);
+        Value *factor = contract->operands[i], *masked = map_get(m->masked, factor);
+        if (!masked || masked->block != contract->block) {
+            masked = build_masked(&b, factor, found.mask);
+            map_put(m->masked, factor, masked);
+        }
+        contract->operands[i] = masked;
     }
 }
 
@@ -306,7 +312,7 @@ static void read_node(void *user, Node *node) {
 
 void pass_mask(PassContext *context, Graph *graph) {
     Arena *arena = context->scratch;
-    Masks m = {graph, arena, map_new(arena), map_new(arena), map_new(arena), .position = 0};
+    Masks m = {graph, arena, map_new(arena), map_new(arena), map_new(arena), map_new(arena), .position = 0};
     graph_walk(graph, read_node, &m);
     if (!m.any) return;
     for (uint32_t i = 0; i < m.contracts.count; i++) mask_result(&m, m.contracts.at[i]);

@@ -158,10 +158,10 @@ static bool run_list(const Runner *r, const char *list) {
     return true;
 }
 
-/* The passes that leave no work for simplify. It must not run after these: what lives on behind a checkpoint
- * is counted, and what plan has placed may not move any more. */
-static bool is_final(PassId pass) {
-    return pass == PASS_simplify || pass == PASS_checkpoint || pass == PASS_plan;
+/* The passes that leave no work for simplify. It must not run after the last: what lives on behind a
+ * checkpoint is counted, and what plan has placed may not move any more. */
+static bool leaves_no_work(PassId pass) {
+    return pass == PASS_simplify || pass == PASS_mask || pass == PASS_checkpoint || pass == PASS_plan;
 }
 
 static bool run_all(const Runner *r) {
@@ -170,7 +170,7 @@ static bool run_all(const Runner *r) {
         bool left_out = pass == PASS_winograd && !r->options->winograd;
         if (!left_out && !run_pass(r, pass)) return false;
         if (r->options->stop_after && strcmp(r->options->stop_after, pass_name(pass)) == 0) break;
-        if (!left_out && !is_final(pass) && !run_pass(r, PASS_simplify)) return false;
+        if (!left_out && !leaves_no_work(pass) && !run_pass(r, PASS_simplify)) return false;
     }
     return true;
 }
