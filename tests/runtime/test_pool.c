@@ -124,7 +124,7 @@ static void run_shares(nn_rt *rt, const nn_arg *args) {
     for (int i = 0; i < TRIES; i++) {
         Shares shares = {.begun = 0};
         nn_parallel(rt, run_share, (void *[]){&shares}, 2 * SHARE);
-        left = left && shares.begin[SHARE + 1] - shares.end[SHARE - 1] > 40e-6;
+        left = left && shares.begin[SHARE + 1] - shares.end[SHARE - 1] > 15e-6;
     }
     left = left || rt_cpus() < 2; /* whoever shares a CPU with the owner doesn't wait for it */
     nn_print(rt, "{}", 1, (nn_tensor[]){{.data = &left, .dtype = NN_BOOL}});
