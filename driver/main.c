@@ -2,6 +2,8 @@
  * a crash is our bug, and exits 70 saying so. */
 #include "driver/compile.h"
 #include "driver/options.h"
+#include <limits.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,8 +28,15 @@ static void catch_crashes(void) {
 #endif
 }
 
+/* What a pass frees the next one takes: pages that were given back would be cleared again by the system. */
+static void keep_memory(void) {
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
+
 int main(int argc, char **argv) {
     catch_crashes();
+    keep_memory();
     Arena *arena = arena_new();
     Options options;
     int status;

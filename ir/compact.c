@@ -1,6 +1,6 @@
 /* Moving a graph: its nodes are copied to new memory in the order of the program, and what passes left behind
- * is freed. Deep networks' graphs are larger than caches; a walk that reads memory forwards takes a fraction of
- * the time of one that goes to and fro in it. */
+ * is freed. Deep networks' graphs are larger than caches; a walk that reads memory forwards takes a fraction
+ * of the time of one that goes to and fro in it. */
 #include "ir/graph.h"
 
 /* What was moved is replaced by its copy. */

@@ -119,7 +119,7 @@ struct Function {
 
 struct Graph {
     IrContext *ir;
-    Arena *arena; /* of blocks, nodes and values: see graph_compact */
+    Arena *arena;     /* of blocks, nodes and values: see graph_compact */
     const char *name; /* of the program */
     const char *doc;
     VEC(Function *) functions;
@@ -170,8 +170,8 @@ void block_walk(Block *block, void (*visit)(void *user, Node *node), void *user)
 /* Numbers the values from 0 in the order in which they are printed. */
 void graph_renumber(Graph *graph);
 
-/* Resolves and renumbers, and moves all blocks, nodes and values to new memory, in order: pointers to them are
- * void, and what isn't in the graph any more is gone. */
+/* Resolves and renumbers, and moves all blocks, nodes and values to new memory, in order: pointers to them
+ * are void, and what isn't in the graph any more is gone. */
 void graph_compact(Graph *graph);
 
 /* Number of uses of each value, by value->id (array of graph->next_id entries in `arena`). */

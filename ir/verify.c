@@ -13,8 +13,8 @@ typedef struct {
     VEC(const Value *) scope; /* those, in order of definition */
     Map *symbols;             /* of the function so far → whether it is in scope, a bool */
     VEC(bool *) symbol_scope; /* those in scope, in order of definition */
-    const char *message;     /* the first complaint */
-    int kernels;             /* how many kernels we are in */
+    const char *message;      /* the first complaint */
+    int kernels;              /* how many kernels we are in */
 } Verifier;
 
 /* --- complaints */

@@ -21,8 +21,9 @@ enum { MIN_PARTS = 4, MAX_ROUNDS = 4 };
 typedef struct {
     Node *node;
     uint32_t position;
-    VEC(Value *) reads; /* from outside of it */
-    Chain *chain;       /* whose member it is */
+    VEC(Value *) reads;    /* from outside of it */
+    Chain *chain;          /* whose member it is */
+    const Chain *reads_of; /* the chain that last took in something that it reads */
 } Spot;
 
 typedef struct {
@@ -79,10 +80,21 @@ static bool is_stored(void *user, const Chain *chain, const Value *result) {
 }
 
 /* --- members */
+/* So that a chain that grows needn't look at what follows and reads nothing of it. */
+static void note_readers(const Chains *c, Chain *chain, const Value *result) {
+    const Spots *readers = map_get(c->readers, result);
+    for (uint32_t i = 0; readers && i < readers->count; i++) {
+        readers->at[i]->reads_of = chain;
+        if (readers->at[i]->position > chain->reach) chain->reach = readers->at[i]->position;
+    }
+}
+
 static void add_member(const Chains *c, Chain *chain, Member *member) {
     vec_push(c->arena, &chain->members, member);
-    for (uint32_t i = 0; i < member->kernel->result_count; i++)
+    for (uint32_t i = 0; i < member->kernel->result_count; i++) {
         map_put(chain->results, member->kernel->results[i], member);
+        note_readers(c, chain, member->kernel->results[i]);
+    }
 }
 
 static void drop_members(Chain *chain, uint32_t kept) {
@@ -181,8 +193,9 @@ static void come_before(Chain *chain, const Spot *reader, uint32_t position) {
 
 /* All that follow and read it join, if they could be done before the first one that needs it whole. */
 static void grow(const Chains *c, Chain *chain, bool again) {
-    for (uint32_t i = chain->first + 1; i < c->spots.count; i++) {
+    for (uint32_t i = chain->first + 1; i <= chain->reach; i++) {
         Spot *spot = c->spots.at[i];
+        if (spot->reads_of != chain) continue;
         Reads reads = reads_of(chain, spot);
         if (reads == READS_NOTHING) continue;
         if (has_inputs(chain, spot, chain->limit) && admit(c, chain, spot, again))

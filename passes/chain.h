@@ -36,6 +36,7 @@ typedef struct {
     VEC(Member *) members;     /* in the order of the program */
     Map *results;              /* Value * of a member → Member * */
     uint32_t first, last;      /* positions of its own kernels */
+    uint32_t reach;            /* the last one that reads something of it */
     uint32_t limit;            /* it must be done before the node at this position, */
     uint32_t place;            /* and is done before the one at this */
 } Chain;

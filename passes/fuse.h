@@ -80,6 +80,7 @@ typedef struct {
     FuseNodes nodes; /* in order */
     Groups groups;
     uint32_t mark;
+    FuseNodes heap;   /* of a search: what it has still to look at (fuse_graph.c) */
     bool has_symbols; /* some symbol is defined in this block */
     Map *readers;     /* Value → FuseNodes *: who reads it, regions included */
     Map *symbols;     /* const Dim * → FuseNode * that defines it in this block */

@@ -162,41 +162,76 @@ Group *fuse_open(Fuse *f, GroupKind kind, FuseNode *seed, const Type *space) {
     return group;
 }
 
-/* --- reachability: depth first through what is needed, up to `from` (a group's earliest position: nothing
- * before it can need it) */
+/* --- reachability: through what is needed, back to `from` (a group's earliest position: nothing before it
+ * can need it). The latest comes first: the norm of all gradients leads down its sum to any of them, without
+ * a look at what the others were computed from. */
 typedef struct {
     Fuse *fuse;
     const Group *target;
     uint32_t from;
 } Search;
 
-static bool search_group(Search *s, Group *group);
+static void push(Fuse *f, FuseNode *n) {
+    vec_push(f->arena, &f->heap, n);
+    FuseNode **at = f->heap.at;
+    uint32_t i = f->heap.count - 1;
+    for (; i > 0 && at[(i - 1) / 2]->position < n->position; i = (i - 1) / 2) at[i] = at[(i - 1) / 2];
+    at[i] = n;
+}
 
-static bool search_node(Search *s, FuseNode *n) {
-    if (n->yielder && fuse_root(n->yielder) == s->target) return true;
-    if (n->yielder) return search_group(s, fuse_root(n->yielder));
-    if (n->position < s->from || n->mark == s->fuse->mark) return false;
-    n->mark = s->fuse->mark;
-    for (uint32_t i = 0; i < n->needs.count; i++)
-        if (search_node(s, n->needs.at[i])) return true;
+static FuseNode *pop(Fuse *f) {
+    FuseNode **at = f->heap.at, *first = at[0];
+    uint32_t count = --f->heap.count, i = 0;
+    FuseNode *last = at[count];
+    for (uint32_t k = 1; k < count; i = k, k = 2 * k + 1) {
+        if (k + 1 < count && at[k + 1]->position > at[k]->position) k++;
+        if (at[k]->position <= last->position) break;
+        at[i] = at[k];
+    }
+    at[i] = last;
+    return first;
+}
+
+/* Puts `n`, or the group that stores it, on the heap, once; true where that is the target. */
+static bool meet(Search *s, FuseNode *n) {
+    Group *group = fuse_root(n->yielder);
+    if (group && group == s->target) return true;
+    uint32_t *mark = group ? &group->mark : &n->mark;
+    if (*mark == s->fuse->mark || (group ? group->last : n->position) < s->from) return false;
+    *mark = s->fuse->mark;
+    push(s->fuse, n);
     return false;
 }
 
-/* What a group reads: everything its nodes need that it doesn't compute itself. */
-static bool search_group(Search *s, Group *group) {
-    if (group->mark == s->fuse->mark || group->last < s->from) return false;
-    group->mark = s->fuse->mark;
+/* What a group reads: everything its nodes need that it doesn't compute itself, and that isn't `but`. */
+static bool meet_reads(Search *s, const Group *group, const FuseNode *but) {
     for (uint32_t i = 0; i < group->nodes.count; i++) {
-        FuseNode *n = group->nodes.at[i];
-        for (uint32_t k = 0; k < n->needs.count; k++)
-            if (!fuse_is_home(n->needs.at[k], group) && search_node(s, n->needs.at[k])) return true;
+        const FuseNode *n = group->nodes.at[i];
+        for (uint32_t k = 0; k < n->needs.count; k++) {
+            FuseNode *need = n->needs.at[k];
+            if (need != but && !fuse_is_home(need, group) && meet(s, need)) return true;
+        }
     }
+    return false;
+}
+
+static bool meet_needs(Search *s, const FuseNode *n) {
+    if (n->yielder) return meet_reads(s, fuse_root(n->yielder), NULL);
+    for (uint32_t i = 0; i < n->needs.count; i++)
+        if (meet(s, n->needs.at[i])) return true;
+    return false;
+}
+
+static bool reaches(Search *s) {
+    while (s->fuse->heap.count)
+        if (meet_needs(s, pop(s->fuse))) return true;
     return false;
 }
 
 static Search search_for(Fuse *f, const Group *target) {
     Search s = {f, target, UINT32_MAX};
     f->mark++;
+    f->heap.count = 0;
     for (uint32_t i = 0; i < target->nodes.count; i++) {
         FuseNode *n = target->nodes.at[i];
         if (fuse_root(n->yielder) == target && n->position < s.from) s.from = n->position;
@@ -206,12 +241,14 @@ static Search search_for(Fuse *f, const Group *target) {
 
 bool fuse_needs(Fuse *f, FuseNode *node, const Group *b) {
     Search s = search_for(f, b);
-    return search_node(&s, node);
+    return meet(&s, node) || reaches(&s);
 }
 
 bool fuse_group_needs(Fuse *f, Group *a, const Group *b) {
     Search s = search_for(f, b);
-    return search_group(&s, a);
+    if (a->last < s.from) return false;
+    a->mark = f->mark;
+    return meet_reads(&s, a, NULL) || reaches(&s);
 }
 
 /* Does `group` need `n` by a way that leaves the group? */
@@ -223,14 +260,7 @@ bool fuse_store_is_cyclic(Fuse *f, FuseNode *n, Group *group) {
     n->yielder = &alone;
     Search s = search_for(f, &alone);
     group->mark = f->mark;
-    bool cyclic = false;
-    for (uint32_t i = 0; i < group->nodes.count && !cyclic; i++) {
-        FuseNode *member = group->nodes.at[i];
-        for (uint32_t k = 0; k < member->needs.count && !cyclic; k++) {
-            FuseNode *need = member->needs.at[k];
-            cyclic = need != n && !fuse_is_home(need, group) && search_node(&s, need);
-        }
-    }
+    bool cyclic = meet_reads(&s, group, n) || reaches(&s);
     n->yielder = stored;
     return cyclic;
 }

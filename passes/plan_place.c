@@ -50,6 +50,7 @@ typedef struct {
     Tenants *tenants;
     int64_t start, end; /* bytes */
     uint32_t order;
+    Range span; /* from when it is first alive to when it is last */
 } Packed;
 
 /* The largest first, for the rest fits around them; then in order of appearance, so that plans are
@@ -60,13 +61,21 @@ static int by_size(const void *a, const void *b) {
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
+static Range span_of(const Ranges *alive) {
+    return alive->count ? (Range){alive->at[0].start, alive->at[alive->count - 1].end} : (Range){0};
+}
+
+static bool alive_together(const Packed *a, const Packed *b) {
+    return a->span.start < b->span.end && b->span.start < a->span.end &&
+           ranges_overlap(&a->tenants->alive, &b->tenants->alive);
+}
+
 /* The start of the smallest gap of at least `size` between those that are alive with the item, or after them
  * all. `placed` is in the order of starts. */
 static int64_t best_gap(Packed *const *placed, uint32_t count, const Packed *item, int64_t size) {
     int64_t best = -1, width = INT64_MAX, free_from = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (placed[i]->end <= free_from || !ranges_overlap(&placed[i]->tenants->alive, &item->tenants->alive))
-            continue;
+        if (placed[i]->end <= free_from || !alive_together(placed[i], item)) continue;
         int64_t gap = placed[i]->start - free_from;
         if (gap >= size && gap < width) best = free_from, width = gap;
         free_from = placed[i]->end;
@@ -103,7 +112,7 @@ static const Dim *pack_constant(Plan *plan, const TenantsList *list) {
         bool constant = dim_is_const(round_up(plan, list->at[i]), &size);
         assert(constant);
         (void)constant;
-        items[i] = (Packed){list->at[i], 0, size, i};
+        items[i] = (Packed){list->at[i], 0, size, i, span_of(&list->at[i]->alive)};
     }
     if (list->count) qsort(items, list->count, sizeof *items, by_size);
     for (uint32_t i = 0; i < list->count; i++) {
