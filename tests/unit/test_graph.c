@@ -65,6 +65,38 @@ Test(graph, attributes_are_owned_and_replaced) {
     session_free(&t.s);
 }
 
+/* What was replaced without graph_resolve, names, places, and a parameter that the function knows. */
+Test(graph, moves_as_it_is) {
+    Fixture t = fixture_new();
+    Value *a = build_unary(&t.b, OP_exp, t.x), *b = build_unary(&t.b, OP_sin, a),
+          *c = build_unary(&t.b, OP_cos, a);
+    build_yield(&t.b, 1, &b);
+    c->name = intern(ir_strings(t.s.ir), "kept");
+    c->place = (Place){.frame = 3, .offset = dim_const(t.s.ir, 64)};
+    value_replace(b, c);
+    graph_compact(t.graph);
+    const Node *yield = block_yield(t.f->body);
+    const Value *result = yield->operands[0];
+    cr_expect(result->node->op == OP_cos && result == yield->prev->results[0]);
+    cr_expect_str_eq(result->name, "kept");
+    cr_expect(result->place.frame == 3 && dim_is(result->place.offset, 64));
+    cr_expect(t.f->params.at[0].value == t.f->body->params.at[0] && result->id == 3);
+    cr_expect_null(graph_verify(t.graph, t.s.arena));
+    session_free(&t.s);
+}
+
+Test(graph, operands_grow_one_by_one) {
+    Fixture t = fixture_new();
+    build_yield(&t.b, 1, &t.x);
+    Node *yield = block_yield(t.f->body);
+    for (uint32_t i = 1; i < 100; i++)
+        node_add_operand(yield,
+                         build_int(&(Builder){.graph = t.graph, .block = t.f->body, .before = yield}, i));
+    cr_expect(yield->operand_count == 100 && yield->operands[0] == t.x);
+    for (uint32_t i = 1; i < 100; i++) cr_expect_eq(node_int(yield->operands[i]->node, ATTR_ivalue), i);
+    session_free(&t.s);
+}
+
 static void remove_sines(void *user, Node *node) {
     (*(int *)user)++;
     if (node->op != OP_sin) return;

@@ -26,6 +26,15 @@ Test(support, arena_is_zeroed_and_aligned) {
     arena_free(arena);
 }
 
+Test(support, arenas_are_freed_with_their_parent) {
+    Arena *parent = arena_new(), *first = arena_child(parent), *second = arena_child(parent);
+    char *kept = arena_strdup(second, "kept"), *inner = arena_strdup(arena_child(second), "inner");
+    arena_free(first);
+    cr_assert_str_eq(kept, "kept");
+    cr_assert_str_eq(inner, "inner");
+    arena_free(parent); /* the rest with it: the leak checker of the sanitised build would tell */
+}
+
 Test(support, vec_grows) {
     Arena *arena = arena_new();
     VEC(int) v = {0};
