@@ -34,7 +34,7 @@ bool direct_pays(const Product *p, const Variants *rows, const Variants *columns
             vectors += more;
         }
     /* At the edges of a picture tiles have code of their own. */
-    return vectors * (p->contract->edge_count ? 3 : 1) * p->contract->operations <= MAX_CODE;
+    return vectors * (p->contract->edge_count ? 4 : 1) * p->contract->operations <= MAX_CODE;
 }
 
 static LLVMValueRef first_lanes(Emit *e, LLVMValueRef vector, uint32_t lanes) {
