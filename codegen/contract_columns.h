@@ -1,5 +1,5 @@
-/* Vectors of B's columns as the accumulator's type: side by side, or a few elements apart. A mask says which lanes
- * exist, NULL = all; no others are read. */
+/* Vectors of B's columns as the accumulator's type: side by side, or a few elements apart. A mask says which
+ * lanes exist, NULL = all; no others are read. */
 #ifndef CODEGEN_CONTRACT_COLUMNS_H
 #define CODEGEN_CONTRACT_COLUMNS_H
 
@@ -7,8 +7,8 @@
 
 LLVMValueRef columns_load(Emit *e, const Product *p, LLVMValueRef pointer, LLVMValueRef mask);
 
-/* Two vectors side by side, of which steps of 2 along columns take every second element: two steps of k that are
- * neighbours share them. */
+/* Two vectors side by side, of which steps of 2 along columns take every second element: two steps of k that
+ * are neighbours share them. */
 typedef struct {
     bool wide; /* the odd elements are asked for, too */
     int64_t offset;

@@ -1,6 +1,7 @@
 /* Where a mask made of indices can be true at all, as that of a causal attention: asked for a box of indices
- * before what it masks is computed, and for the terms of a sum by a factor that is 0 elsewhere. Numbers that grow along every axis have their least value at the box's
- * first index and their greatest at its last, which settles comparisons of them. */
+ * before what it masks is computed, and for the terms of a sum by a factor that is 0 elsewhere. Numbers that
+ * grow along every axis have their least value at the box's first index and their greatest at its last, which
+ * settles comparisons of them. */
 #include "codegen/contract_size.h"
 #include "codegen/kernel.h"
 

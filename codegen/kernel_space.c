@@ -258,8 +258,8 @@ static LLVMValueRef round_up_to(Kernel *k, LLVMValueRef value, LLVMValueRef mult
     return LLVMBuildMul(k->e->builder, round_up_div(k, value, multiple), multiple, "");
 }
 
-/* Units of a chunk where threads have equally many: a last chunk of few units, or a fifth one of five, is one that
- * all but one thread wait for. */
+/* Units of a chunk where threads have equally many: a last chunk of few units, or a fifth one of five, is one
+ * that all but one thread wait for. */
 static LLVMValueRef evened_out(Kernel *k, const Chunks *chunks) {
     enum { TOGETHER = 4 };
     LLVMBuilderRef b = k->e->builder;

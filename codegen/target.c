@@ -13,7 +13,7 @@ typedef struct {
  * of the smallest common machine of the class, per core. */
 static const CpuClass feature_classes[] = {
     {"+avx512vl", {64, 32, true, 32 << 10, 1 << 20}}, {"+avx2", {32, 16, true, 32 << 10, 512 << 10}},
-    {"+avx", {32, 16, false, 32 << 10, 256 << 10}},  {"+neon", {16, 32, true, 32 << 10, 512 << 10}},
+    {"+avx", {32, 16, false, 32 << 10, 256 << 10}},   {"+neon", {16, 32, true, 32 << 10, 512 << 10}},
     {"+sse2", {16, 16, false, 32 << 10, 256 << 10}},
 };
 

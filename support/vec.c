@@ -9,9 +9,8 @@ void *vec_grow(Arena *arena, void *at, uint32_t count, uint32_t *capacity, size_
         fputs("out of memory\n", stderr);
         abort();
     }
-    *capacity = *capacity               ? *capacity * 2
-                : size > sizeof(void *) ? 2
-                                        : 4; /* there are many, and most stay small */
+    uint32_t first = size > sizeof(void *) ? 2 : 4; /* there are many, and most stay small */
+    *capacity = *capacity ? *capacity * 2 : first;
     void *moved = arena_alloc(arena, *capacity * size);
     if (count) memcpy(moved, at, count * size);
     return moved;
