@@ -117,7 +117,7 @@ static Value *rule_neg(Simplify *s, Builder *b, Node *node) {
 static Value *rule_abs(Simplify *s, Builder *b, Node *node) {
     (void)s;
     Value *x = in(node, 0);
-    if (made_by(x, OP_abs)) return x;
+    if (made_by(x, OP_abs) || dtype_class(x->type->dtype) == CLASS_UINT) return x;
     return made_by(x, OP_neg) ? build_unary(b, OP_abs, source(x)) : NULL;
 }
 

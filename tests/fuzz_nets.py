@@ -344,6 +344,7 @@ def main(doc, source_of, compared, *options):
     parser.add_argument("--nnc", default=os.path.join(root, "build", "bin", "nnc"))
     parser.add_argument("--keep", default=".")
     args = parser.parse_args()
+    os.makedirs(args.keep, exist_ok=True)
     failed = 0
     for seed in range(args.first, args.first + args.count):
         path = os.path.join(args.keep, f"random{seed}.nn")
