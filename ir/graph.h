@@ -167,6 +167,10 @@ void block_resolve(Block *block);
 void graph_walk(Graph *graph, void (*visit)(void *user, Node *node), void *user);
 void block_walk(Block *block, void (*visit)(void *user, Node *node), void *user);
 
+/* Calls `visit` for each symbol that the types of the node's results and its attributes mention, not for what
+ * is in its blocks; may visit one twice. */
+void node_symbols(const Node *node, void (*visit)(void *user, const Dim *symbol), void *user);
+
 /* Numbers the values from 0 in the order in which they are printed. */
 void graph_renumber(Graph *graph);
 

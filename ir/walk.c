@@ -17,6 +17,29 @@ void graph_walk(Graph *graph, void (*visit)(void *user, Node *node), void *user)
         block_walk(graph->functions.at[i]->body, visit, user);
 }
 
+typedef void VisitSymbol(void *user, const Dim *symbol);
+
+static void symbols_of_dims(uint32_t count, const Dim *const *dims, VisitSymbol *visit, void *user) {
+    for (uint32_t i = 0; i < count; i++)
+        if (dims[i]) dim_symbols(dims[i], visit, user);
+}
+
+static void symbols_of_type(const Type *type, VisitSymbol *visit, void *user) {
+    symbols_of_dims(type->rank, type->dims, visit, user);
+}
+
+void node_symbols(const Node *node, VisitSymbol *visit, void *user) {
+    for (uint32_t i = 0; i < node->result_count; i++) symbols_of_type(node->results[i]->type, visit, user);
+    for (uint32_t i = 0; i < node->attr_count; i++) {
+        const Attr *attr = &node->attrs[i];
+        AttrKind kind = attr_kind(attr->key);
+        if (kind == ATTR_KIND_DIM) symbols_of_dims(1, &attr->dim, visit, user);
+        if (kind == ATTR_KIND_DIMS) symbols_of_dims(attr->count, attr->dims, visit, user);
+        for (uint32_t k = 0; kind == ATTR_KIND_TYPES && k < attr->count; k++)
+            symbols_of_type(attr->types[k], visit, user);
+    }
+}
+
 static void resolve_operands(void *user, Node *node) {
     (void)user;
     for (uint32_t i = 0; i < node->operand_count; i++) node->operands[i] = value_resolve(node->operands[i]);

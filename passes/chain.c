@@ -21,6 +21,7 @@ enum { MIN_PARTS = 4, MAX_ROUNDS = 4 };
 typedef struct {
     Node *node;
     uint32_t position;
+    uint32_t after;        /* the position from which on all symbols of its types have values */
     VEC(Value *) reads;    /* from outside of it */
     Chain *chain;          /* whose member it is */
     const Chain *reads_of; /* the chain that last took in something that it reads */
@@ -31,6 +32,7 @@ typedef struct {
     Arena *arena;
     VEC(Spot *) spots;
     Map *readers; /* Value * → list of Spot * */
+    Map *symbols; /* const Dim * → Spot * that defines it in this block */
     VEC(Chain *) chains;
 } Chains;
 
@@ -48,7 +50,20 @@ static void note_read(Chains *c, Spot *spot, Value *value) {
     vec_push(c->arena, &spot->reads, value);
 }
 
+typedef struct {
+    const Chains *chains;
+    Spot *spot;
+} Mention;
+
+static void note_symbol(void *user, const Dim *symbol) {
+    const Mention *mention = user;
+    const Spot *definition = map_get(mention->chains->symbols, symbol);
+    uint32_t *after = &mention->spot->after;
+    if (definition && definition->position >= *after) *after = definition->position + 1;
+}
+
 static void note_reads(Chains *c, Spot *spot, const Node *node) {
+    node_symbols(node, note_symbol, &(Mention){c, spot});
     for (uint32_t i = 0; i < node->operand_count; i++)
         if (node->operands[i]->block == spot->node->block) note_read(c, spot, node->operands[i]);
     for (uint32_t k = 0; k < node->block_count; k++)
@@ -63,6 +78,7 @@ static void collect(Chains *c, Block *block) {
         spot->position = c->spots.count;
         node->scratch = spot;
         vec_push(c->arena, &c->spots, spot);
+        if (node->op == OP_symbol) map_put(c->symbols, node_dim(node, ATTR_dim), spot);
         note_reads(c, spot, node);
     }
 }
@@ -173,6 +189,7 @@ static uint32_t available(const Value *value) {
 
 /* Is all that the kernel reads, but the chain's own, there before the position? */
 static bool has_inputs(const Chain *chain, const Spot *spot, uint32_t position) {
+    if (spot->after > position) return false;
     for (uint32_t i = 0; i < spot->reads.count; i++)
         if (!map_get(chain->results, spot->reads.at[i]) && available(spot->reads.at[i]) > position)
             return false;
@@ -387,7 +404,10 @@ static void chain_block(PassContext *context, Graph *graph, Block *block) {
     for (Node *node = block->first; node; node = node->next)
         for (uint32_t i = 0; node->op != OP_kernel && i < node->block_count; i++)
             chain_block(context, graph, node->blocks[i]);
-    Chains c = {.graph = graph, .arena = context->scratch, .readers = map_new(context->scratch)};
+    Chains c = {.graph = graph,
+                .arena = context->scratch,
+                .readers = map_new(context->scratch),
+                .symbols = map_new(context->scratch)};
     collect(&c, block);
     find_chains(&c);
     build_chains(&c);

@@ -38,27 +38,10 @@ static void link_symbol(void *user, const Dim *symbol) {
     link_use(l->fuse, l->user, map_get(l->fuse->symbols, symbol));
 }
 
-static void link_dims(Linking *l, uint32_t count, const Dim *const *dims) {
-    for (uint32_t i = 0; i < count; i++)
-        if (dims[i]) dim_symbols(dims[i], link_symbol, l);
-}
-
-/* The `symbol` nodes of this block that the node's types and attributes mention. */
-static void link_symbols(Linking *l, const Node *node) {
-    for (uint32_t i = 0; i < node->result_count; i++)
-        link_dims(l, node->results[i]->type->rank, node->results[i]->type->dims);
-    for (uint32_t i = 0; i < node->attr_count; i++) {
-        const Attr *attr = &node->attrs[i];
-        AttrKind kind = attr_kind(attr->key);
-        if (kind == ATTR_KIND_DIMS) link_dims(l, attr->count, attr->dims);
-        if (kind == ATTR_KIND_DIM && node->op != OP_symbol) link_dims(l, 1, &attr->dim);
-    }
-}
-
 static void link_operands(Linking *l, const Node *node) {
     for (uint32_t i = 0; i < node->operand_count; i++)
         link_use(l->fuse, l->user, fuse_definition(l->fuse, node->operands[i]));
-    if (l->fuse->has_symbols) link_symbols(l, node);
+    if (l->fuse->has_symbols && node->op != OP_symbol) node_symbols(node, link_symbol, l);
 }
 
 static void link_nested(void *user, Node *node) { link_operands(user, node); }

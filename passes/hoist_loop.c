@@ -57,23 +57,7 @@ static void see_symbol(void *user, const Dim *symbol) {
     search->found |= !search->symbols || map_get(search->symbols, symbol);
 }
 
-static void search_type(SymbolSearch *search, const Type *type) {
-    for (uint32_t i = 0; i < type->rank; i++) dim_symbols(type->dims[i], see_symbol, search);
-}
-
-static void search_node(void *user, Node *node) {
-    SymbolSearch *search = user;
-    for (uint32_t i = 0; i < node->result_count; i++) search_type(search, node->results[i]->type);
-    for (uint32_t i = 0; i < node->attr_count; i++) {
-        const Attr *attr = &node->attrs[i];
-        AttrKind kind = attr_kind(attr->key);
-        if (kind == ATTR_KIND_DIM) dim_symbols(attr->dim, see_symbol, search);
-        for (uint32_t k = 0; kind == ATTR_KIND_DIMS && k < attr->count; k++)
-            dim_symbols(attr->dims[k], see_symbol, search);
-        for (uint32_t k = 0; kind == ATTR_KIND_TYPES && k < attr->count; k++)
-            search_type(search, attr->types[k]);
-    }
-}
+static void search_node(void *user, Node *node) { node_symbols(node, see_symbol, user); }
 
 static bool mentions_inner_symbols(const LoopHoist *l, Node *node) {
     SymbolSearch search = {l->symbols, false};
