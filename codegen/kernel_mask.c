@@ -4,6 +4,7 @@
  * settles comparisons of them. */
 #include "codegen/contract_size.h"
 #include "codegen/kernel.h"
+#include "ir/shape.h"
 
 /* The index of the operand of a broadcast or permute. */
 static At operand_index(const Node *node, const At *at) {
@@ -21,11 +22,8 @@ static At operand_index(const Node *node, const At *at) {
 
 /* The operand's axis that is the result's `axis`; MAX_RANK where a broadcast makes it. */
 static uint32_t operand_axis(const Node *node, uint32_t axis) {
-    const Attr *axes = node_attr(node, node->op == OP_broadcast ? ATTR_axes : ATTR_perm);
-    if (node->op == OP_permute) return (uint32_t)axes->ints[axis];
-    for (uint32_t d = 0; d < axes->count; d++)
-        if (axes->ints[d] == axis) return d;
-    return MAX_RANK;
+    if (node->op == OP_broadcast) return broadcast_axis(node, axis);
+    return (uint32_t)node_attr(node, ATTR_perm)->ints[axis];
 }
 
 /* Does the number never fall along an axis? */

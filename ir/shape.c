@@ -812,6 +812,13 @@ const char *shape_infer(ShapeQuery *q) {
     return rules[q->op](q);
 }
 
+uint32_t broadcast_axis(const Node *broadcast, uint32_t axis) {
+    const Attr *axes = node_attr(broadcast, ATTR_axes);
+    for (uint32_t d = 0; d < axes->count; d++)
+        if (axes->ints[d] == axis) return d;
+    return MAX_RANK;
+}
+
 bool labels_have(const char *labels, char label) { return label && strchr(labels, label) != NULL; }
 
 uint32_t labels_axis(const char *labels, char label) { return (uint32_t)(strchr(labels, label) - labels); }

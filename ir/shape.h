@@ -34,6 +34,9 @@ typedef struct {
 
 /* False where the text is not "x,y->result" of at most MAX_RANK letters each. */
 bool contract_spec_parse(const char *text, ContractSpec *spec);
+/* The operand's axis that is the result's `axis`; MAX_RANK where the broadcast repeats elements along it. */
+uint32_t broadcast_axis(const Node *broadcast, uint32_t axis);
+
 /* Is the label one of them? */
 bool labels_have(const char *labels, char label);
 /* The axis with the label, which one has. */

@@ -64,7 +64,7 @@ static Value *mask_in(Value *condition) {
 }
 
 /* --- numbers */
-static bool is_splat(const Value *value, double *number) {
+static bool splat_of(const Value *value, double *number) {
     const Node *node = value->node;
     if (!node || node->op != OP_const || !dtype_is_float(value->type->dtype)) return false;
     *number = node_attr(node, ATTR_value)->number;
@@ -73,12 +73,12 @@ static bool is_splat(const Value *value, double *number) {
 
 static bool is_number(const Value *value, double wanted) {
     double number;
-    return is_splat(value, &number) && number == wanted;
+    return splat_of(value, &number) && number == wanted;
 }
 
 static bool is_positive(const Value *value) {
     double number;
-    return is_splat(value, &number) && number > 0 && isfinite(number);
+    return splat_of(value, &number) && number > 0 && isfinite(number);
 }
 
 /* --- rows of NaN: -inf - -inf where a row of scores sees nothing, 0 / 0 where it weighs nothing */
@@ -100,7 +100,7 @@ static const Node *number_of_rows(const Value *value, bool *guarded) {
     double other;
     *guarded = false;
     while (node && (op_has(node->op, TRAIT_VIEW) || node->op == OP_stop_gradient || node->op == OP_select)) {
-        if (node->op == OP_select && !is_splat(node->operands[2], &other)) return NULL;
+        if (node->op == OP_select && !splat_of(node->operands[2], &other)) return NULL;
         *guarded = *guarded || (node->op == OP_select && isfinite(other));
         node = node->operands[node->op == OP_select]->node;
     }
@@ -111,7 +111,6 @@ static const Node *number_of_rows(const Value *value, bool *guarded) {
 static bool bound_of(const Value *value, uint32_t axis, bool least, int64_t *bound) {
     const Node *node = value->node;
     if (!node) return false;
-    const Attr *axes;
     switch ((int)node->op) {
     case OP_const: *bound = node_attr(node, ATTR_ivalue)->integer; return true;
     case OP_iota: *bound = 0; return least || node_int(node, ATTR_axis) == axis;
@@ -120,11 +119,7 @@ static bool bound_of(const Value *value, uint32_t axis, bool least, int64_t *bou
         return bound_of(node->operands[0], axis, least, &x) && bound_of(node->operands[1], axis, least, &y) &&
                !__builtin_add_overflow(x, y, bound);
     }
-    case OP_broadcast:
-        axes = node_attr(node, ATTR_axes);
-        for (uint32_t d = 0; d < axes->count; d++)
-            if (axes->ints[d] == axis) return bound_of(node->operands[0], d, least, bound);
-        return bound_of(node->operands[0], MAX_RANK, least, bound);
+    case OP_broadcast: return bound_of(node->operands[0], broadcast_axis(node, axis), least, bound);
     default: return false;
     }
 }
@@ -134,10 +129,8 @@ static bool begins_true(const Value *mask, uint32_t axis) {
     const Node *node = mask->node;
     int64_t x, y;
     if (node->op == OP_broadcast) {
-        const Attr *axes = node_attr(node, ATTR_axes);
-        for (uint32_t d = 0; d < axes->count; d++)
-            if (axes->ints[d] == axis) return begins_true(node->operands[0], d);
-        return false;
+        uint32_t own = broadcast_axis(node, axis);
+        return own < MAX_RANK && begins_true(node->operands[0], own);
     }
     bool less = node->op == OP_le || node->op == OP_lt, more = node->op == OP_ge || node->op == OP_gt;
     if ((!less && !more) || node->operands[0]->type->dtype != DTYPE_i64) return false;
@@ -285,7 +278,7 @@ static void mask_result(Masks *m, Node *contract) {
     Value *product = contract->results[0], *mask = unread_mask(m, product, MAX_STEPS);
     if (!mask || has_select(m, product) || !is_before(mask, contract)) return;
     Builder b = {.graph = m->graph, .block = contract->block, .before = contract->next, .loc = contract->loc};
-    Value *zero = build_const(&b, product->type, 0), *hidden = build_select(&b, mask, product, zero);
+    Value *zeros = build_const(&b, product->type, 0), *hidden = build_select(&b, mask, product, zeros);
     const Nodes *readers = map_get(m->readers, product);
     for (uint32_t i = 0; i < readers->count; i++) {
         Node *reader = readers->at[i];
