@@ -387,21 +387,33 @@ const Val *builtin_chunk(Elab *e, BuiltinCall *c) {
     return cut_evenly(e, c, x, axis, part, (uint32_t)count);
 }
 
+/* Parts of one size but for the last, as far as sizes are known; else the axis is a known multiple of it. */
+static const Val *split_evenly(Elab *e, BuiltinCall *c, Value *x, int64_t axis) {
+    const Dim *size = dim_of(e, c->slot[1], c->span_of[1]), *whole = x->type->dims[axis];
+    int64_t n, part, count;
+    if (!size) return e->poison;
+    bool known = dim_is_const(size, &part);
+    if (known && part < 1) return refuse_argument(e, c, 1, "a size above 0");
+    if (known && dim_is_const(whole, &n) && n / part <= INT32_MAX)
+        return cut_evenly(e, c, x, axis, dim_const(e->ir, n ? part : 0),
+                          n ? (uint32_t)((n + part - 1) / part) : 1);
+    const Dim *parts = dim_floordiv(e->ir, whole, size);
+    if (!dim_is_const(parts, &count) || count < 1 || count > INT32_MAX ||
+        dim_mul(e->ir, parts, size) != whole)
+        return refuse_argument(e, c, 0,
+                               arena_printf(e->arena, "a tensor whose axis %d is a known multiple of %s",
+                                            (int)axis, el_dim(e, size)));
+    return cut_evenly(e, c, x, axis, size, (uint32_t)count);
+}
+
 /* Parts of the sizes in a list, or of one size but for the last. */
 const Val *builtin_split(Elab *e, BuiltinCall *c) {
     Value *x = tensor_argument(e, c, 0);
-    int64_t axis, n, size;
+    int64_t axis;
     if (!x || !axis_argument(e, c, 2, x->type->rank, 0, &axis)) return e->poison;
     const Val *sizes = c->slot[1];
     const Dim *whole = x->type->dims[axis], *first = dim_const(e->ir, 0);
-    if (sizes->kind != VAL_LIST && sizes->kind != VAL_TUPLE) {
-        if (!constant_argument(e, c, 1, 1, &size)) return e->poison;
-        if (size < 1 || !dim_is_const(whole, &n) || n / size > INT32_MAX)
-            return refuse_argument(e, c, size < 1 ? 1 : 0,
-                                   size < 1 ? "a size above 0" : "a tensor whose axis has a known size");
-        uint32_t count = n ? (uint32_t)((n + size - 1) / size) : 1;
-        return cut_evenly(e, c, x, axis, dim_const(e->ir, n ? size : 0), count);
-    }
+    if (sizes->kind != VAL_LIST && sizes->kind != VAL_TUPLE) return split_evenly(e, c, x, axis);
     ValList parts = {0};
     Builder b = el_builder(e, c->span);
     for (uint32_t i = 0; i < sizes->list.count; i++) {
