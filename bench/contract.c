@@ -57,80 +57,152 @@ static const Shape shapes[] = {
     {"768x1x3072 NN", 1, 768, 1, 3072, false, false},
 };
 
-/* --- convolutions, as they reach products: channels before pictures, windows into the padded input as
- * strides */
+/* --- convolutions, as programs compute them: zeros around pictures are neither read nor multiplied, but by
+ * the gradient of the weights, for which the picture is stored with them. In inference, of one picture,
+ * channels come first and weights lie in panels; in training channels are last, but in the program's input.
+ */
+typedef enum { INFERENCE, FORWARD, OF_WEIGHTS, OF_INPUT } Pass;
+
 typedef struct {
     const char *name;
-    OnednnPass pass;
+    Pass pass;
+    int64_t parts; /* that the sum over pictures is computed in (passes/split.c) */
     OnednnConvolution sizes;
 } Convolution;
 
 static const Convolution convolutions[] = {
-    {"conv 56 64>64", ONEDNN_FORWARD, {1, 1, 64, 64, 56, 3, 1}},
-    {"conv 56 64>64 dW", ONEDNN_OF_WEIGHTS, {1, 1, 64, 64, 56, 3, 1}},
-    {"conv 56 64>64 dX", ONEDNN_OF_INPUT, {1, 1, 64, 64, 56, 3, 1}},
-    {"conv 28 128>128", ONEDNN_FORWARD, {1, 1, 128, 128, 28, 3, 1}},
-    {"conv 28 128>128 dW", ONEDNN_OF_WEIGHTS, {1, 1, 128, 128, 28, 3, 1}},
-    {"conv 112 3>64 7x7", ONEDNN_FORWARD, {1, 1, 3, 64, 112, 7, 2}},
-    {"conv 112 3>64 dW", ONEDNN_OF_WEIGHTS, {1, 1, 3, 64, 112, 7, 2}},
-    {"conv 14 256>1024 1x1", ONEDNN_FORWARD, {1, 1, 256, 1024, 14, 1, 1}},
-    {"conv 14 256>1024 dW", ONEDNN_OF_WEIGHTS, {1, 1, 256, 1024, 14, 1, 1}},
-    {"conv 14 256>1024 dX", ONEDNN_OF_INPUT, {1, 1, 256, 1024, 14, 1, 1}},
-    {"64 conv 28 1>16", ONEDNN_FORWARD, {64, 1, 1, 16, 28, 3, 1}},
-    {"64 conv 28 1>16 dW", ONEDNN_OF_WEIGHTS, {64, 1, 1, 16, 28, 3, 1}},
-    {"64 conv 28 16>16", ONEDNN_FORWARD, {64, 1, 16, 16, 28, 3, 1}},
-    {"64 conv 28 16>16 dW", ONEDNN_OF_WEIGHTS, {64, 1, 16, 16, 28, 3, 1}},
-    {"64 conv 28 16>16 dX", ONEDNN_OF_INPUT, {64, 1, 16, 16, 28, 3, 1}},
-    {"64 conv 14 16>32 /2", ONEDNN_FORWARD, {64, 1, 16, 32, 14, 3, 2}},
-    {"64 conv 14 32>32", ONEDNN_FORWARD, {64, 1, 32, 32, 14, 3, 1}},
-    {"64 conv 14 32>32 dW", ONEDNN_OF_WEIGHTS, {64, 1, 32, 32, 14, 3, 1}},
-    {"64 conv 7 64>64", ONEDNN_FORWARD, {64, 1, 64, 64, 7, 3, 1}},
-    {"64 conv 7 64>64 dW", ONEDNN_OF_WEIGHTS, {64, 1, 64, 64, 7, 3, 1}},
-    {"64 conv 7 64>64 dX", ONEDNN_OF_INPUT, {64, 1, 64, 64, 7, 3, 1}},
-    {"depthwise 56 x64", ONEDNN_FORWARD, {1, 64, 1, 1, 56, 3, 1}},
-    {"depthwise 56 x96 /2", ONEDNN_FORWARD, {1, 96, 1, 1, 56, 3, 2}},
-    {"depthwise 28 x144 5x5", ONEDNN_FORWARD, {1, 144, 1, 1, 28, 5, 1}},
-    {"depthwise 14 x576", ONEDNN_FORWARD, {1, 576, 1, 1, 14, 3, 1}},
-    {"depthwise 7 x960", ONEDNN_FORWARD, {1, 960, 1, 1, 7, 3, 1}},
-    {"depthwise 56 x64 dW", ONEDNN_OF_WEIGHTS, {1, 64, 1, 1, 56, 3, 1}},
+    {"conv 56 64>64", INFERENCE, 1, {1, 1, 64, 64, 56, 3, 1}},
+    {"conv 28 128>128", INFERENCE, 1, {1, 1, 128, 128, 28, 3, 1}},
+    {"conv 14 256>256", INFERENCE, 1, {1, 1, 256, 256, 14, 3, 1}},
+    {"conv 7 512>512", INFERENCE, 1, {1, 1, 512, 512, 7, 3, 1}},
+    {"conv 112 3>64 7x7", INFERENCE, 1, {1, 1, 3, 64, 112, 7, 2}},
+    {"conv 14 256>1024 1x1", INFERENCE, 1, {1, 1, 256, 1024, 14, 1, 1}},
+    {"depthwise 56 x64", INFERENCE, 1, {1, 64, 1, 1, 56, 3, 1}},
+    {"depthwise 56 x96 /2", INFERENCE, 1, {1, 96, 1, 1, 56, 3, 2}},
+    {"depthwise 28 x144 5x5", INFERENCE, 1, {1, 144, 1, 1, 28, 5, 1}},
+    {"depthwise 14 x576", INFERENCE, 1, {1, 576, 1, 1, 14, 3, 1}},
+    {"depthwise 7 x960", INFERENCE, 1, {1, 960, 1, 1, 7, 3, 1}},
+    {"8 conv 112 3>64 7x7", FORWARD, 1, {8, 1, 3, 64, 112, 7, 2}},
+    {"8 conv 112 3>64 dW", OF_WEIGHTS, 8, {8, 1, 3, 64, 112, 7, 2}},
+    {"8 conv 56 64>64", FORWARD, 1, {8, 1, 64, 64, 56, 3, 1}},
+    {"8 conv 56 64>64 dW", OF_WEIGHTS, 8, {8, 1, 64, 64, 56, 3, 1}},
+    {"8 conv 56 64>64 dX", OF_INPUT, 1, {8, 1, 64, 64, 56, 3, 1}},
+    {"8 conv 28 128>128", FORWARD, 1, {8, 1, 128, 128, 28, 3, 1}},
+    {"8 conv 28 128>128 dW", OF_WEIGHTS, 1, {8, 1, 128, 128, 28, 3, 1}},
+    {"8 conv 28 128>128 dX", OF_INPUT, 1, {8, 1, 128, 128, 28, 3, 1}},
+    {"8 conv 14 256>1024 1x1", FORWARD, 1, {8, 1, 256, 1024, 14, 1, 1}},
+    {"8 conv 14 256>1024 dW", OF_WEIGHTS, 1, {8, 1, 256, 1024, 14, 1, 1}},
+    {"8 conv 14 256>1024 dX", OF_INPUT, 1, {8, 1, 256, 1024, 14, 1, 1}},
+    {"64 conv 28 1>16", FORWARD, 1, {64, 1, 1, 16, 28, 3, 1}},
+    {"64 conv 28 1>16 dW", OF_WEIGHTS, 16, {64, 1, 1, 16, 28, 3, 1}},
+    {"64 conv 28 16>16", FORWARD, 1, {64, 1, 16, 16, 28, 3, 1}},
+    {"64 conv 28 16>16 dW", OF_WEIGHTS, 16, {64, 1, 16, 16, 28, 3, 1}},
+    {"64 conv 28 16>16 dX", OF_INPUT, 1, {64, 1, 16, 16, 28, 3, 1}},
+    {"64 conv 14 16>32 /2", FORWARD, 1, {64, 1, 16, 32, 14, 3, 2}},
+    {"64 conv 14 16>32 /2 dW", OF_WEIGHTS, 16, {64, 1, 16, 32, 14, 3, 2}},
+    {"64 conv 14 32>32", FORWARD, 1, {64, 1, 32, 32, 14, 3, 1}},
+    {"64 conv 14 32>32 dW", OF_WEIGHTS, 8, {64, 1, 32, 32, 14, 3, 1}},
+    {"64 conv 14 32>32 dX", OF_INPUT, 1, {64, 1, 32, 32, 14, 3, 1}},
+    {"64 conv 7 64>64", FORWARD, 1, {64, 1, 64, 64, 7, 3, 1}},
+    {"64 conv 7 64>64 dW", OF_WEIGHTS, 1, {64, 1, 64, 64, 7, 3, 1}},
+    {"64 conv 7 64>64 dX", OF_INPUT, 1, {64, 1, 64, 64, 7, 3, 1}},
+    {"8 depthwise 56 x64 dW", OF_WEIGHTS, 1, {8, 64, 1, 1, 56, 3, 1}},
 };
 
-static void push(ProductCase *c, char role, int64_t extent, int64_t a, int64_t b, int64_t out) {
-    c->axis[c->count++] = (CaseAxis){role, extent, a, b, out, false, false};
+enum { PANEL = 32, COLOURS = 3 }; /* channels */
+
+/* Strides of pictures. */
+typedef struct {
+    int64_t sample, channel, row, column;
+} Picture;
+
+static Picture picture_of(Pass pass, const OnednnConvolution *s, int64_t channels, int64_t side) {
+    int64_t all = s->groups * channels, field = side * side;
+    bool last = pass != INFERENCE && s->groups == 1 && channels > COLOURS;
+    return last ? (Picture){all * field, 1, side * all, all} : (Picture){all * field, field, side, 1};
 }
 
-/* Forward: out[b, g, o, h, w] = Σ w[g, o, c, i, j] · x[b, g, c, h·s + i, w·s + j]. By the weights:
- * Σ out[b, g, o, h, w] · x[…] over b, h, w. By the input, of stride 1: forward with o and c exchanged; the
- * windows' order doesn't matter here. */
-static ProductCase convolution_case(OnednnPass pass, const OnednnConvolution *s) {
-    int64_t in = pass == ONEDNN_OF_INPUT ? s->outputs : s->channels;
-    int64_t out = pass == ONEDNN_OF_INPUT ? s->channels : s->outputs;
-    int64_t padded = (s->size - 1) * s->stride + s->kernel, area = s->size * s->size, field = padded * padded;
-    int64_t window = s->kernel * s->kernel, g = s->groups;
-    /* The weights lie [o][c][i][j] for both. */
-    int64_t w_in = pass == ONEDNN_OF_INPUT ? out * window : window;
-    int64_t w_out = pass == ONEDNN_OF_INPUT ? window : in * window;
-    ProductCase c = {.dtype = DTYPE_f32, .count = 0};
-    if (pass == ONEDNN_OF_WEIGHTS) {
-        if (g > 1) push(&c, 'b', g, out * area, in * field, out * in * window);
-        push(&c, 'm', out, area, 0, in * window);
-        push(&c, 'n', in, 0, field, window);
-        push(&c, 'n', s->kernel, 0, padded, s->kernel);
-        push(&c, 'n', s->kernel, 0, 1, 1);
-        push(&c, 'k', s->batch, g * out * area, g * in * field, 0);
-        push(&c, 'k', s->size, s->size, s->stride * padded, 0);
-        push(&c, 'k', s->size, 1, s->stride, 0);
-        return c;
-    }
-    if (g > 1) push(&c, 'b', g, in * out * window, in * field, out * area);
-    push(&c, 'm', out, w_out, 0, area);
-    push(&c, 'n', s->batch, 0, g * in * field, g * out * area);
-    push(&c, 'n', s->size, 0, s->stride * padded, s->size);
-    push(&c, 'n', s->size, 0, s->stride, 1);
-    push(&c, 'k', in, w_in, field, 0);
-    push(&c, 'k', s->kernel, s->kernel, padded, 0);
-    push(&c, 'k', s->kernel, 1, 1, 0);
+static void push(ProductCase *c, char role, int64_t extent, int64_t a, int64_t b, int64_t out) {
+    if (extent > 1) c->axis[c->count++] = (CaseAxis){role, extent, a, b, out, false, false};
+}
+
+/* Zeros around the places whose rows are axis `rows` of the product, before all of k are there. */
+static void leave_zeros_out(ProductCase *c, uint32_t rows, int64_t channels, const OnednnConvolution *s) {
+    if (s->kernel == 1) return;
+    for (uint32_t i = 0; i < 2; i++)
+        c->edge[c->edge_count++] = (ContractEdge){.place_axis = rows + i,
+                                                  .k_axis = (channels > 1) + i,
+                                                  .stride = s->stride,
+                                                  .dilation = 1,
+                                                  .low = s->kernel / 2,
+                                                  .extent = s->size * s->stride};
+}
+
+/* out[b, g, o, h, w] = Σ w[g, o, c, i, j] · x[b, g, c, h·s + i, w·s + j] */
+static ProductCase inference_case(const OnednnConvolution *s) {
+    Picture x = picture_of(INFERENCE, s, s->channels, s->size * s->stride),
+            y = picture_of(INFERENCE, s, s->outputs, s->size);
+    int64_t panel = s->outputs < PANEL ? s->outputs : PANEL, depth = s->channels * s->kernel * s->kernel;
+    ProductCase c = {.dtype = DTYPE_f32};
+    push(&c, 'b', s->groups, s->outputs * depth, s->channels * x.channel, s->outputs * y.channel);
+    push(&c, 'm', s->outputs / panel, panel * depth, 0, panel * y.channel);
+    push(&c, 'm', panel, 1, 0, y.channel);
+    push(&c, 'n', s->batch, 0, x.sample, y.sample);
+    leave_zeros_out(&c, c.count, s->channels, s);
+    push(&c, 'n', s->size, 0, s->stride * x.row, y.row);
+    push(&c, 'n', s->size, 0, s->stride * x.column, y.column);
+    push(&c, 'k', s->channels, panel * s->kernel * s->kernel, x.channel, 0);
+    push(&c, 'k', s->kernel, panel * s->kernel, x.row, 0);
+    push(&c, 'k', s->kernel, panel, x.column, 0);
     return c;
+}
+
+/* The same, of one group, by weights as they lie; or, where the stride is 1, the gradient by the input, which
+ * is the same with the channels exchanged: the order of the windows doesn't matter here. */
+static ProductCase training_case(Pass pass, const OnednnConvolution *s) {
+    int64_t window = s->kernel * s->kernel, w_in = window, w_out = s->channels * window;
+    int64_t in = s->channels, out = s->outputs, side = s->size * s->stride + 2 * (s->kernel / 2);
+    if (pass == OF_INPUT)
+        in = s->outputs, out = s->channels, w_in = s->channels * window, w_out = window, side = s->size;
+    Picture x = picture_of(pass, s, in, side), y = picture_of(pass, s, out, s->size);
+    ProductCase c = {.dtype = DTYPE_f32};
+    push(&c, 'm', s->batch, x.sample, 0, y.sample);
+    leave_zeros_out(&c, c.count, in, s);
+    push(&c, 'm', s->size, s->stride * x.row, 0, y.row);
+    push(&c, 'm', s->size, s->stride * x.column, 0, y.column);
+    push(&c, 'n', out, 0, w_out, y.channel);
+    push(&c, 'k', in, x.channel, w_in, 0);
+    push(&c, 'k', s->kernel, x.row, s->kernel, 0);
+    push(&c, 'k', s->kernel, x.column, 1, 0);
+    return c;
+}
+
+/* By the weights: Σ out[b, g, o, h, w] · x[…] over b, h, w. */
+static ProductCase weights_case(int64_t parts, const OnednnConvolution *s) {
+    int64_t side = s->size * s->stride + 2 * (s->kernel / 2), batch = s->batch / parts;
+    Picture x = picture_of(OF_WEIGHTS, s, s->channels, side),
+            y = picture_of(OF_WEIGHTS, s, s->outputs, s->size);
+    int64_t window = s->kernel * s->kernel, one = s->outputs * s->channels * window;
+    ProductCase c = {.dtype = DTYPE_f32};
+    push(&c, 'b', parts, batch * y.sample, batch * x.sample, s->groups * one);
+    push(&c, 'b', s->groups, s->outputs * y.channel, s->channels * x.channel, one);
+    push(&c, 'm', s->outputs, y.channel, 0, s->channels * window);
+    push(&c, 'n', s->channels, 0, x.channel, window);
+    push(&c, 'n', s->kernel, 0, x.row, s->kernel);
+    push(&c, 'n', s->kernel, 0, x.column, 1);
+    push(&c, 'k', batch, y.sample, x.sample, 0);
+    push(&c, 'k', s->size, y.row, s->stride * x.row, 0);
+    push(&c, 'k', s->size, y.column, s->stride * x.column, 0);
+    return c;
+}
+
+static ProductCase convolution_case(const Convolution *c) {
+    if (c->pass == INFERENCE) return inference_case(&c->sizes);
+    return c->pass == OF_WEIGHTS ? weights_case(c->parts, &c->sizes) : training_case(c->pass, &c->sizes);
+}
+
+static OnednnPass onednn_pass(Pass pass) {
+    return pass == OF_WEIGHTS ? ONEDNN_OF_WEIGHTS : pass == OF_INPUT ? ONEDNN_OF_INPUT : ONEDNN_FORWARD;
 }
 
 static double now(void) {
@@ -327,7 +399,7 @@ static void measure(Run run, int rounds) {
         times[3][r] = alone ? INFINITY : onednn(&run);
     }
     double top = median(times[0], rounds), flops = work(&run.product);
-    printf("| %-20s | %3" PRId64 " |", run.name, run.chunks);
+    printf("| %-22s | %3" PRId64 " |", run.name, run.chunks);
     for (int side = 1; side < SIDES; side++) print_rate(flops / median(times[side], rounds), top);
     double best = flops / times[1][0] / times[0][rounds - 1]; /* sorted by now */
     printf(" %3.0f%% | %6.1f |\n", 100 * best, top);
@@ -372,7 +444,7 @@ int main(int argc, char **argv) {
     rounds = rounds < 1 ? 1 : rounds > 64 ? 64 : rounds;
     openblas_set_num_threads(1);
     omp_set_num_threads(1);
-    printf("| M x N x K            | chunks | GFLOP/s | of peak | OpenBLAS | of peak | oneDNN | of peak | "
+    printf("| M x N x K              | chunks | GFLOP/s | of peak | OpenBLAS | of peak | oneDNN | of peak | "
            "best of best "
            "| peak |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
     if (strcmp(part, "-s") == 0) return measure_given(argc - 3, argv + 3, rounds);
@@ -380,9 +452,11 @@ int main(int argc, char **argv) {
         if (strstr(shapes[i].name, part)) measure_shape(&shapes[i], rounds);
     for (size_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++) {
         const Convolution *s = &convolutions[i];
-        ProductCase c = convolution_case(s->pass, &s->sizes);
-        if (strstr(s->name, part))
-            measure((Run){.name = s->name, .product = c, .onednn = onednn_open(&s->sizes, s->pass)}, rounds);
+        if (!strstr(s->name, part)) continue;
+        measure((Run){.name = s->name,
+                      .product = convolution_case(s),
+                      .onednn = onednn_open(&s->sizes, onednn_pass(s->pass))},
+                rounds);
     }
     return 0;
 }

@@ -7,7 +7,7 @@ typedef enum { ONEDNN_FORWARD, ONEDNN_OF_WEIGHTS, ONEDNN_OF_INPUT } OnednnPass;
 
 typedef struct {
     int64_t batch, groups, channels, outputs; /* of each group */
-    int64_t size, kernel, stride;             /* of the result, of the window; square; the input is padded */
+    int64_t size, kernel, stride;             /* of the result, of the window; square; with zeros around */
 } OnednnConvolution;
 
 typedef struct {

@@ -21,8 +21,10 @@ typedef struct {
 static void *multiply(void *argument) {
     Work *work = argument;
     Lanes sum[CHAINS], factor = {0}, one = {0};
+    volatile float half =
+        0.5F; /* unknown to the compiler: of one chain it would see that it stays the same */
     for (int c = 0; c < CHAINS; c++) sum[c] = one + (float)c;
-    factor += 0.5F, one += 1.0F;
+    factor += half, one += 1.0F;
     for (long i = 0; i < work->rounds; i++)
         for (int c = 0; c < CHAINS; c++) sum[c] = sum[c] * factor + one;
     for (int c = 1; c < CHAINS; c++) sum[0] += sum[c];

@@ -107,6 +107,8 @@ static Contract contract_of(Emit *e, const ProductCase *c, LLVMValueRef sizes, C
                       .m = m,
                       .n = n,
                       .k = k,
+                      .edge_count = c->edge_count,
+                      .edge = c->edge,
                       .dtype = c->dtype,
                       .store = store_result,
                       .user = store};

@@ -3,6 +3,7 @@
 #ifndef TESTS_UNIT_PRODUCT_H
 #define TESTS_UNIT_PRODUCT_H
 
+#include "codegen/contract.h"
 #include "codegen/contract_schedule.h"
 #include "codegen/products.h"
 #include "jit.h"
@@ -22,6 +23,8 @@ typedef struct {
     DType dtype;
     uint32_t count;
     CaseAxis axis[CASE_MAX_AXES];
+    uint32_t edge_count; /* zeros around the places */
+    ContractEdge edge[2];
     bool run_time_results; /* the strides of C, too, are told when the kernel runs */
 } ProductCase;
 
