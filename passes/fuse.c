@@ -7,7 +7,7 @@ static void fuse_block(PassContext *context, Graph *graph, Block *block) {
     fuse_collect(&f, block);
     fuse_join(&f);
     fuse_inline(&f);
-    fuse_readers(&f);
+    fuse_find_readers(&f);
     fuse_store(&f);
     fuse_build(&f);
 }

@@ -49,6 +49,7 @@ struct Group {
     Group *into; /* the group it was merged into, or NULL */
     Node *kernel;
     uint32_t mark;
+    uint32_t shared, own; /* while a value's readers are looked at: evaluations of it here (fuse_inline.c) */
     bool emitted;
 };
 
@@ -82,7 +83,6 @@ typedef struct {
     uint32_t mark;
     FuseNodes heap;   /* of a search: what it has still to look at (fuse_graph.c) */
     bool has_symbols; /* some symbol is defined in this block */
-    Map *readers;     /* Value → FuseNodes *: who reads it, regions included */
     Map *symbols;     /* const Dim * → FuseNode * that defines it in this block */
 } Fuse;
 
@@ -107,7 +107,9 @@ bool fuse_store_is_cyclic(Fuse *f, FuseNode *n, Group *group);
 bool fuse_is_yielded(const FuseNode *n, const Group *group);
 
 /* --- fuse_place.c */
-void fuse_readers(Fuse *f);
+/* Who reads the value, regions included; NULL for nobody. After fuse_find_readers, until the next block. */
+const FuseNodes *fuse_readers(const Value *value);
+void fuse_find_readers(Fuse *f);
 /* The position after which the group's kernel goes. */
 uint32_t fuse_place(Fuse *f, Group *group);
 

@@ -128,7 +128,13 @@ void fuse_remove(Group *group, FuseNode *n) {
     if (fuse_root(n->yielder) == group) n->yielder = NULL;
 }
 
+/* Looks through the shorter of two lists: what is made of indices may be at home in every group. */
 bool fuse_is_home(const FuseNode *n, const Group *group) {
+    if (group->nodes.count < n->homes.count) {
+        for (uint32_t i = 0; i < group->nodes.count; i++)
+            if (group->nodes.at[i] == n) return true;
+        return false;
+    }
     for (uint32_t i = 0; i < n->homes.count; i++)
         if (fuse_root(n->homes.at[i]) == group) return true;
     return false;

@@ -82,27 +82,23 @@ typedef struct {
     uint32_t weight, overlap;
 } Reading;
 
+static bool repeats(const Node *user) { return user->op == OP_broadcast || user->op == OP_gather; }
+
+/* `group` reads what is asked about, once more. */
 static void add_group(Fuse *f, Groups *groups, Group *group) {
-    for (uint32_t i = 0; i < groups->count; i++)
-        if (groups->at[i] == group) return;
+    if (group->mark == f->mark) return;
+    group->mark = f->mark;
+    group->shared = group->own = 0;
     vec_push(f->arena, groups, group);
 }
 
-static bool repeats(const Node *user) { return user->op == OP_broadcast || user->op == OP_gather; }
-
-/* Users at the same index share one evaluation; every view has its own. */
-static uint32_t weight_in(const FuseNode *n, const Group *group) {
-    uint32_t shared = 0, own = 0;
-    for (uint32_t i = 0; i < n->users.count; i++) {
-        const FuseNode *user = n->users.at[i];
-        if (!fuse_is_home(user, group)) continue;
-        uint32_t weight = user->weight ? user->weight : 1;
-        if (op_has(user->node->op, TRAIT_VIEW) || user->node->op == OP_gather)
-            own += weight;
-        else if (weight > shared)
-            shared = weight;
-    }
-    return shared + own;
+/* Counts one more evaluation in `group`: users at the same index share one, every view has its own. */
+static void add_weight(Group *group, const FuseNode *user) {
+    uint32_t weight = user->weight ? user->weight : 1;
+    if (op_has(user->node->op, TRAIT_VIEW) || user->node->op == OP_gather)
+        group->own += weight;
+    else if (weight > group->shared)
+        group->shared = weight;
 }
 
 /* How many windows of a `window` node an element is in: up to MAX_WEIGHT + 1, which stands for more. */
@@ -123,11 +119,13 @@ static uint32_t overlap_in(const FuseNode *user) {
 
 static Reading readers_of(Fuse *f, FuseNode *n) {
     Reading r = {.possible = true, .weight = 1, .overlap = 1};
+    f->mark++;
     for (uint32_t i = 0; i < n->users.count; i++) {
         const FuseNode *user = n->users.at[i];
         for (uint32_t k = 0; k < user->homes.count; k++) {
             Group *group = fuse_root(user->homes.at[k]);
             add_group(f, &r.groups, group);
+            add_weight(group, user);
             r.possible = r.possible && can_compute(f, n, user, group);
         }
         if (overlap_in(user) > r.overlap) r.overlap = overlap_in(user);
@@ -135,7 +133,7 @@ static Reading readers_of(Fuse *f, FuseNode *n) {
         r.expanded = r.expanded || (user->tensor && ((repeats(user->node) && !joined) || user->expanded));
     }
     for (uint32_t i = 0; i < r.groups.count; i++) {
-        uint32_t weight = weight_in(n, r.groups.at[i]);
+        uint32_t weight = r.groups.at[i]->shared + r.groups.at[i]->own;
         if (weight > r.weight) r.weight = weight;
     }
     return r;

@@ -10,20 +10,24 @@ typedef struct {
     FuseNode *reader;
 } Reading;
 
+static void forget_readers(void *user, Node *node) {
+    (void)user;
+    for (uint32_t i = 0; i < node->operand_count; i++) node->operands[i]->scratch = NULL;
+}
+
 static void add_reader(void *user, Node *node) {
     Reading *r = user;
     for (uint32_t i = 0; i < node->operand_count; i++) {
-        FuseNodes *list = map_get(r->f->readers, node->operands[i]);
-        if (!list) {
-            list = ARENA_NEW(r->f->arena, FuseNodes);
-            map_put(r->f->readers, node->operands[i], list);
-        }
+        FuseNodes *list = node->operands[i]->scratch;
+        if (!list) node->operands[i]->scratch = list = ARENA_NEW(r->f->arena, FuseNodes);
         if (!list->count || list->at[list->count - 1] != r->reader) vec_push(r->f->arena, list, r->reader);
     }
 }
 
-void fuse_readers(Fuse *f) {
-    f->readers = map_new(f->arena);
+const FuseNodes *fuse_readers(const Value *value) { return value->scratch; }
+
+void fuse_find_readers(Fuse *f) {
+    block_walk(f->block, forget_readers, NULL);
     for (uint32_t i = 0; i < f->nodes.count; i++) {
         FuseNode *n = f->nodes.at[i];
         Reading reading = {f, n};
@@ -57,8 +61,8 @@ static bool overwrites(const Fuse *f, const Group *group, const Value *operand) 
 }
 
 /* After those that read what the group may overwrite, as far as they come before it anyway. */
-static void after_readers(Fuse *f, Group *group, const Value *operand, uint32_t latest, uint32_t *place) {
-    const FuseNodes *readers = map_get(f->readers, operand);
+static void after_readers(Group *group, const Value *operand, uint32_t latest, uint32_t *place) {
+    const FuseNodes *readers = fuse_readers(operand);
     for (uint32_t i = 0; readers && i < readers->count; i++) {
         const FuseNode *reader = readers->at[i];
         if (fuse_is_home(reader, group)) continue;
@@ -94,7 +98,7 @@ uint32_t fuse_place(Fuse *f, Group *group) {
         after_needs(f, group, n, &place);
         for (uint32_t k = 0; k < n->node->operand_count; k++)
             if (n != group->seed && overwrites(f, group, n->node->operands[k]))
-                after_readers(f, group, n->node->operands[k], latest, &place);
+                after_readers(group, n->node->operands[k], latest, &place);
     }
     if (place > latest) place = latest;
     group->placed = true;

@@ -66,9 +66,9 @@ static bool is_candidate(Store *s, const FuseNode *n) {
             if (home == s->group || fuse_is_home(n, home)) continue;
             if (!can_take(s, user, home)) return false;
             add_reader(s, &readers, home);
+            if (readers.count > MAX_READERS) return false;
         }
     }
-    if (readers.count > MAX_READERS) return false;
     for (uint32_t i = 0; i < readers.count; i++) add_reader(s, &s->readers, readers.at[i]);
     return true;
 }
@@ -91,7 +91,7 @@ static uint32_t reading_position(const FuseNode *reader) {
  */
 static int64_t cost_of_outer(const Store *s, const Value *value) {
     if (value->type->rank == 0) return 0;
-    const FuseNodes *readers = map_get(s->f->readers, value);
+    const FuseNodes *readers = fuse_readers(value);
     uint32_t last = 0, having = 0;
     for (uint32_t i = 0; readers && i < readers->count; i++)
         if (reading_position(readers->at[i]) > last) last = reading_position(readers->at[i]);

@@ -5,6 +5,7 @@
  *   plan_live.c   step 2: when is each tensor alive
  *   plan_merge.c  step 3: who shares a place: what is carried must, copies and in-place results should
  *   plan_place.c  step 4: arenas and offsets
+ *   plan_room.c   what of an arena is taken while something is alive
  *   plan_check.c  independent of all these: does every reader find what was written for it?
  *
  * Time: the node at position p reads at time 2p and has written at 2p + 1; a result is alive from 2p, so that
@@ -91,6 +92,16 @@ void plan_liveness(Plan *plan);
 bool ranges_overlap(const Ranges *a, const Ranges *b);
 void ranges_add(Arena *arena, Ranges *ranges, Range range);
 void plan_merge(Plan *plan);
+
+typedef struct Room Room;
+
+/* Room for these and no others. */
+Room *room_new(Arena *arena, uint32_t count, Tenants *const *tenants);
+/* The start of the smallest gap of at least `size` bytes between what is taken at some time of `alive`, or of
+ * what is free behind it all. */
+int64_t room_find(Room *room, const Ranges *alive, int64_t size);
+void room_take(Room *room, const Ranges *alive, int64_t start, int64_t end);
+
 void plan_places(Plan *plan, int32_t *next_frame);
 
 /* NULL if every reader finds what was written for it; otherwise a message that names the value. */

@@ -48,77 +48,47 @@ static void assign_arenas(Plan *plan) {
 /* --- packing */
 typedef struct {
     Tenants *tenants;
-    int64_t start, end; /* bytes */
+    int64_t size; /* bytes */
     uint32_t order;
-    Range span; /* from when it is first alive to when it is last */
 } Packed;
 
 /* The largest first, for the rest fits around them; then in order of appearance, so that plans are
  * reproducible. */
 static int by_size(const void *a, const void *b) {
     const Packed *x = a, *y = b;
-    if (x->end != y->end) return x->end < y->end ? 1 : -1;
+    if (x->size != y->size) return x->size < y->size ? 1 : -1;
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
-static Range span_of(const Ranges *alive) {
-    return alive->count ? (Range){alive->at[0].start, alive->at[alive->count - 1].end} : (Range){0};
-}
-
-static bool alive_together(const Packed *a, const Packed *b) {
-    return a->span.start < b->span.end && b->span.start < a->span.end &&
-           ranges_overlap(&a->tenants->alive, &b->tenants->alive);
-}
-
-/* The start of the smallest gap of at least `size` between those that are alive with the item, or after them
- * all. `placed` is in the order of starts. */
-static int64_t best_gap(Packed *const *placed, uint32_t count, const Packed *item, int64_t size) {
-    int64_t best = -1, width = INT64_MAX, free_from = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (placed[i]->end <= free_from || !alive_together(placed[i], item)) continue;
-        int64_t gap = placed[i]->start - free_from;
-        if (gap >= size && gap < width) best = free_from, width = gap;
-        free_from = placed[i]->end;
-    }
-    return best >= 0 ? best : free_from;
-}
-
-static void insert_by_start(Packed **placed, uint32_t count, Packed *item) {
-    for (; count && placed[count - 1]->start > item->start; count--) placed[count] = placed[count - 1];
-    placed[count] = item;
-}
-
 /* Returns where the place ends. */
-static int64_t place_one(Plan *plan, Packed *items, uint32_t index, Packed **placed) {
-    Packed *item = &items[index];
-    int64_t size = item->end;
-    item->start = best_gap(placed, index, item, size);
-    if (item->start > INT64_MAX - size) {
+static int64_t place_one(Plan *plan, Room *room, const Packed *item) {
+    const Ranges *alive = &item->tenants->alive;
+    int64_t start = room_find(room, alive, item->size), end = start;
+    if (start > INT64_MAX - item->size)
         plan_too_large(plan, item->tenants->members.at[0]->value);
-        size = 0;
-    }
-    item->end = item->start + size;
-    insert_by_start(placed, index, item);
-    return item->end;
+    else
+        end += item->size;
+    room_take(room, alive, start, end);
+    item->tenants->offset = dim_const(plan->ir, start);
+    return end;
 }
 
 /* Places of constant size; returns the bytes that they take together. */
 static const Dim *pack_constant(Plan *plan, const TenantsList *list) {
     Packed *items = ARENA_ARRAY(plan->arena, Packed, list->count);
-    Packed **placed = ARENA_ARRAY(plan->arena, Packed *, list->count);
+    Room *room = room_new(plan->arena, list->count, list->at);
     int64_t total = 0;
     for (uint32_t i = 0; i < list->count; i++) {
         int64_t size = 0;
         bool constant = dim_is_const(round_up(plan, list->at[i]), &size);
         assert(constant);
         (void)constant;
-        items[i] = (Packed){list->at[i], 0, size, i, span_of(&list->at[i]->alive)};
+        items[i] = (Packed){list->at[i], size, i};
     }
     if (list->count) qsort(items, list->count, sizeof *items, by_size);
     for (uint32_t i = 0; i < list->count; i++) {
-        int64_t end = place_one(plan, items, i, placed);
+        int64_t end = place_one(plan, room, &items[i]);
         if (end > total) total = end;
-        items[i].tenants->offset = dim_const(plan->ir, items[i].start);
     }
     return dim_const(plan->ir, total);
 }
