@@ -111,7 +111,7 @@ double cost_pack(const Target *target, double elements, uint32_t bytes, int64_t 
  * all. */
 double cost_touch(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     double depth = (double)cost_assumed(shape->depth), rows = (double)cost_assumed(shape->rows), near = 0.3,
-           far = 1, ahead = 0.6;
+           far = 1;
     double a = cost_distinct(rows * depth, shape->a_span);
     double b = cost_b_elements(shape);
     double again = (double)cost_assumed(shape->columns) / (plan->vectors * plan->lanes) - 1;
@@ -121,6 +121,7 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
          huge = block * shape->bytes > 4.0 * (double)target->l2_bytes;
     double price = !far_block ? 0 : huge ? far : plan->pack_a ? 0.05 : 0.12;
     /* Rows of a far A are asked for ahead (`ahead_a`), but not by dot products. */
+    double ahead = huge ? 0.6 : 0.2;
     bool asked = !plan->dot_lanes && !plan->pack_a && shape->a_depth == 1 && !shape->edges &&
                  !cost_collides(shape->a_row, shape->memory_bytes);
     /* What is huge the products that share it take by parts (contract_schedule.c). */

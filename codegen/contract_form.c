@@ -55,13 +55,25 @@ bool form_packs_b(const ContractShape *shape) {
            cost_collides(shape->b_depth, shape->memory_bytes);
 }
 
-/* Rows of a B beyond the second level that begin anywhere in a line of the cache, so that nearly every vector
- * is loaded from two. Windows share their memory, which packing would multiply. */
-static bool lies_across(const Target *target, const ContractShape *shape) {
-    double elements = (double)cost_assumed(shape->depth) * (double)cost_assumed(shape->columns);
-    return shape->b_column == 1 && shape->b_depth > 0 && target->vector_bytes == LINE &&
-           shape->b_depth % LINE * shape->memory_bytes % LINE != 0 && !shape->edges &&
-           1.5 * cost_b_elements(shape) > elements && cost_is_far(target, elements, shape->memory_bytes);
+static const double TWO_LINES =
+                        1.1, /* rows begin anywhere in a line: nearly all vectors are loaded from two */
+    SCATTERED = 1.02;        /* a panel's pieces of rows lie apart */
+
+/* How many times as long tiles take with B read where it lies as with a packed one, if it comes from beyond
+ * the second level. Windows share their memory, which packing would multiply. */
+static double slowed_by_b(const Target *target, const ContractShape *shape) {
+    double depth = (double)cost_assumed(shape->depth), columns = (double)cost_assumed(shape->columns),
+           elements = depth * columns, rows = depth * (double)shape->b_depth;
+    if (shape->b_column != 1 || shape->b_depth <= 0 || shape->edges ||
+        1.5 * cost_b_elements(shape) <= elements)
+        return 1;
+    if (target->vector_bytes == LINE && shape->b_depth % LINE * shape->memory_bytes % LINE != 0 &&
+        cost_is_far(target, elements, shape->memory_bytes))
+        return TWO_LINES;
+    /* All of B, of which this may be a chunk's columns. */
+    bool far = shape->single_depth && rows * shape->memory_bytes > target->l2_bytes;
+    bool panel_is_near = depth * LINE * shape->memory_bytes <= target->l1_bytes;
+    return far && !panel_is_near ? SCATTERED : 1;
 }
 
 /* A that lies transposed: each step of k reads another line, of which a tile takes a part. */
@@ -122,8 +134,6 @@ void form_dots_in_turn(const Target *target, const ContractShape *shape, Contrac
         plan->dot_columns *= 2;
 }
 
-static const double TWO_LINES = 1.1; /* by which loads from two lines slow a tile down */
-
 /* By the cheapest tile, with what is packed as `plan` says. */
 static double tiles_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     double cost = form_tile(target, shape, plan), depth = (double)cost_assumed(shape->depth);
@@ -133,7 +143,7 @@ static double tiles_cost(const Target *target, const ContractShape *shape, Contr
         double transposed = form_tile(target, shape, &other);
         if (transposed < cost) cost = transposed, *plan = other;
     }
-    if (!plan->pack_b && lies_across(target, shape)) cost *= TWO_LINES;
+    if (!plan->pack_b) cost *= slowed_by_b(target, shape);
     if (plan->pack_a)
         cost += cost_pack(target, depth * (double)cost_assumed(shape->rows), shape->bytes, shape->a_row,
                           shape->a_depth, shape->depth_last);
@@ -160,7 +170,7 @@ static double cost_packed_so(const Target *target, const ContractShape *shape, C
 static double outer_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     plan->pack_b = form_packs_b(shape);
     double cost = cost_packed_so(target, shape, plan);
-    if (plan->pack_b || !lies_across(target, shape)) return cost;
+    if (plan->pack_b || slowed_by_b(target, shape) <= 1) return cost;
     ContractSchedule other = {.lanes = 1, .pack_b = true};
     double packed = cost_packed_so(target, shape, &other);
     if (packed < cost) cost = packed, *plan = other;

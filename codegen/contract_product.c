@@ -283,6 +283,10 @@ static void both_ways(Emit *e, const Contract *contract, Product *p, Product *ex
     arrange(e, contract, true, exchanged);
 }
 
+/* Estimates are of products that are not yet cut into chunks: to be exchanged has to be worth more than that
+ * may change. */
+static const double AS_IT_IS = 0.98;
+
 void product_open(Emit *e, const Contract *contract, Product *p) {
     Product exchanged;
     both_ways(e, contract, p, &exchanged);
@@ -291,7 +295,7 @@ void product_open(Emit *e, const Contract *contract, Product *p) {
     bool edges = contract->edge_count > 0;
     if (!e->cold && !edges && (take_blas(e, p) || take_measured(e, p, &exchanged))) return;
     bool in_n = edges && contract->edge[0].place_axis >= contract->batch_count + contract->m_count;
-    if (edges ? in_n : cost_of(e, &exchanged) < cost_of(e, p)) *p = exchanged;
+    if (edges ? in_n : cost_of(e, &exchanged) < AS_IT_IS * cost_of(e, p)) *p = exchanged;
     take_model(e, p);
 }
 
