@@ -301,6 +301,7 @@ static Elab *elab_new(const FrontendOptions *options) {
     e->symbols = map_new(arena);
     e->poison = val_copy(e, (Val){.kind = VAL_POISON});
     e->unit = val_copy(e, (Val){.kind = VAL_UNIT});
+    for (int i = 0; i < 2; i++) e->bools[i] = val_known(e, type_scalar(e->ir, DTYPE_bool), i);
     e->any_model = any_model(e);
     e->checking = true;
     return e;

@@ -230,6 +230,8 @@ struct ModelType {
     const Val *const *hyper;
     uint32_t members;
     const Member *member;
+    uint32_t methods;
+    const AstDecl *const *method;
     const Val *shape; /* a value of this type, for its structure only */
     const char *text; /* Linear(784, 128) */
     Scope *scope;     /* hyperparameters */
@@ -291,7 +293,7 @@ struct Elab {
     uint32_t searches;      /* for ways among them so far */
     Map *joined;            /* AstExpr, a condition → Val: what both sides were when that was checked */
     Map *symbols; /* Value, or text of an extreme → SymbolUse list: the symbols made for it so far */
-    const Val *poison, *unit;
+    const Val *poison, *unit, *bools[2];
     const ModelType *any_model; /* stands for the model of a `gradient` while a function of one is checked */
     /* the function being built */
     Graph *graph;

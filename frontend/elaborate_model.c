@@ -10,16 +10,15 @@ int model_field(const ModelType *type, const char *name) {
 }
 
 const AstDecl *model_method(const ModelType *type, const char *name) {
-    for (const AstDecl *d = type->decl->model.members; d; d = d->next)
-        if (d->kind == AST_FN && d->name.text == name) return d;
+    for (uint32_t i = 0; i < type->methods; i++)
+        if (type->method[i]->name.text == name) return type->method[i];
     return NULL;
 }
 
 const char *model_suggest(Elab *e, const ModelType *type, const char *name) {
     VEC(const char *) names = {0};
     for (uint32_t i = 0; i < type->members; i++) vec_push(e->arena, &names, type->member[i].name);
-    for (const AstDecl *d = type->decl->model.members; d; d = d->next)
-        if (d->kind == AST_FN) vec_push(e->arena, &names, d->name.text);
+    for (uint32_t i = 0; i < type->methods; i++) vec_push(e->arena, &names, type->method[i]->name.text);
     return suggest(name, names.at, names.count);
 }
 
@@ -264,6 +263,9 @@ static const Val *make_model(Elab *e, const AstDecl *decl, Unit *unit, Scope *sc
     const ModelType *type = find_type(e, decl, count, hyper);
     ModelType *made = NULL;
     if (!type) {
+        VEC(const AstDecl *) methods = {0};
+        for (const AstDecl *d = decl->model.members; d; d = d->next)
+            if (d->kind == AST_FN) vec_push(e->arena, &methods, d);
         made = ARENA_NEW(e->arena, ModelType);
         *made = (ModelType){.decl = decl,
                             .unit = unit,
@@ -271,6 +273,8 @@ static const Val *make_model(Elab *e, const AstDecl *decl, Unit *unit, Scope *sc
                             .hyper = hyper,
                             .members = m.members.count,
                             .member = m.members.at,
+                            .methods = methods.count,
+                            .method = methods.at,
                             .text = instance_text(e, decl, count, hyper),
                             .scope = scope};
         type = made;
@@ -280,8 +284,7 @@ static const Val *make_model(Elab *e, const AstDecl *decl, Unit *unit, Scope *sc
     if (made) made->shape = v;
     if (made && !labels_differ(e, v)) return e->poison;
     if (made && e->checking)
-        for (const AstDecl *d = decl->model.members; d; d = d->next)
-            if (d->kind == AST_FN) el_queue(e, d, unit, v);
+        for (uint32_t i = 0; i < type->methods; i++) el_queue(e, type->method[i], unit, v);
     return v;
 }
 

@@ -236,9 +236,9 @@ static const Val *fold_known(Elab *e, AstOperator op, const Val *a, const Val *b
 
 /* --- broadcasting */
 const Val *op_broadcast(Elab *e, const Val *v, uint32_t rank, const Dim *const *dims, Span span) {
+    if (v->tensor.type == type_tensor(e->ir, v->tensor.type->dtype, rank, dims)) return v;
     Value *x = val_value(e, v, span);
     Builder b = el_builder(e, span);
-    if (x->type == type_tensor(e->ir, x->type->dtype, rank, dims)) return v;
     return val_of(e, build_broadcast_to(&b, x, rank, dims));
 }
 
@@ -400,20 +400,20 @@ static Op graph_op(AstOperator op) {
     return ops[op];
 }
 
-/* What an operator needs of an operand's type; the help line that says so (of `text`, the operand as
- * written), or NULL where it is allowed. */
-static const char *dtype_refused(Elab *e, AstOperator op, DType dtype, const char *text) {
+/* What an operator needs of an operand's type; the help line that says so (of the operand as written at
+ * `span`), or NULL where it is allowed. */
+static const char *dtype_refused(Elab *e, AstOperator op, DType dtype, Span span) {
     bool is_bool = dtype == DTYPE_bool;
     if (op == AST_AND || op == AST_OR)
-        return is_bool ? NULL : arena_printf(e->arena, "compare first: `%s != 0`", text);
+        return is_bool ? NULL : arena_printf(e->arena, "compare first: `%s != 0`", el_source(e, span));
     if (op == AST_EQ || op == AST_NE) return NULL;
     if (is_bool)
-        return arena_printf(e->arena, "a bool is no number: `int(%s)` or `float(%s)` makes one of it", text,
-                            text);
+        return arena_printf(e->arena, "a bool is no number: `int(%s)` or `float(%s)` makes one of it",
+                            el_source(e, span), el_source(e, span));
     if (op == AST_DIV && !dtype_is_float(dtype))
         return arena_printf(
             e->arena, "make floats of integers first: `float(%s)`; `//` divides integers, rounding down",
-            text);
+            el_source(e, span));
     return NULL;
 }
 
@@ -424,7 +424,7 @@ static const char *operand_refused(Elab *e, AstOperator op, const Val *v, Span s
     DType dtype = v->tensor.type->dtype;
     bool differs = other->kind == VAL_TENSOR && other->tensor.type->dtype != dtype;
     if (differs && dtype != DTYPE_bool && op != AST_AND && op != AST_OR) return NULL;
-    return dtype_refused(e, op, dtype, el_source(e, span));
+    return dtype_refused(e, op, dtype, span);
 }
 
 static const Val *tensor_binary(Elab *e, AstOperator op, const Val *a, Span as, const Val *b, Span bs,
@@ -438,9 +438,8 @@ static const Val *tensor_binary(Elab *e, AstOperator op, const Val *a, Span as, 
     if (help) return no_operator(e, op, a, as, b, bs, span, help);
     if (!op_unite(e, 2, vals, spans, span, arena_printf(e->arena, "`%s`", operator_text(op)), x))
         return e->poison;
-    if (dtype_refused(e, op, x[0]->type->dtype, ""))
-        return no_operator(e, op, a, as, b, bs, span,
-                           dtype_refused(e, op, x[0]->type->dtype, el_source(e, as)));
+    help = dtype_refused(e, op, x[0]->type->dtype, as);
+    if (help) return no_operator(e, op, a, as, b, bs, span, help);
     Builder builder = el_builder(e, span);
     if (square) return val_of(e, build_binary(&builder, OP_mul, x[0], x[0]));
     return val_of(e, build_binary(&builder, graph_op(op), x[0], x[1]));
@@ -497,7 +496,7 @@ static const Val *matmul(Elab *e, const Val *a, Span as, const Val *b, Span bs, 
                             "a scalar has no axis to sum over; `*` multiplies by it");
     if (p->dtype == DTYPE_bool)
         return no_operator(e, AST_MATMUL, a, as, b, bs, span,
-                           dtype_refused(e, AST_MATMUL, p->dtype, el_source(e, as)));
+                           dtype_refused(e, AST_MATMUL, p->dtype, as));
     uint32_t p_tail = p->rank == 1 ? 1 : 2, q_tail = q->rank == 1 ? 1 : 2;
     const Dim *k = p->dims[p->rank - 1], *l = q->dims[q->rank - q_tail];
     if (k != l)

@@ -30,7 +30,7 @@ const Val *val_known(Elab *e, const Type *type, double number) {
     return val_copy(e, (Val){.kind = VAL_TENSOR, .tensor = {.type = type, .known = true, .number = number}});
 }
 
-const Val *val_bool(Elab *e, bool value) { return val_known(e, type_scalar(e->ir, DTYPE_bool), value); }
+const Val *val_bool(Elab *e, bool value) { return e->bools[value]; }
 
 const Val *val_text(Elab *e, const char *text) {
     return val_copy(e, (Val){.kind = VAL_STRING, .string = {.text = text}});
@@ -77,12 +77,12 @@ bool val_static_number(const Val *v, double *value) {
 }
 
 Value *val_value(Elab *e, const Val *v, Span span) {
+    if (v->kind == VAL_TENSOR && v->tensor.value) return v->tensor.value;
     Builder b = el_builder(e, span);
     if (v->kind == VAL_NUMBER && !v->number.is_float) return build_int(&b, v->number.integer);
     if (v->kind == VAL_NUMBER)
         return build_const(&b, type_scalar(e->ir, e->options->float_type), v->number.number);
     if (v->kind == VAL_STRING) return string_value(e, v, span);
-    if (v->tensor.value) return v->tensor.value;
     if (v->tensor.dim) return build_size(&b, v->tensor.dim);
     return build_const(&b, v->tensor.type, v->tensor.number);
 }
