@@ -288,6 +288,7 @@ struct Elab {
     VEC(CheckItem) queue; /* what check mode has met and must check itself */
     uint32_t checked;     /* of the queue */
     Map *queued;
+    Map *language; /* name → Val of the dtype or builtin */
     const char *model_name; /* of the model being checked: its sizes are called `Name.size` */
     Caller *callers;        /* who calls whom, seen while checking */
     uint32_t searches;      /* for ways among them so far */
@@ -345,6 +346,7 @@ typedef struct {
     const Val *global; /* … or a global or builtin */
 } Found;
 bool scope_find(Elab *e, Scope *scope, const char *name, Found *found);
+const Val *scope_value(const Found *found);
 const Val *scope_read(Elab *e, AstName name);
 /* Says how a variable that can't change becomes one that can. */
 void help_mutable(Diagnostic *d, const Binding *b);

@@ -520,11 +520,10 @@ static const Val *integer_of(Elab *e, const AstExpr *expr) {
 static const Val *name_of(Elab *e, const AstExpr *expr) {
     const char *name = expr->name.text;
     Found found;
-    if (!scope_find(e, e->scope, name, &found)) {
-        if (strcmp(name, "inf") == 0) return val_float(e, INFINITY);
-        if (strcmp(name, "nan") == 0) return val_float(e, NAN);
-        if (strcmp(name, "pi") == 0) return val_float(e, 3.14159265358979323846);
-    }
+    if (scope_find(e, e->scope, name, &found)) return scope_value(&found);
+    if (strcmp(name, "inf") == 0) return val_float(e, INFINITY);
+    if (strcmp(name, "nan") == 0) return val_float(e, NAN);
+    if (strcmp(name, "pi") == 0) return val_float(e, 3.14159265358979323846);
     return scope_read(e, expr->name);
 }
 

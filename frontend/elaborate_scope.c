@@ -51,6 +51,20 @@ Binding *scope_declare(Elab *e, AstName name, const Val *value, bool is_mutable)
     return scope_bind(e, e->scope, name.text, name.span, value, is_mutable);
 }
 
+/* A dtype or a builtin, or NULL. Each is looked for once. */
+static const Val *language_name(Elab *e, const char *name) {
+    const Val *known = map_get(e->language, name);
+    if (known) return known;
+    DType dtype;
+    const Builtin *builtin;
+    if (dtype_of_name(e, name, &dtype))
+        known = val_copy(e, (Val){.kind = VAL_DTYPE, .dtype = dtype});
+    else if ((builtin = builtin_find(e, name)))
+        known = val_copy(e, (Val){.kind = VAL_BUILTIN, .builtin = {.builtin = builtin}});
+    if (known) map_put(e->language, name, (void *)known);
+    return known;
+}
+
 bool scope_find(Elab *e, Scope *scope, const char *name, Found *found) {
     *found = (Found){0};
     Scope *last = scope;
@@ -74,18 +88,8 @@ bool scope_find(Elab *e, Scope *scope, const char *name, Found *found) {
         }
     }
     if (last && last->unit && (found->global = unit_lookup(e, last->unit, name))) return true;
-    if (name == el_name(e, "training")) {
-        found->global = e->training;
-        return true;
-    }
-    DType dtype;
-    if (dtype_of_name(e, name, &dtype)) {
-        found->global = val_copy(e, (Val){.kind = VAL_DTYPE, .dtype = dtype});
-        return true;
-    }
-    const Builtin *builtin = builtin_find(e, name);
-    if (builtin) found->global = val_copy(e, (Val){.kind = VAL_BUILTIN, .builtin = {.builtin = builtin}});
-    return builtin != NULL;
+    found->global = name == el_name(e, "training") ? e->training : language_name(e, name);
+    return found->global != NULL;
 }
 
 const char *scope_suggest(Elab *e, const char *name) {
@@ -189,12 +193,14 @@ void help_mutable(Diagnostic *d, const Binding *b) {
     diag_help(d, "the loop sets it: keep what changes in a variable of its own, or use `while`");
 }
 
+const Val *scope_value(const Found *found) {
+    if (found->self) return found->self->value->model.fields[found->field];
+    return found->binding ? found->binding->value : found->global;
+}
+
 const Val *scope_read(Elab *e, AstName name) {
     Found found;
-    if (!scope_find(e, e->scope, name.text, &found)) return unknown_name(e, name);
-    if (found.self) return found.self->value->model.fields[found.field];
-    if (!found.binding) return found.global;
-    return found.binding->value;
+    return scope_find(e, e->scope, name.text, &found) ? scope_value(&found) : unknown_name(e, name);
 }
 
 void frame_push(Elab *e, Frame *frame) {
