@@ -3,6 +3,8 @@
  * of the time of one that goes to and fro in it. */
 #include "ir/graph.h"
 
+enum { FEW = 8 }; /* nodes that are made or removed are few up to this part of the values */
+
 /* What was moved is replaced by its copy. */
 static void move_value(Value *value, Value *copy) {
     copy->name = value->name;
@@ -45,6 +47,34 @@ void graph_compact(Graph *graph) {
     graph->next_id = 0;
     for (uint32_t i = 0; i < graph->functions.count; i++)
         move_function(graph, graph->functions.at[i], scratch);
+    graph->changes = 0;
     arena_free(scratch);
     arena_free(old);
+}
+
+/* --- in place */
+static void settle_value(Graph *graph, Value *value) {
+    value->id = graph->next_id++;
+    value->scratch = NULL;
+}
+
+static void settle_block(Graph *graph, Block *block) {
+    for (uint32_t i = 0; i < block->params.count; i++) settle_value(graph, block->params.at[i]);
+    for (Node *node = block->first; node; node = node->next) {
+        __builtin_prefetch(node->next);
+        node->scratch = NULL;
+        for (uint32_t i = 0; i < node->operand_count; i++)
+            node->operands[i] = value_resolve(node->operands[i]);
+        for (uint32_t i = 0; i < node->result_count; i++) settle_value(graph, node->results[i]);
+        for (uint32_t i = 0; i < node->block_count; i++) settle_block(graph, node->blocks[i]);
+    }
+}
+
+void graph_settle(Graph *graph) {
+    if (graph->changes > graph->next_id / FEW) {
+        graph_compact(graph);
+        return;
+    }
+    graph->next_id = 0;
+    for (uint32_t i = 0; i < graph->functions.count; i++) settle_block(graph, graph->functions.at[i]->body);
 }

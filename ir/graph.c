@@ -29,12 +29,16 @@ Block *block_new(Graph *graph, Function *function, Node *owner) {
     return block;
 }
 
-static Value *value_new(Graph *graph, const Type *type, uint32_t index) {
-    Value *value = ARENA_NEW(graph->arena, Value);
+static void value_set(Graph *graph, Value *value, const Type *type, uint32_t index) {
     value->type = type;
     value->index = index;
     value->id = graph->next_id++;
     value->place.frame = -1;
+}
+
+static Value *value_new(Graph *graph, const Type *type, uint32_t index) {
+    Value *value = ARENA_NEW(graph->arena, Value);
+    value_set(graph, value, type, index);
     return value;
 }
 
@@ -74,8 +78,8 @@ static size_t element_size(AttrKind kind) {
 
 /* The attribute with an array of its own. */
 static Attr own_attr(Graph *graph, Attr attr) {
-    size_t size = element_size(attr_kind(attr.key));
-    if (size) attr.ints = arena_copy(graph->arena, attr.ints, size * attr.count);
+    size_t size = element_size(attr_kind(attr.key)) * attr.count;
+    if (size) attr.ints = arena_copy(graph->arena, attr.ints, size);
     return attr;
 }
 
@@ -144,26 +148,40 @@ static uint32_t room_for(uint32_t count) {
     return room;
 }
 
+/* The next `size` bytes of a node's memory. */
+static void *next_part(char **memory, size_t size) {
+    void *part = *memory;
+    *memory += size;
+    return part;
+}
+
+/* A node with its arrays and results is one piece of memory: graphs are large, and walked often. */
 Node *node_new(Graph *graph, Op op, uint32_t operands, Value *const *operand, uint32_t attrs,
                const Attr *attr, uint32_t results, const Type *const *result, Loc loc) {
-    Arena *arena = graph->arena;
-    Node *node = ARENA_NEW(arena, Node);
+    size_t operands_size = sizeof(Value *) * room_for(operands), attrs_size = sizeof(Attr) * attrs;
+    size_t results_size = sizeof(Value *) * room_for(results), values_size = sizeof(Value) * results;
+    char *memory =
+        arena_alloc(graph->arena, sizeof(Node) + operands_size + attrs_size + results_size + values_size);
+    Node *node = next_part(&memory, sizeof *node);
     node->graph = graph;
     node->op = op;
     node->loc = loc;
     node->operand_count = operands;
-    node->operands = ARENA_ARRAY(arena, Value *, room_for(operands));
+    node->operands = next_part(&memory, operands_size);
     for (uint32_t i = 0; i < operands; i++) node->operands[i] = operand[i];
     node->attr_count = attrs;
-    node->attrs = ARENA_ARRAY(arena, Attr, attrs);
+    node->attrs = next_part(&memory, attrs_size);
     for (uint32_t i = 0; i < attrs; i++) node->attrs[i] = own_attr(graph, attr[i]);
     node->result_count = results;
-    node->results = ARENA_ARRAY(arena, Value *, room_for(results));
+    node->results = next_part(&memory, results_size);
+    Value *values = next_part(&memory, values_size);
     for (uint32_t i = 0; i < results; i++) {
-        node->results[i] = value_new(graph, result[i], i);
-        node->results[i]->node = node;
+        node->results[i] = &values[i];
+        value_set(graph, &values[i], result[i], i);
+        values[i].node = node;
     }
     for (uint32_t i = 0; i < attrs; i++) node->attrs[i] = wrap_constant(node, node->attrs[i]);
+    graph->changes++;
     return node;
 }
 
@@ -229,6 +247,7 @@ void node_remove(Node *node) {
     *(node->next ? &node->next->prev : &block->last) = node->prev;
     node->block = NULL;
     node->prev = node->next = NULL;
+    node->graph->changes++;
 }
 
 /* --- replacing */

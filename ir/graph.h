@@ -124,6 +124,7 @@ struct Graph {
     const char *doc;
     VEC(Function *) functions;
     uint32_t next_id;
+    uint32_t changes; /* nodes made or removed since it was moved */
 };
 
 Graph *graph_new(IrContext *ir, const char *name);
@@ -177,6 +178,9 @@ void graph_renumber(Graph *graph);
 /* Resolves and renumbers, and moves all blocks, nodes and values to new memory, in order: pointers to them
  * are void, and what isn't in the graph any more is gone. */
 void graph_compact(Graph *graph);
+
+/* The same, or all of it but the moving where few nodes were made or removed since the last time. */
+void graph_settle(Graph *graph);
 
 /* Number of uses of each value, by value->id (array of graph->next_id entries in `arena`). */
 uint32_t *graph_count_uses(Graph *graph, Arena *arena);

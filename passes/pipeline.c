@@ -138,7 +138,7 @@ static bool run_pass(const Runner *r, PassId pass) {
     arena_free(context.scratch);
     bool ok = diagnostics_errors(r->diags) == errors;
     if (ok) {
-        graph_compact(r->graph);
+        graph_settle(r->graph);
         if (r->options->verify) verify_after(r, pass);
         print_after(r, pass, before);
     }
