@@ -99,7 +99,7 @@ static void vary_blocks(Candidates *c, const ContractSchedule *from) {
     plan.ahead_a = !plan.ahead_a;
     offer(c, plan);
     plan = *from;
-    for (uint32_t ahead = 0; ahead <= 16; ahead = ahead ? 2 * ahead : 4) {
+    for (uint32_t ahead = 0; ahead <= 64; ahead = ahead ? 2 * ahead : 16) {
         plan.ahead_b = ahead;
         offer(c, plan);
     }

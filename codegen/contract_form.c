@@ -57,7 +57,7 @@ bool form_packs_b(const ContractShape *shape) {
 
 static const double TWO_LINES =
                         1.1, /* rows begin anywhere in a line: nearly all vectors are loaded from two */
-    SCATTERED = 1.02;        /* a panel's pieces of rows lie apart */
+    SCATTERED = 1.01;        /* a panel's pieces of rows lie apart */
 
 /* How many times as long tiles take with B read where it lies as with a packed one, if it comes from beyond
  * the second level. Windows share their memory, which packing would multiply. */

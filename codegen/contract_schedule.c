@@ -8,7 +8,8 @@ enum {
     MIN_CHUNK_WORK = 400000, /* multiply-adds: below it a thread's start costs more than it saves */
     BYTE_WORK = 8,           /* multiply-adds in the time in which a byte arrives from memory */
     COPIED_COLUMNS = 256,    /* that are packed together at most */
-    STEPS_AHEAD = 8,         /* of k that B is prefetched */
+    ROWS_AHEAD = 960,        /* half cycles that rows of B are asked for ahead, */
+    MAX_ROWS_AHEAD = 64,     /* so many of them at most */
     TILES_AHEAD = 8,         /* that ask for the next panel of B, each for a part */
     CYCLES_AHEAD = 400,      /* that memory takes; of k at most */
     MAX_AHEAD = 32,          /* so many steps */
@@ -71,9 +72,15 @@ static uint32_t depth_ahead(const ContractShape *shape, const ContractSchedule *
     return (uint32_t)max64(min64(steps, MAX_AHEAD), 1);
 }
 
+/* Half of a block's steps at most, for behind it are none that come next. */
+static uint32_t rows_ahead(const ContractShape *shape, const ContractSchedule *plan) {
+    int64_t steps = min64(ROWS_AHEAD / (plan->rows * plan->vectors), MAX_ROWS_AHEAD);
+    int64_t depth = plan->depth_block ? plan->depth_block : cost_assumed(shape->depth);
+    return (uint32_t)min64(steps, depth / 2);
+}
+
 /* What comes from beyond the second level is asked for before it is needed: rows of A begin too often for the
- * processor to see their pattern, and each row of a B that few rows pass is used just now for the first time.
- */
+ * processor to see their pattern, and the pieces of B's rows in a panel lie apart. */
 void schedule_prefetch(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     double a =
         cost_distinct((double)cost_assumed(shape->rows) * (double)cost_assumed(shape->depth), shape->a_span);
@@ -83,9 +90,8 @@ void schedule_prefetch(const Target *target, const ContractShape *shape, Contrac
     if (plan->dot_lanes || !shape->single_depth) return;
     plan->ahead_a = !plan->pack_a && !shape->edges && shape->a_depth == 1 && shape->a_row >= 0 &&
                     cost_is_far(target, a * (double)cost_assumed(shape->outer), shape->memory_bytes);
-    if (!plan->pack_b && shape->rows >= 0 && shape->rows <= FEW &&
-        cost_is_far(target, b, shape->memory_bytes))
-        plan->ahead_b = STEPS_AHEAD;
+    if (!plan->pack_b && !plan->ahead_panel && cost_is_far(target, b, shape->memory_bytes))
+        plan->ahead_b = rows_ahead(shape, plan);
 }
 
 /* --- chunks */

@@ -50,9 +50,10 @@ static void prefetch_column(Emit *e, const Tile *t, LLVMValueRef a_offset) {
 }
 
 static void prefetch_b(Emit *e, const Tile *t, LLVMValueRef row) {
+    int64_t line = CACHE_LINE / (int64_t)LLVMABISizeOfType(e->layout, t->b_memory);
     Size ahead = size_mul(e, size_known(e, t->ahead_b), t->k[t->k_count - 1].b);
-    for (uint32_t v = 0; v < t->vectors; v++)
-        vector_prefetch(e, t->b_memory, row, offset_add(e, ahead.value, emit_i64(e, (int64_t)v * t->lanes)));
+    for (int64_t i = 0; i < (int64_t)t->vectors * t->lanes; i += line)
+        vector_prefetch(e, t->b_memory, row, offset_add(e, ahead.value, emit_i64(e, i)));
 }
 
 /* All lines of what is this step's part: rows of B follow each other without gaps. */
