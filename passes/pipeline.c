@@ -158,10 +158,11 @@ static bool run_list(const Runner *r, const char *list) {
     return true;
 }
 
-/* The passes that leave no work for simplify. It must not run after the last: what lives on behind a
- * checkpoint is counted, and what plan has placed may not move any more. */
+/* The passes that leave no work for simplify, or that it follows anyway. It must not run after the last: what
+ * lives on behind a checkpoint is counted, and what plan has placed may not move any more. */
 static bool leaves_no_work(PassId pass) {
-    return pass == PASS_simplify || pass == PASS_mask || pass == PASS_checkpoint || pass == PASS_plan;
+    return pass == PASS_autodiff || pass == PASS_simplify || pass == PASS_mask || pass == PASS_checkpoint ||
+           pass == PASS_plan;
 }
 
 static bool run_all(const Runner *r) {

@@ -83,33 +83,45 @@ static void simplify_block(Simplify *s, Block *block) {
     equal_release(s, mark);
 }
 
-static void look_for_grad(void *user, Node *node) { *(bool *)user |= node->op == OP_grad; }
+/* --- what a walk finds out before the rules are tried */
+typedef struct {
+    Simplify *s;
+    bool grad; /* one is still to be taken */
+} Survey;
+
+static void survey_node(void *user, Node *node) {
+    Survey *survey = user;
+    for (uint32_t i = 0; i < node->operand_count; i++) survey->s->uses[node->operands[i]->id]++;
+    survey->grad |= node->op == OP_grad;
+    if (node->op == OP_symbol) vec_push(survey->s->scratch, &survey->s->symbols, node);
+}
+
+static bool survey(Simplify *s) {
+    Survey survey = {.s = s};
+    s->symbols.count = 0;
+    s->counted = s->graph->next_id;
+    s->uses = ARENA_ARRAY(s->scratch, uint32_t, s->counted);
+    graph_walk(s->graph, survey_node, &survey);
+    return survey.grad;
+}
 
 /* While a gradient is still to be taken, values must keep their identity: two biases that both start as zeros
  * are equal and yet two things to differentiate by, and nothing may be folded past one. Only what nobody
  * reads goes. */
-static bool has_grad(Graph *graph) {
-    bool found = false;
-    graph_walk(graph, look_for_grad, &found);
-    return found;
-}
-
 void pass_simplify(PassContext *context, Graph *graph) {
     Simplify s = {.graph = graph, .scratch = context->scratch, .changed = true};
-    if (has_grad(graph)) {
+    if (survey(&s)) {
         simplify_dead(&s);
         return;
     }
     for (int round = 0; round < MAX_ROUNDS && s.changed; round++) {
         s.changed = false;
         s.budget = 1000 + 16 * graph->next_id;
-        simplify_symbols(&s);
-        s.uses = graph_count_uses(graph, s.scratch);
-        s.counted = graph->next_id;
+        if (round > 0) survey(&s);
+        if (simplify_symbols(&s)) survey(&s);
         for (uint32_t i = 0; i < graph->functions.count; i++)
             simplify_block(&s, graph->functions.at[i]->body);
         if (round > 0 && !s.changed) break; /* nor has anything died since the last round */
-        graph_resolve(graph);
         simplify_dead(&s);
     }
 }

@@ -26,9 +26,10 @@ typedef struct {
     Graph *graph;
     Arena *scratch;
     bool changed;
-    uint32_t budget; /* rewrites left in this round: rules that undo each other must not hang the compiler */
-    const uint32_t *uses; /* of values, by id, when the round began … */
-    uint32_t counted;     /* … and there were so many */
+    uint32_t budget;  /* rewrites left in this round: rules that undo each other must not hang the compiler */
+    uint32_t *uses;   /* of values, by id, when the round began … */
+    uint32_t counted; /* … and there were so many */
+    VEC(Node *) symbols; /* that there were then, in order */
     EqualTable equals;
 } Simplify;
 
@@ -54,10 +55,10 @@ bool simplify_region(Simplify *s, Node *node);
 Node *equal_node(Simplify *s, Node *node);
 uint32_t equal_mark(const Simplify *s);
 void equal_release(Simplify *s, uint32_t mark);
-/* Removes what nothing needs, carried values and unread results included. */
+/* Resolves all operands and removes what nothing needs, carried values and unread results included. */
 void simplify_dead(Simplify *s);
-/* Symbols whose value is a constant or another dimension become that. */
-void simplify_symbols(Simplify *s);
+/* Symbols whose value is a constant or another dimension become that. True where some did. */
+bool simplify_symbols(Simplify *s);
 
 /* --- questions that rules ask */
 static inline Value *in(const Node *node, uint32_t i) { return node->operands[i]; }

@@ -33,7 +33,7 @@ static void need_node(Liveness *l, Node *node) {
     for (; node && !node->scratch; node = node->block->owner) {
         node->scratch = l;
         need_operands(l, node, node->op == OP_kernel ? 0 : control_operands(node));
-        if (node->op == OP_while) need_value(l, block_yield(node->blocks[0])->operands[0]);
+        if (node->op == OP_while) need_value(l, value_resolve(block_yield(node->blocks[0])->operands[0]));
     }
 }
 
@@ -103,6 +103,7 @@ static bool is_satisfied(const Node *node) { return node->op == OP_check && is_s
 static void see(void *user, Node *node) {
     Liveness *l = user;
     node->scratch = NULL;
+    for (uint32_t i = 0; i < node->operand_count; i++) node->operands[i] = value_resolve(node->operands[i]);
     if (!is_satisfied(node) && op_has(node->op, TRAIT_EFFECT)) need_node(l, node);
     if (node->op == OP_kernel && strcmp(node_str(node, ATTR_kind), "rows") == 0)
         vec_push(l->s->scratch, &l->rows, node);

@@ -26,9 +26,7 @@ static const Dim *dim_of(IrContext *ir, const Value *value, int depth) {
     return node->op == OP_add ? dim_add(ir, x, y) : dim_mul(ir, x, y);
 }
 
-static void look_for_symbol(void *user, Node *node) {
-    Symbols *symbols = user;
-    if (node->op != OP_symbol) return;
+static void look_at_symbol(Symbols *symbols, const Node *node) {
     IrContext *ir = symbols->s->graph->ir;
     const Dim *value = dim_of(ir, node->operands[0], MAX_DEPTH);
     value = dim_substitute(ir, value, known_symbol, symbols->known);
@@ -118,12 +116,12 @@ static void rewrite_node(void *user, Node *node) {
             rewrite_value(r, node->blocks[k]->params.at[i]);
 }
 
-void simplify_symbols(Simplify *s) {
+bool simplify_symbols(Simplify *s) {
     Symbols symbols = {.s = s, .known = map_new(s->scratch), .fits = true};
-    graph_walk(s->graph, look_for_symbol, &symbols);
-    if (!symbols.found) return;
+    for (uint32_t i = 0; i < s->symbols.count; i++) look_at_symbol(&symbols, s->symbols.at[i]);
+    if (!symbols.found) return false;
     graph_walk(s->graph, rewrite_node, &(Rewrite){&symbols, false});
-    if (!symbols.fits) return;
+    if (!symbols.fits) return false;
     graph_walk(s->graph, rewrite_node, &(Rewrite){&symbols, true});
-    s->changed = true;
+    return s->changed = true;
 }
