@@ -108,7 +108,7 @@ void room_take(Room *room, const Ranges *alive, int64_t start, int64_t end) {
 
 /* --- finding */
 static void find(Room *room, const Stretches *taken) {
-    for (uint32_t i = 0; i < taken->count; i++) vec_push(room->arena, &room->found, taken->at[i]);
+    for (uint32_t i = 0; i < taken->count; i++) take(room->arena, &room->found, taken->at[i]);
 }
 
 static void find_some(Room *room, Period *period, Stretch *stretch) {
@@ -121,21 +121,14 @@ static void find_whole(Room *room, Period *period, Stretch *stretch) {
     find(room, &period->whole);
 }
 
-static int by_start(const void *a, const void *b) {
-    const Stretch *x = a, *y = b;
-    return (x->start > y->start) - (x->start < y->start);
-}
-
 int64_t room_find(Room *room, const Ranges *alive, int64_t size) {
-    Stretches *found = &room->found;
-    found->count = 0;
+    room->found.count = 0;
     for (uint32_t i = 0; i < alive->count; i++) visit(room, alive->at[i], find_some, find_whole, NULL);
-    if (found->count) qsort(found->at, found->count, sizeof *found->at, by_start);
     int64_t best = -1, width = INT64_MAX, free_from = 0;
-    for (uint32_t i = 0; i < found->count; i++) {
-        int64_t gap = found->at[i].start - free_from;
+    for (uint32_t i = 0; i < room->found.count; i++) {
+        int64_t gap = room->found.at[i].start - free_from;
         if (gap >= size && gap < width) best = free_from, width = gap;
-        if (found->at[i].end > free_from) free_from = found->at[i].end;
+        free_from = room->found.at[i].end;
     }
     return best >= 0 ? best : free_from;
 }
