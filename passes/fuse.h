@@ -60,6 +60,7 @@ struct FuseNode {
     bool tensor;   /* goes into a kernel */
     bool external; /* its result is read by something that is no kernel */
     FuseNodes users, needs;
+    VEC(Value *) reads; /* of values that its blocks don't define, some may be of blocks in them */
     Groups homes;
     Group *yielder;
     Space space;       /* in the group that it joined or opened */

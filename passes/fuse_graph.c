@@ -44,7 +44,30 @@ static void link_operands(Linking *l, const Node *node) {
     if (l->fuse->has_symbols && node->op != OP_symbol) node_symbols(node, link_symbol, l);
 }
 
-static void link_nested(void *user, Node *node) { link_operands(user, node); }
+static void link_nested_symbols(void *user, Node *node) {
+    if (node->op != OP_symbol) node_symbols(node, link_symbol, user);
+}
+
+/* What blocks of a node read from outside is found by one walk for all that asks; here a value's `scratch` is
+ * the node that was seen to read it last. */
+static void note_nested(void *user, Node *node) {
+    Linking *l = user;
+    for (uint32_t i = 0; i < node->operand_count; i++) {
+        Value *value = node->operands[i];
+        if (value->block == node->block || value->scratch == l->user) continue;
+        value->scratch = l->user;
+        vec_push(l->fuse->arena, &l->user->reads, value);
+    }
+}
+
+static void link_blocks(Linking *l, const Node *node) {
+    FuseNode *n = l->user;
+    for (uint32_t i = 0; i < node->block_count; i++) block_walk(node->blocks[i], note_nested, l);
+    for (uint32_t i = 0; i < n->reads.count; i++)
+        link_use(l->fuse, n, fuse_definition(l->fuse, n->reads.at[i]));
+    for (uint32_t i = 0; l->fuse->has_symbols && i < node->block_count; i++)
+        block_walk(node->blocks[i], link_nested_symbols, l);
+}
 
 static FuseNode *collect_node(Fuse *f, Node *node) {
     FuseNode *n = ARENA_NEW(f->arena, FuseNode);
@@ -94,8 +117,7 @@ void fuse_collect(Fuse *f, Block *block) {
     for (Node *node = block->first; node; node = node->next) {
         FuseNode *n = collect_node(f, node);
         link_operands(&(Linking){f, n}, node);
-        for (uint32_t i = 0; i < node->block_count; i++)
-            block_walk(node->blocks[i], link_nested, &(Linking){f, n});
+        link_blocks(&(Linking){f, n}, node);
         /* Effects keep their order; regions may hold some. `yield` is last. */
         if (!op_has(node->op, TRAIT_EFFECT) && !op_has(node->op, TRAIT_REGION)) continue;
         link_use(f, n, effect);

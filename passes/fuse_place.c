@@ -5,35 +5,30 @@
 #include "passes/fuse.h"
 
 /* --- readers of a value */
-typedef struct {
-    Fuse *f;
-    FuseNode *reader;
-} Reading;
-
-static void forget_readers(void *user, Node *node) {
-    (void)user;
-    for (uint32_t i = 0; i < node->operand_count; i++) node->operands[i]->scratch = NULL;
+static void forget_readers(uint32_t count, Value *const *values) {
+    for (uint32_t i = 0; i < count; i++) values[i]->scratch = NULL;
 }
 
-static void add_reader(void *user, Node *node) {
-    Reading *r = user;
-    for (uint32_t i = 0; i < node->operand_count; i++) {
-        FuseNodes *list = node->operands[i]->scratch;
-        if (!list) node->operands[i]->scratch = list = ARENA_NEW(r->f->arena, FuseNodes);
-        if (!list->count || list->at[list->count - 1] != r->reader) vec_push(r->f->arena, list, r->reader);
+static void add_reader(Fuse *f, FuseNode *reader, uint32_t count, Value *const *values) {
+    for (uint32_t i = 0; i < count; i++) {
+        FuseNodes *list = values[i]->scratch;
+        if (!list) values[i]->scratch = list = ARENA_NEW(f->arena, FuseNodes);
+        if (!list->count || list->at[list->count - 1] != reader) vec_push(f->arena, list, reader);
     }
 }
 
 const FuseNodes *fuse_readers(const Value *value) { return value->scratch; }
 
 void fuse_find_readers(Fuse *f) {
-    block_walk(f->block, forget_readers, NULL);
+    for (uint32_t i = 0; i < f->nodes.count; i++) {
+        const FuseNode *n = f->nodes.at[i];
+        forget_readers(n->node->operand_count, n->node->operands);
+        forget_readers(n->reads.count, n->reads.at);
+    }
     for (uint32_t i = 0; i < f->nodes.count; i++) {
         FuseNode *n = f->nodes.at[i];
-        Reading reading = {f, n};
-        add_reader(&reading, n->node);
-        for (uint32_t k = 0; k < n->node->block_count; k++)
-            block_walk(n->node->blocks[k], add_reader, &reading);
+        add_reader(f, n, n->node->operand_count, n->node->operands);
+        add_reader(f, n, n->reads.count, n->reads.at);
     }
 }
 
