@@ -38,6 +38,37 @@ static void plan_axes(Kernel *k, RowPlan *p) {
     if (p->along && is_short(k, p)) p->along = false;
 }
 
+/* Which axes of `finer` are reduced, if each axis of `shape` is made of whole ones; else 0. */
+static uint32_t reduced_of(Kernel *k, const Type *shape, uint32_t reduced, const Type *finer) {
+    uint32_t end = 0, found = 0;
+    for (uint32_t d = 0; d < shape->rank; d++) {
+        uint32_t first = end;
+        while (end < finer->rank && kernel_product(k, end - first, finer->dims + first) != shape->dims[d])
+            end++;
+        if (kernel_product(k, end - first, finer->dims + first) != shape->dims[d]) return 0;
+        if (reduced >> d & 1) found |= (1u << end) - (1u << first);
+    }
+    return end == finer->rank ? found : 0;
+}
+
+/* Loops over what is reduced, or over the axes of what is reshaped to it: those that make the least of index
+ * arithmetic. */
+static Space best_space(Kernel *k, const Type *shape, uint32_t reduced, const Roots *roots) {
+    Space best = space_choose(k, shape->rank, shape->dims, reduced, roots);
+    uint32_t least = k->splits;
+    for (const Node *node = k->body->last; node && least > 1; node = node->prev) {
+        if (node->op != OP_reshape) continue;
+        const Type *finer = node->operands[0]->type;
+        uint32_t inside = reduced_of(k, shape, reduced, finer);
+        if (!inside) continue;
+        Space space = space_choose(k, finer->rank, finer->dims, inside, roots);
+        if (k->splits >= least) continue;
+        least = k->splits;
+        best = space;
+    }
+    return best;
+}
+
 RowPlan *row_plan(Kernel *k) {
     RowPlan *p = ARENA_NEW(k->arena, RowPlan);
     uint32_t nodes = 0;
@@ -62,7 +93,7 @@ RowPlan *row_plan(Kernel *k) {
     Node *yield = kernel_yield(k);
     for (uint32_t i = 0; i < yield->operand_count; i++)
         if (!is_row_result(k, yield->operands[i]->type)) vec_push(k->arena, &roots, yield->operands[i]);
-    p->space = space_choose(k, shape->rank, shape->dims, reduced, &roots);
+    p->space = best_space(k, shape, reduced, &roots);
     plan_axes(k, p);
     return p;
 }
