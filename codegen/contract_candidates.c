@@ -36,7 +36,7 @@ static void offer_outer(Candidates *c, ContractSchedule plan) {
 static void vary_form(Candidates *c, const ContractSchedule *from) {
     ContractSchedule outer = *from, other;
     outer.dot_lanes = outer.dot_columns = outer.dot_unroll = 0;
-    if (from->dot_lanes) outer.pack_b = form_packs_b(c->shape);
+    if (from->dot_lanes) outer.pack_b = form_packs_b(c->target, c->shape);
     other = outer;
     if (from->dot_lanes)
         offer_outer(c, outer);

@@ -49,31 +49,50 @@ double form_tile(const Target *target, const ContractShape *shape, ContractSched
 }
 
 /* --- packing */
-bool form_packs_b(const ContractShape *shape) {
-    if (shape->b_column != 1) return true;
-    return cost_assumed(shape->rows) >= FEW && cost_assumed(shape->depth) > FEW &&
-           cost_collides(shape->b_depth, shape->memory_bytes);
+/* By which a B read where it lies slows tiles down: */
+static const double TWO_LINES = 1.1;  /* nearly all vectors are loaded from two, */
+static const double SCATTERED = 1.01; /* a panel's pieces of rows lie apart, */
+static const double COLLIDING = 1.07; /* all in one set of a cache */
+static const double FETCHED =
+    0.75; /* half cycles an element that it takes to pack these rather than near ones */
+
+/* Windows share their memory, which packing would multiply. */
+static bool may_copy_b(const ContractShape *shape) {
+    double elements = (double)cost_assumed(shape->depth) * (double)cost_assumed(shape->columns);
+    return shape->b_column == 1 && shape->b_depth > 0 && !shape->edges &&
+           1.5 * cost_b_elements(shape) > elements;
 }
 
-static const double TWO_LINES =
-                        1.1, /* rows begin anywhere in a line: nearly all vectors are loaded from two */
-    SCATTERED = 1.01;        /* a panel's pieces of rows lie apart */
+/* Does the second level not hold all of B, of which this may be a chunk's columns? */
+static bool whole_b_is_far(const Target *target, const ContractShape *shape) {
+    double elements = (double)cost_assumed(shape->depth) * (double)shape->b_depth;
+    return may_copy_b(shape) && shape->single_depth &&
+           elements * shape->memory_bytes > (double)target->l2_bytes;
+}
+
+static bool collides_far(const Target *target, const ContractShape *shape) {
+    return cost_collides(shape->b_depth, shape->memory_bytes) && whole_b_is_far(target, shape);
+}
+
+/* Is B packed whatever that costs? */
+bool form_packs_b(const Target *target, const ContractShape *shape) {
+    if (shape->b_column != 1) return true;
+    return cost_assumed(shape->rows) >= FEW && cost_assumed(shape->depth) > FEW &&
+           cost_collides(shape->b_depth, shape->memory_bytes) && !whole_b_is_far(target, shape);
+}
 
 /* How many times as long tiles take with B read where it lies as with a packed one, if it comes from beyond
- * the second level. Windows share their memory, which packing would multiply. */
+ * the second level. */
 static double slowed_by_b(const Target *target, const ContractShape *shape) {
-    double depth = (double)cost_assumed(shape->depth), columns = (double)cost_assumed(shape->columns),
-           elements = depth * columns, rows = depth * (double)shape->b_depth;
-    if (shape->b_column != 1 || shape->b_depth <= 0 || shape->edges ||
-        1.5 * cost_b_elements(shape) <= elements)
-        return 1;
+    double depth = (double)cost_assumed(shape->depth),
+           elements = depth * (double)cost_assumed(shape->columns);
+    bool panel_is_near = depth * LINE * shape->memory_bytes <= target->l1_bytes;
+    if (!may_copy_b(shape)) return 1;
     if (target->vector_bytes == LINE && shape->b_depth % LINE * shape->memory_bytes % LINE != 0 &&
         cost_is_far(target, elements, shape->memory_bytes))
         return TWO_LINES;
-    /* All of B, of which this may be a chunk's columns. */
-    bool far = shape->single_depth && rows * shape->memory_bytes > target->l2_bytes;
-    bool panel_is_near = depth * LINE * shape->memory_bytes <= target->l1_bytes;
-    return far && !panel_is_near ? SCATTERED : 1;
+    if (panel_is_near || !whole_b_is_far(target, shape)) return 1;
+    return collides_far(target, shape) ? COLLIDING : SCATTERED;
 }
 
 /* A that lies transposed: each step of k reads another line, of which a tile takes a part. */
@@ -147,9 +166,11 @@ static double tiles_cost(const Target *target, const ContractShape *shape, Contr
     if (plan->pack_a)
         cost += cost_pack(target, depth * (double)cost_assumed(shape->rows), shape->bytes, shape->a_row,
                           shape->a_depth, shape->depth_last);
+    double elements = depth * (double)cost_assumed(shape->columns);
     if (plan->pack_b)
-        cost += cost_pack(target, depth * (double)cost_assumed(shape->columns), shape->bytes, shape->b_column,
-                          shape->b_depth, shape->b_run);
+        cost += cost_pack(target, elements, shape->bytes, shape->b_column, shape->b_depth, shape->b_run);
+    if (plan->pack_b && collides_far(target, shape) && !cost_is_far(target, elements, shape->bytes))
+        cost += FETCHED * elements;
     return cost + cost_touch(target, shape, plan);
 }
 
@@ -168,7 +189,7 @@ static double cost_packed_so(const Target *target, const ContractShape *shape, C
 }
 
 static double outer_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
-    plan->pack_b = form_packs_b(shape);
+    plan->pack_b = form_packs_b(target, shape);
     double cost = cost_packed_so(target, shape, plan);
     if (plan->pack_b || slowed_by_b(target, shape) <= 1) return cost;
     ContractSchedule other = {.lanes = 1, .pack_b = true};

@@ -21,7 +21,7 @@ double form_tile(const Target *target, const ContractShape *shape, ContractSched
 double form_dots(const Target *target, const ContractShape *shape, ContractSchedule *plan);
 /* Column after column, where that is better. */
 void form_dots_in_turn(const Target *target, const ContractShape *shape, ContractSchedule *plan);
-bool form_packs_b(const ContractShape *shape);
+bool form_packs_b(const Target *target, const ContractShape *shape);
 bool form_rows_are_apart(const ContractShape *shape);
 bool form_streams(const Target *target, const ContractShape *shape, const ContractSchedule *plan);
 

@@ -495,8 +495,7 @@ static const Val *matmul(Elab *e, const Val *a, Span as, const Val *b, Span bs, 
         return matmul_clash(e, vals[0], as, vals[1], bs, span,
                             "a scalar has no axis to sum over; `*` multiplies by it");
     if (p->dtype == DTYPE_bool)
-        return no_operator(e, AST_MATMUL, a, as, b, bs, span,
-                           dtype_refused(e, AST_MATMUL, p->dtype, as));
+        return no_operator(e, AST_MATMUL, a, as, b, bs, span, dtype_refused(e, AST_MATMUL, p->dtype, as));
     uint32_t p_tail = p->rank == 1 ? 1 : 2, q_tail = q->rank == 1 ? 1 : 2;
     const Dim *k = p->dims[p->rank - 1], *l = q->dims[q->rank - q_tail];
     if (k != l)
