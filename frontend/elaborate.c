@@ -299,6 +299,7 @@ static Elab *elab_new(const FrontendOptions *options) {
     e->queued = map_new(arena);
     e->joined = map_new(arena);
     e->symbols = map_new(arena);
+    e->tensors = map_new(arena);
     e->language = map_new(arena);
     e->poison = val_copy(e, (Val){.kind = VAL_POISON});
     e->unit = val_copy(e, (Val){.kind = VAL_UNIT});

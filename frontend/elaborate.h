@@ -288,6 +288,7 @@ struct Elab {
     VEC(CheckItem) queue; /* what check mode has met and must check itself */
     uint32_t checked;     /* of the queue */
     Map *queued;
+    Map *tensors;           /* Type → Ty of such tensors */
     Map *language;          /* name → Val of the dtype or builtin */
     const char *model_name; /* of the model being checked: its sizes are called `Name.size` */
     Caller *callers;        /* who calls whom, seen while checking */

@@ -95,12 +95,16 @@ bool args_match(Elab *e, const char *what, const AstParam *params, const Args *a
     return ok;
 }
 
-static Args args_of(Elab *e, const AstArg *arg) {
+/* Behind `first`, unless that is NULL. */
+static Args args_of(Elab *e, const Arg *first, const AstArg *arg) {
     Args args = {0};
-    for (; arg; arg = arg->next) {
-        Arg one = {arg->name.text, arg->value->span, arg->name.span, arg->value, NULL, false};
-        vec_push(e->arena, &args, one);
-    }
+    args.capacity = first != NULL;
+    for (const AstArg *a = arg; a; a = a->next) args.capacity++;
+    args.at = ARENA_ARRAY(e->arena, Arg, args.capacity);
+    if (first) args.at[args.count++] = *first;
+    for (; arg; arg = arg->next)
+        args.at[args.count++] =
+            (Arg){arg->name.text, arg->value->span, arg->name.span, arg->value, NULL, false};
     return args;
 }
 
@@ -630,7 +634,7 @@ const Val *call_expr(Elab *e, const AstExpr *callee, const Args *args, const Ty 
 }
 
 const Val *el_call(Elab *e, const AstExpr *expr, const Ty *expected) {
-    Args args = args_of(e, expr->call.args);
+    Args args = args_of(e, NULL, expr->call.args);
     return call_expr(e, expr->call.callee, &args, expected, expr->span);
 }
 
@@ -638,15 +642,10 @@ const Val *el_pipe(Elab *e, const AstExpr *expr, const Ty *expected) {
     const AstExpr *left = expr->binary.left, *right = expr->binary.right;
     const Val *v = el_value(e, left, NULL);
     if (val_poisoned(v)) return v;
-    Args args = {0};
-    Arg first = {NULL, left->span, {0}, NULL, v, false};
-    vec_push(e->arena, &args, first);
-    const AstExpr *callee = right;
-    if (right->kind == AST_CALL && !remat_of(e, right)) {
-        Args more = args_of(e, right->call.args);
-        for (uint32_t i = 0; i < more.count; i++) vec_push(e->arena, &args, more.at[i]);
-        callee = right->call.callee;
-    }
+    bool called = right->kind == AST_CALL && !remat_of(e, right);
+    const Arg first = {NULL, left->span, {0}, NULL, v, false};
+    Args args = args_of(e, &first, called ? right->call.args : NULL);
+    const AstExpr *callee = called ? right->call.callee : right;
     return call_expr(e, callee, &args, expected, right->span);
 }
 

@@ -7,7 +7,13 @@
 
 const Ty *ty_new(Elab *e, Ty ty) { return arena_copy(e->arena, &ty, sizeof ty); }
 
-const Ty *ty_tensor(Elab *e, const Type *type) { return ty_new(e, (Ty){.kind = TY_TENSOR, .tensor = type}); }
+const Ty *ty_tensor(Elab *e, const Type *type) {
+    const Ty *ty = map_get(e->tensors, type);
+    if (ty) return ty;
+    ty = ty_new(e, (Ty){.kind = TY_TENSOR, .tensor = type});
+    map_put(e->tensors, type, (void *)ty);
+    return ty;
+}
 
 bool ty_is_scalar(const Ty *ty, DType dtype) {
     return ty->kind == TY_TENSOR && ty->tensor->rank == 0 && ty->tensor->dtype == dtype;

@@ -76,10 +76,20 @@ static size_t element_size(AttrKind kind) {
     return 0;
 }
 
-/* The attribute with an array of its own. */
-static Attr own_attr(Graph *graph, Attr attr) {
-    size_t size = element_size(attr_kind(attr.key)) * attr.count;
-    if (size) attr.ints = arena_copy(graph->arena, attr.ints, size);
+static bool is_shape_of(const Type *type, const Attr *attr) {
+    if (!type || attr_kind(attr->key) != ATTR_KIND_DIMS || attr->count != type->rank) return false;
+    for (uint32_t i = 0; i < type->rank; i++)
+        if (attr->dims[i] != type->dims[i]) return false;
+    return true;
+}
+
+/* The attribute with an array of its own, or, for the shape of the result, with that of its type. */
+static Attr own_attr(Graph *graph, Attr attr, const Type *result) {
+    size_t size = element_size(attr_kind(attr.key));
+    if (is_shape_of(result, &attr))
+        attr.dims = result->dims;
+    else if (size)
+        attr.ints = arena_copy(graph->arena, attr.ints, size * attr.count);
     return attr;
 }
 
@@ -118,7 +128,7 @@ static Attr wrap_constant(const Node *node, Attr attr) {
 
 void node_set_attr(Node *node, Attr attr) {
     Graph *graph = node->graph;
-    attr = wrap_constant(node, own_attr(graph, attr));
+    attr = wrap_constant(node, own_attr(graph, attr, NULL));
     for (uint32_t i = 0; i < node->attr_count; i++) {
         if (node->attrs[i].key != attr.key) continue;
         node->attrs[i] = attr;
@@ -171,7 +181,8 @@ Node *node_new(Graph *graph, Op op, uint32_t operands, Value *const *operand, ui
     for (uint32_t i = 0; i < operands; i++) node->operands[i] = operand[i];
     node->attr_count = attrs;
     node->attrs = next_part(&memory, attrs_size);
-    for (uint32_t i = 0; i < attrs; i++) node->attrs[i] = own_attr(graph, attr[i]);
+    for (uint32_t i = 0; i < attrs; i++)
+        node->attrs[i] = own_attr(graph, attr[i], results ? result[0] : NULL);
     node->result_count = results;
     node->results = next_part(&memory, results_size);
     Value *values = next_part(&memory, values_size);
