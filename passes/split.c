@@ -41,8 +41,8 @@ static Value *split_sum(Builder *b, Node *node) {
     Value *x = node->operands[0], *result = node->results[0];
     const Attr *axes = node_attr(node, ATTR_axes);
     int64_t read, made, extent, parts = MAX_PARTS, kept[MAX_RANK];
-    if (!may_split(result) || result->type->rank == 0 || x->type->rank == MAX_RANK || axes->ints[0] != 0)
-        return NULL;
+    if (!may_split(result) || result->type->rank == 0 || x->type->rank == MAX_RANK) return NULL;
+    if (axes->count == 0 || axes->ints[0] != 0) return NULL;
     if (!type_count(x->type, &read) || !type_count(result->type, &made) || read < SUMMED) return NULL;
     dim_is_const(x->type->dims[0], &extent);
     while (parts > 1 && (extent % parts != 0 || parts * made * GAIN > read)) parts--;
