@@ -85,6 +85,25 @@ Test(graph, moves_as_it_is) {
     session_free(&t.s);
 }
 
+/* Few changes: nothing moves, and yet all is resolved, numbered and forgotten. */
+Test(graph, settles_where_it_is) {
+    Fixture t = fixture_new();
+    Value *x = t.x;
+    for (int i = 0; i < 40; i++) x = build_unary(&t.b, OP_exp, x);
+    build_yield(&t.b, 1, &x);
+    graph_compact(t.graph);
+    Node *last = block_yield(t.f->body)->prev, *before = last->prev;
+    last->scratch = last->results[0]->scratch = t.graph;
+    value_replace(before->results[0], before->operands[0]);
+    node_remove(before);
+    graph_settle(t.graph);
+    cr_expect(block_yield(t.f->body)->prev == last && last->operands[0] == last->prev->results[0]);
+    cr_expect(!last->scratch && !last->results[0]->scratch);
+    cr_expect_eq(last->results[0]->id, last->operands[0]->id + 1);
+    cr_expect_null(graph_verify(t.graph, t.s.arena));
+    session_free(&t.s);
+}
+
 Test(graph, operands_grow_one_by_one) {
     Fixture t = fixture_new();
     build_yield(&t.b, 1, &t.x);
