@@ -72,8 +72,10 @@ static uint32_t depth_ahead(const ContractShape *shape, const ContractSchedule *
     return (uint32_t)max64(min64(steps, MAX_AHEAD), 1);
 }
 
-/* Half of a block's steps at most, for behind it are none that come next. */
-static uint32_t rows_ahead(const ContractShape *shape, const ContractSchedule *plan) {
+/* Half of a block's steps at most, for behind it are none that come next. In a stream that is the next block,
+ * which asking for only delays where one or two rows do little but load. */
+static uint32_t rows_ahead(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    if (form_streams(target, shape, plan)) return shape->rows > FEW_ROWS / 2 ? STREAMED_DEPTH : 0;
     int64_t steps = min64(ROWS_AHEAD / (plan->rows * plan->vectors), MAX_ROWS_AHEAD);
     int64_t depth = plan->depth_block ? plan->depth_block : cost_assumed(shape->depth);
     return (uint32_t)min64(steps, depth / 2);
@@ -91,7 +93,7 @@ void schedule_prefetch(const Target *target, const ContractShape *shape, Contrac
     plan->ahead_a = !plan->pack_a && !shape->edges && shape->a_depth == 1 && shape->a_row >= 0 &&
                     cost_is_far(target, a * (double)cost_assumed(shape->outer), shape->memory_bytes);
     if (!plan->pack_b && !plan->ahead_panel && cost_is_far(target, b, shape->memory_bytes))
-        plan->ahead_b = rows_ahead(shape, plan);
+        plan->ahead_b = rows_ahead(target, shape, plan);
 }
 
 /* --- chunks */
