@@ -4,6 +4,9 @@
  * nothing is transposed. The program says [sample, channel, row, column]: a convolution is computed in the
  * other order, and the permutation that puts its axes back moves on through what is computed of it
  * (layout_move.c), up to other products and sums, which read any order.
+ * Gradients by weights whose channels lie beside the window's axes, [.., channel, row, column], are computed
+ * with the channels last, too, and put in order by what reads them: else all that an optimizer reads and
+ * writes would be picked from lines that each hold few of a vector's elements.
  *
  * Weights that a loop doesn't change are laid out before it instead (hoist_panels.c). */
 #include "passes/layout.h"
@@ -123,6 +126,53 @@ static Value *channels_last(Builder *b, const Node *node, const Convolution *c, 
     return build_permute(b, y, perm);
 }
 
+/* The label along which the factor's elements lie side by side. */
+static char innermost(const Value *factor, const char *labels) {
+    uint32_t rank = factor->type->rank;
+    if (!layout_is_marked(factor)) return labels[rank - 1];
+    const int64_t *perm = node_attr(factor->node, ATTR_perm)->ints;
+    for (uint32_t i = 0; i < rank; i++)
+        if (perm[i] == (int64_t)rank - 1) return labels[i];
+    return 0;
+}
+
+/* The label of an axis of the result that should be last: lanes run along it, but others of the same factor
+ * come after it. 0 where there is none. */
+static char label_of_lanes(const Node *node, const ContractSpec *spec) {
+    const Type *type = node->results[0]->type;
+    uint32_t last = type->rank;
+    while (last > 0 && dim_is(type->dims[last - 1], 1)) last--;
+    for (int side = 0; last && side < 2; side++) {
+        const char *labels = side ? spec->y : spec->x, *other = side ? spec->x : spec->y;
+        if (!labels[0] || !labels_have(labels, spec->result[last - 1])) continue;
+        char lanes = innermost(node->operands[side], labels);
+        int64_t size;
+        if (labels_have(other, spec->result[last - 1]) || labels_have(other, lanes)) continue;
+        if (lanes == spec->result[last - 1] || !labels_have(spec->result, lanes)) continue;
+        if (!dim_is_const(type->dims[labels_axis(spec->result, lanes)], &size)) continue;
+        if (size >= CHANNELS && size % MULTIPLE == 0) return lanes;
+    }
+    return 0;
+}
+
+/* The product with that axis last, and its axes put back; NULL where there is none. */
+static Value *lanes_last(Builder *b, const Node *node, Arena *scratch) {
+    ContractSpec spec;
+    if (node->op != OP_contract || !contract_spec_parse(node_str(node, ATTR_spec), &spec)) return NULL;
+    char lanes = label_of_lanes(node, &spec), result[MAX_RANK + 1] = {0};
+    if (!lanes) return NULL;
+    int64_t perm[MAX_RANK];
+    uint32_t count = 0;
+    for (uint32_t i = 0; spec.result[i]; i++) {
+        perm[i] = spec.result[i] == lanes ? (int64_t)strlen(spec.result) - 1 : count;
+        if (spec.result[i] != lanes) result[count++] = spec.result[i];
+    }
+    result[count] = lanes;
+    Value *y = build_contract(b, node->operands[0], node->operands[1],
+                              arena_printf(scratch, "%s,%s->%s", spec.x, spec.y, result));
+    return build_permute(b, y, perm);
+}
+
 /* --- the pass */
 typedef struct {
     PassContext *context;
@@ -139,8 +189,8 @@ static void order_node(const Layout *l, Node *node, const Block *loop, bool want
     if (wanted && read_convolution(node, &c) && fills_lanes(&c) && changes(c.weights, loop)) {
         by = channels_last(&b, node, &c, l->context->scratch);
         layout_mark(by);
-    } else {
-        by = layout_move(&b, node);
+    } else if (!(by = layout_move(&b, node)) && wanted) {
+        by = lanes_last(&b, node, l->context->scratch);
     }
     if (by) value_replace(node->results[0], by);
 }
