@@ -151,12 +151,13 @@ static Value *laid_out(Builder *b, Layout *l, Value *weights, char panel) {
 
 /* With zeros for the channels that fill up the last panel. */
 static Value *filled_up(Builder *b, const Layout *l, Value *weights) {
+    if (!l->more) return weights;
     const Dim *low[MAX_RANK], *high[MAX_RANK];
     int64_t interior[MAX_RANK] = {0};
     for (uint32_t i = 0; i < weights->type->rank; i++) low[i] = high[i] = dim_const(b->graph->ir, 0);
     high[l->axis] = dim_const(b->graph->ir, l->more);
     Value *zero = build_const(b, type_scalar(b->graph->ir, weights->type->dtype), 0);
-    return l->more ? build_pad(b, weights, zero, low, high, interior) : weights;
+    return build_pad(b, weights, zero, low, high, interior);
 }
 
 /* The product by panels as the product by channels: axis `axis` of its type. */
