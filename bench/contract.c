@@ -177,19 +177,23 @@ static ProductCase training_case(Pass pass, const OnednnConvolution *s) {
     return c;
 }
 
-/* By the weights: Σ out[b, g, o, h, w] · x[…] over b, h, w. */
+/* By the weights: Σ out[b, g, o, h, w] · x[…] over b, h, w; with channels last where the pictures have them
+ * so. */
 static ProductCase weights_case(int64_t parts, const OnednnConvolution *s) {
     int64_t side = s->size * s->stride + 2 * (s->kernel / 2), batch = s->batch / parts;
     Picture x = picture_of(OF_WEIGHTS, s, s->channels, side),
             y = picture_of(OF_WEIGHTS, s, s->outputs, s->size);
     int64_t window = s->kernel * s->kernel, one = s->outputs * s->channels * window;
+    bool last = x.channel == 1;
+    int64_t place = last ? s->channels : 1;
     ProductCase c = {.dtype = DTYPE_f32};
     push(&c, 'b', parts, batch * y.sample, batch * x.sample, s->groups * one);
     push(&c, 'b', s->groups, s->outputs * y.channel, s->channels * x.channel, one);
     push(&c, 'm', s->outputs, y.channel, 0, s->channels * window);
-    push(&c, 'n', s->channels, 0, x.channel, window);
-    push(&c, 'n', s->kernel, 0, x.row, s->kernel);
-    push(&c, 'n', s->kernel, 0, x.column, 1);
+    if (!last) push(&c, 'n', s->channels, 0, x.channel, window);
+    push(&c, 'n', s->kernel, 0, x.row, s->kernel * place);
+    push(&c, 'n', s->kernel, 0, x.column, place);
+    if (last) push(&c, 'n', s->channels, 0, 1, 1);
     push(&c, 'k', batch, y.sample, x.sample, 0);
     push(&c, 'k', s->size, y.row, s->stride * x.row, 0);
     push(&c, 'k', s->size, y.column, s->stride * x.column, 0);
