@@ -28,6 +28,7 @@ class Workload:
     jax: Callable  # what jax_peer.py needs
     constants: dict = dataclasses.field(default_factory=dict)  # -D for the program, keyword arguments for the peers
     options: tuple = ()  # of `nnc build`
+    base: str = ""  # the same without options, where there are some
     peers: tuple = TRAINING
     flops: float = 0  # of a step; 0: as PyTorch counts them
     bytes: float = 0  # that a step must read from memory; where this is what bounds it

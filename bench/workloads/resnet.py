@@ -70,7 +70,7 @@ def workload(layers, batch, winograd):
     arguments = (f"--inputs={normal_file(*IMAGES)}",)
     name, title = f"resnet{layers}-{batch}", f"ResNet-{layers}, batch {batch}"
     return Workload(name + "-winograd" * winograd, title + ", `--winograd`" * winograd, "inference", "resnet", arguments, 1, torch, jax,
-                    {"bottleneck": layers == 50, "batch": batch}, ("--winograd",) * winograd, INFERENCE)
+                    {"bottleneck": layers == 50, "batch": batch}, ("--winograd",) * winograd, name * winograd, INFERENCE)
 
 
 WORKLOADS = [workload(layers, batch, winograd) for winograd in (False, True) for layers in (18, 50) for batch in (1, 8)]
