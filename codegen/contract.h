@@ -1,7 +1,7 @@
 /* Matrix products in the most general form: C[batch, m, n] = Σ_k A[batch, m, k] · B[batch, k, n], where each
  * of batch, m, n and k is a list of axes with arbitrary strides. Emitted as register-tiled outer-product
  * micro-kernels on explicit vectors (GotoBLAS, Goto & van de Geijn 2008; tile sizes measured, see
- * docs/performance.md). */
+ * docs/kernels.md). */
 #ifndef CODEGEN_CONTRACT_H
 #define CODEGEN_CONTRACT_H
 

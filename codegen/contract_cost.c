@@ -1,7 +1,7 @@
 /* What parts of a product cost, in half cycles of one core with two multiply-add pipes. */
 #include "codegen/contract_cost.h"
 
-/* Measured on one core; see docs/performance.md. */
+/* Measured on one core; see docs/kernels.md. */
 enum {
     ASSUMED_SIZE = 192,   /* of a size known at run time only */
     TILE_OVERHEAD = 60,   /* half cycles to start and store a tile */

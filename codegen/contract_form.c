@@ -4,7 +4,7 @@
 #include "codegen/contract_cost.h"
 #include "codegen/contract_dot.h"
 
-/* Measured on one core; see docs/performance.md. */
+/* Measured on one core; see docs/kernels.md. */
 enum {
     MAX_PACKED = 1 << 24, /* elements of A in a chunk */
     DOT_PANEL = 4,        /* vectors of columns that dot products fill before their epilogue */

@@ -3,7 +3,7 @@
 #include "codegen/contract_cost.h"
 #include "codegen/contract_form.h"
 
-/* Measured on one core; see docs/performance.md. */
+/* Measured on one core; see docs/kernels.md. */
 enum {
     MIN_CHUNK_WORK = 400000, /* multiply-adds: below it a thread's start costs more than it saves */
     BYTE_WORK = 8,           /* multiply-adds in the time in which a byte arrives from memory */
