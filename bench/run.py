@@ -98,7 +98,7 @@ def measure(workload, program, threads, options):
 def run(workload, options):
     """The results of a workload, one for each number of threads."""
     program, compiling = build(workload)
-    common = {"name": workload.name, "base": workload.base or workload.name, "title": workload.title, "kind": workload.kind, "compile": compiling, "size": program.stat().st_size, "start": start_time(program)}
+    common = {"name": workload.name, "title": workload.title, "kind": workload.kind, "compile": compiling, "size": program.stat().st_size, "start": start_time(program)}
     for threads in options.threads:
         sides, work = measure(workload, program, threads, options)
         yield common | {"threads": threads, "work": work, "sides": sides}
@@ -194,7 +194,7 @@ def main():
         if name != PRODUCTS:
             attempt(workloads[name], options)
     order = list(workloads)
-    results = sorted((m for m in recorded() if m["name"] in order), key=lambda m: (order.index(m["name"]), m["threads"]))
+    results = sorted((m | {"base": workloads[m["name"]].base or m["name"]} for m in recorded() if m["name"] in order), key=lambda m: (order.index(m["name"]), m["threads"]))
     text = table.markdown(results, about())
     if PRODUCTS in names:
         text += "\n" + products(options)

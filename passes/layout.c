@@ -109,21 +109,30 @@ static bool wants_channels_last(const Block *block, const Block *loop) {
 }
 
 /* --- their order */
-/* The convolution with the channels last, and its axes put back. */
-static Value *channels_last(Builder *b, const Node *node, const Convolution *c, Arena *scratch) {
+/* The product with these axes of its result last, and all put back where they were. */
+static Value *put_last(Builder *b, const Node *node, const ContractSpec *spec, const char *labels,
+                       Arena *scratch) {
     char result[MAX_RANK + 1] = {0};
     int64_t perm[MAX_RANK];
     uint32_t count = 0;
     for (int last = 0; last < 2; last++) {
-        for (uint32_t i = 0; c->spec.result[i]; i++) {
-            if (is_channel(c, c->spec.result[i]) != last) continue;
+        for (uint32_t i = 0; spec->result[i]; i++) {
+            if (labels_have(labels, spec->result[i]) != last) continue;
             perm[i] = count;
-            result[count++] = c->spec.result[i];
+            result[count++] = spec->result[i];
         }
     }
-    const char *spec = arena_printf(scratch, "%s,%s->%s", c->spec.x, c->spec.y, result);
-    Value *y = build_contract(b, node->operands[0], node->operands[1], spec);
+    const char *text = arena_printf(scratch, "%s,%s->%s", spec->x, spec->y, result);
+    Value *y = build_contract(b, node->operands[0], node->operands[1], text);
     return build_permute(b, y, perm);
+}
+
+static Value *channels_last(Builder *b, const Node *node, const Convolution *c, Arena *scratch) {
+    char channels[MAX_RANK + 1] = {0};
+    uint32_t count = 0;
+    for (const char *label = c->spec.result; *label; label++)
+        if (is_channel(c, *label)) channels[count++] = *label;
+    return put_last(b, node, &c->spec, channels, scratch);
 }
 
 /* The label along which the factor's elements lie side by side. */
@@ -155,22 +164,12 @@ static char label_of_lanes(const Node *node, const ContractSpec *spec) {
     return 0;
 }
 
-/* The product with that axis last, and its axes put back; NULL where there is none. */
+/* The product with that axis last; NULL where there is none. */
 static Value *lanes_last(Builder *b, const Node *node, Arena *scratch) {
     ContractSpec spec;
     if (node->op != OP_contract || !contract_spec_parse(node_str(node, ATTR_spec), &spec)) return NULL;
-    char lanes = label_of_lanes(node, &spec), result[MAX_RANK + 1] = {0};
-    if (!lanes) return NULL;
-    int64_t perm[MAX_RANK];
-    uint32_t count = 0;
-    for (uint32_t i = 0; spec.result[i]; i++) {
-        perm[i] = spec.result[i] == lanes ? (int64_t)strlen(spec.result) - 1 : count;
-        if (spec.result[i] != lanes) result[count++] = spec.result[i];
-    }
-    result[count] = lanes;
-    Value *y = build_contract(b, node->operands[0], node->operands[1],
-                              arena_printf(scratch, "%s,%s->%s", spec.x, spec.y, result));
-    return build_permute(b, y, perm);
+    const char lanes[2] = {label_of_lanes(node, &spec)};
+    return lanes[0] ? put_last(b, node, &spec, lanes, scratch) : NULL;
 }
 
 /* --- the pass */
