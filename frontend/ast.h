@@ -99,10 +99,12 @@ struct AstArg { /* a call's argument */
 };
 
 typedef struct AstBinder AstBinder;
+typedef struct AstPattern AstPattern;
 struct AstBinder { /* `for i in 0..n` in index notation and comprehensions */
     AstBinder *next;
-    AstName name;
-    AstExpr *range; /* NULL = inferred */
+    AstName name;        /* text NULL: `pattern` */
+    AstPattern *pattern; /* `(i, x)` of a comprehension, or NULL */
+    AstExpr *range;      /* NULL = inferred */
 };
 
 typedef struct AstStringPart AstStringPart;
@@ -185,7 +187,6 @@ typedef enum {
     AST_TRAINING /* training { body } */
 } AstStmtKind;
 
-typedef struct AstPattern AstPattern;
 struct AstPattern { /* x, _, or (a, b) */
     AstPattern *next;
     Span span;

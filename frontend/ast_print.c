@@ -161,7 +161,10 @@ static void print_items(Printer *p, const char *head, const AstExpr *items) {
 static void print_binders(Printer *p, const AstBinder *binders) {
     for (; binders; binders = binders->next) {
         fputs(" (for ", p->out);
-        print_name(p, binders->name);
+        if (binders->pattern)
+            print_pattern(p, binders->pattern);
+        else
+            print_name(p, binders->name);
         if (binders->range) {
             fputc(' ', p->out);
             print_expr(p, binders->range);

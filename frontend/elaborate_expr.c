@@ -7,11 +7,6 @@
 /* Nesting that no person writes; keeps the C stack safe. */
 enum { MAX_DEPTH = 1000, MAX_ITEMS = 4096 };
 
-static const Val *unsupported(Elab *e, Span span, const char *what) {
-    diag_report(e->diags, D_UNSUPPORTED, span, what);
-    return e->poison;
-}
-
 /* --- fields */
 /* What a value of this kind is for habits.def; false where it has no row. */
 static bool habit_place(ValKind kind, HabitPlace *place) {
@@ -481,32 +476,45 @@ static int64_t constant_rounds(Elab *e, const Val *range, Span span, int64_t *lo
     return hi > *lo ? hi - *lo : 0;
 }
 
-static const Val *comprehension(Elab *e, const AstExpr *expr) {
-    const AstBinder *binder = expr->reduction.binders;
-    if (binder->next || !binder->range) return unsupported(e, expr->span, "a list over several indices");
-    const Val *over = el_value(e, binder->range, NULL);
-    if (val_poisoned(over)) return over;
-    int64_t lo = 0, count;
-    if (over->kind == VAL_RANGE) {
-        count = constant_rounds(e, over, binder->range->span, &lo);
-    } else if (over->kind == VAL_LIST || over->kind == VAL_TUPLE) {
-        count = over->list.count;
-    } else {
-        diag_report(e->diags, D_NOT_ITERABLE, binder->range->span, val_type_text(e, over));
-        count = -1;
-    }
-    if (count < 0) return e->poison;
-    ValList items = {0};
-    for (int64_t i = 0; i < count && el_budget(e, expr->span); i++) {
-        scope_push(e);
-        const Val *item =
-            over->kind == VAL_RANGE ? val_dim(e, dim_const(e->ir, lo + i)) : over->list.items[i];
+/* How many items `over` gives, and the number of the first where it is a range; -1 after reporting. */
+static int64_t list_rounds(Elab *e, const Val *over, Span span, int64_t *lo) {
+    if (over->kind == VAL_RANGE) return constant_rounds(e, over, span, lo);
+    if (over->kind == VAL_LIST || over->kind == VAL_TUPLE) return over->list.count;
+    if (!val_poisoned(over)) diag_report(e->diags, D_NOT_ITERABLE, span, val_type_text(e, over));
+    return -1;
+}
+
+static void bind_item(Elab *e, const AstBinder *binder, const Val *item) {
+    if (binder->pattern)
+        bind_pattern(e, binder->pattern, item, false, binder->range->span);
+    else
         scope_bind(e, e->scope, binder->name.text, binder->name.span, item, false);
-        const Val *v = el_value(e, expr->reduction.body, NULL);
-        scope_pop(e);
-        if (val_poisoned(v)) return v;
-        vec_push(e->arena, &items, val_settled(e, v, expr->reduction.body->span));
+}
+
+/* Appends the items that `body` gives for all that `binder` and those after it range over, the last the
+ * fastest. False after reporting. */
+static bool list_items(Elab *e, const AstBinder *binder, const AstExpr *body, ValList *items) {
+    if (!binder) {
+        const Val *v = el_value(e, body, NULL);
+        if (!val_poisoned(v)) vec_push(e->arena, items, val_settled(e, v, body->span));
+        return !val_poisoned(v);
     }
+    const Val *over = el_value(e, binder->range, NULL);
+    int64_t lo = 0, count = list_rounds(e, over, binder->range->span, &lo);
+    bool ok = count >= 0;
+    for (int64_t i = 0; ok && i < count && el_budget(e, body->span); i++) {
+        scope_push(e);
+        bind_item(e, binder,
+                  over->kind == VAL_RANGE ? val_dim(e, dim_const(e->ir, lo + i)) : over->list.items[i]);
+        ok = list_items(e, binder->next, body, items);
+        scope_pop(e);
+    }
+    return ok;
+}
+
+static const Val *comprehension(Elab *e, const AstExpr *expr) {
+    ValList items = {0};
+    if (!list_items(e, expr->reduction.binders, expr->reduction.body, &items)) return e->poison;
     return val_tuple(e, VAL_LIST, items.count, items.at);
 }
 

@@ -65,6 +65,8 @@ static bool refuse(Elab *e, const Matching *m, const AstType *type, const Ty *ty
     label_called(m, d);
     if (type->kind == AST_TYPE_TENSOR && ty->kind == TY_TENSOR)
         explain_tensor(e, d, type, ty->tensor, m->fit.value);
+    if (type->kind == AST_TYPE_TENSOR && ty->kind == TY_LIST)
+        diag_help(d, "a list is no tensor: `stack(%s)` makes one of its items", el_source(e, m->fit.value));
     if (ty->batched) diag_help(d, "%s", batch_later);
     return false;
 }

@@ -113,7 +113,7 @@ static const DeclList no_decls;
 %type <binder> binder
 %type <type> type maybe_type maybe_result
 %type <types> types
-%type <pattern> pattern
+%type <pattern> pattern unpacking
 %type <patterns> patterns
 %type <params> params maybe_params param_list
 %type <param> param
@@ -274,7 +274,9 @@ compound: "+=" { $$ = (SyntaxOperator){AST_ADD, @$}; } | "-=" { $$ = (SyntaxOper
         | "*=" { $$ = (SyntaxOperator){AST_MUL, @$}; } | "/=" { $$ = (SyntaxOperator){AST_DIV, @$}; }
 
 pattern: name maybe_type            { $$ = syntax_pattern(parser, @$, $name, $maybe_type, NULL); }
-       | "(" patterns maybe_comma ")" { $$ = syntax_pattern(parser, @$, no_name, NULL, $patterns.first); }
+       | unpacking
+
+unpacking: "(" patterns maybe_comma ")" { $$ = syntax_pattern(parser, @$, no_name, NULL, $patterns.first); }
 
 patterns: pattern                   { $$ = (PatternList){0}; list_append($$, $pattern); }
         | patterns "," pattern      { $$ = $1; list_append($$, $pattern); }
@@ -287,8 +289,9 @@ clauses: "for" binder_list          { $$ = $binder_list; }
 binder_list: binder                 { $$ = (BinderList){0}; list_append($$, $binder); }
            | binder_list "," binder { $$ = $1; list_append($$, $binder); }
 
-binder: name                        { $$ = syntax_binder(parser, $name, NULL); }
-      | name "in" expr              { $$ = syntax_binder(parser, $name, $expr); }
+binder: name                        { $$ = syntax_binder(parser, $name, NULL, NULL); }
+      | name "in" expr              { $$ = syntax_binder(parser, $name, NULL, $expr); }
+      | unpacking "in" expr         { $$ = syntax_binder(parser, no_name, $unpacking, $expr); }
 
 /* --- expressions, from what binds least to what binds most */
 

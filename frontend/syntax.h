@@ -81,6 +81,8 @@ AstExpr *syntax_call(Parser *parser, Span span, AstExpr *callee, AstArg *args);
 AstExpr *syntax_indexing(Parser *parser, Span span, AstExpr *object, AstIndex *indices);
 AstExpr *syntax_items(Parser *parser, Span span, AstExprKind kind, AstExpr *items);
 AstExpr *syntax_reduction(Parser *parser, Span span, AstExpr *callee, AstExpr *body, AstBinder *binders);
+/* Reports those binders of index notation that aren't a name each. */
+void syntax_indices(Parser *parser, const AstBinder *binders);
 AstExpr *syntax_comprehension(Parser *parser, Span span, AstExpr *body, AstBinder *binders);
 /* `otherwise` is a block's statements, or an AST_IF as its only one. */
 AstExpr *syntax_if(Parser *parser, Span span, AstExpr *condition, AstStmt *then, AstStmt *otherwise,
@@ -92,7 +94,7 @@ AstStmt *syntax_else_if(Parser *parser, AstExpr *branch);
 AstIndex *syntax_index(Parser *parser, AstIndexKind kind, Span span, AstExpr *value);
 AstIndex *syntax_slice(Parser *parser, Span span, AstExpr *start, AstExpr *stop, AstExpr *step);
 AstArg *syntax_arg(Parser *parser, Span span, AstName name, AstExpr *value);
-AstBinder *syntax_binder(Parser *parser, AstName name, AstExpr *range);
+AstBinder *syntax_binder(Parser *parser, AstName name, AstPattern *pattern, AstExpr *range);
 AstStringPart *syntax_text(Parser *parser, Span span, const char *text, uint32_t length);
 AstStringPart *syntax_interpolation(Parser *parser, Span span, AstExpr *value, const char *format);
 AstExpr *syntax_string(Parser *parser, Span span, AstStringPart *parts);

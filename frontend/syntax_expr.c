@@ -155,6 +155,14 @@ static void report_not_a_reduction(Parser *parser, const AstExpr *callee) {
                      "`[… for …]`");
 }
 
+void syntax_indices(Parser *parser, const AstBinder *binders) {
+    for (; binders; binders = binders->next) {
+        if (!binders->pattern) continue;
+        Diagnostic *d = diag_report(parser->options->diags, D_INDEX_PATTERN, binders->pattern->span);
+        diag_help(d, "an index ranges over ints: `for i in 0..n, j in 0..m`");
+    }
+}
+
 AstExpr *syntax_reduction(Parser *parser, Span span, AstExpr *callee, AstExpr *body, AstBinder *binders) {
     AstExpr *expr = syntax_expr(parser, AST_REDUCTION, span);
     expr->reduction.body = body;
@@ -163,6 +171,7 @@ AstExpr *syntax_reduction(Parser *parser, Span span, AstExpr *callee, AstExpr *b
         expr->reduction.name = callee->name;
     else
         report_not_a_reduction(parser, callee);
+    syntax_indices(parser, binders);
     contain_expr(parser, expr, callee);
     contain_expr(parser, expr, body);
     contain_binders(parser, expr, binders);
@@ -174,7 +183,7 @@ AstExpr *syntax_comprehension(Parser *parser, Span span, AstExpr *body, AstBinde
     expr->reduction.body = body;
     expr->reduction.binders = binders;
     for (const AstBinder *binder = binders; binder; binder = binder->next) {
-        if (binder->range) continue;
+        if (binder->range) continue; /* there is one after a pattern */
         Diagnostic *d =
             diag_report(parser->options->diags, D_LIST_WITHOUT_RANGE, binder->name.span, binder->name.text);
         diag_help(d, "write `for %s in 0..n`", binder->name.text);
@@ -267,9 +276,9 @@ AstArg *syntax_arg(Parser *parser, Span span, AstName name, AstExpr *value) {
     return arg;
 }
 
-AstBinder *syntax_binder(Parser *parser, AstName name, AstExpr *range) {
+AstBinder *syntax_binder(Parser *parser, AstName name, AstPattern *pattern, AstExpr *range) {
     AstBinder *binder = ARENA_NEW(parser->arena, AstBinder);
-    *binder = (AstBinder){.name = name, .range = range};
+    *binder = (AstBinder){.name = name, .pattern = pattern, .range = range};
     return binder;
 }
 

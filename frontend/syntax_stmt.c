@@ -226,7 +226,7 @@ static AstBinder *index_binders(Parser *parser, NameList names) {
                 diag_report(parser->options->diags, D_REPEATED_INDEX, node->name.span, node->name.text);
             diag_label(d, earlier->name.span, "first here");
         }
-        AstBinder *binder = syntax_binder(parser, node->name, NULL);
+        AstBinder *binder = syntax_binder(parser, node->name, NULL, NULL);
         list_append(list, binder);
     }
     return list.first;
@@ -256,8 +256,9 @@ AstStmt *syntax_equation(Parser *parser, Span span, AstName name, NameList indic
     stmt->equation.indices = index_binders(parser, indices);
     stmt->equation.value = value;
     contain_expr(parser, stmt, value);
+    syntax_indices(parser, clauses);
     for (const AstBinder *clause = clauses; clause; clause = clause->next) {
-        set_range(parser, name, stmt->equation.indices, clause);
+        if (!clause->pattern) set_range(parser, name, stmt->equation.indices, clause);
         contain_expr(parser, stmt, clause->range);
     }
     return stmt;
