@@ -122,16 +122,35 @@ static const char *check_runtime(const LinkOptions *options, Arena *arena) {
     return error;
 }
 
+/* Gives a linked program its name. */
+static const char *publish(const char *temporary, const char *output, Arena *arena) {
+    if (!make_executable(temporary) || rename(temporary, output) != 0)
+        return arena_strdup(arena, strerror(errno));
+    return NULL;
+}
+
+/* A device or a pipe takes the program's bytes: what is renamed to its name would replace it for everybody.
+ */
+static const char *pour(const char *temporary, const char *output, Arena *arena) {
+    Arena *scratch = arena_new();
+    size_t length;
+    const char *why = NULL;
+    const char *bytes = file_read(scratch, temporary, &length, &why);
+    const char *error = bytes && file_write(output, bytes, length, &why) ? NULL : arena_strdup(arena, why);
+    arena_free(scratch);
+    return error;
+}
+
 const char *codegen_link(const LinkOptions *options, Arena *arena) {
     const char *unfit = check_runtime(options, arena);
     if (unfit) return unfit;
-    char *temporary = arena_printf(arena, "%s.XXXXXX", options->output);
+    bool special = file_special(options->output);
+    char *temporary = arena_printf(arena, "%s.XXXXXX", special ? "/tmp/nnc-link" : options->output);
     int file = mkstemp(temporary);
     if (file < 0) return arena_printf(arena, "cannot write beside it: %s", strerror(errno));
     close(file);
     const char *error = run_linker(options, temporary, arena);
-    if (!error && (!make_executable(temporary) || rename(temporary, options->output) != 0))
-        error = arena_strdup(arena, strerror(errno));
-    if (error) unlink(temporary);
+    if (!error) error = (special ? pour : publish)(temporary, options->output, arena);
+    if (error || special) unlink(temporary);
     return error;
 }

@@ -174,7 +174,19 @@ static const char *output_path(const Session *s) {
     if (s->options->value[OPTION_output]) return s->options->value[OPTION_output];
     const char *name = arena_printf(s->arena, "%s%s", program_name(s), kind_suffixes[s->kind]);
     /* A program without a suffix must not overwrite its source. */
-    return strcmp(name, s->options->input) == 0 ? arena_printf(s->arena, "%s.out", name) : name;
+    return file_same(name, s->options->input) ? arena_printf(s->arena, "%s.out", name) : name;
+}
+
+/* A program is never written over what it is made of. */
+static bool keeps_sources(const Session *s) {
+    const Source *source;
+    const char *output = s->options->value[OPTION_output];
+    for (uint32_t i = 1; output && (source = sources_get(s->sources, i)); i++)
+        if (file_same(output, source->path)) {
+            fail(output, "is a source of the program: give another name after -o");
+            return false;
+        }
+    return true;
 }
 
 static void remove_all(const char *directory, const char *const *files, uint32_t count) {
@@ -236,7 +248,7 @@ static int emit_ast(Session *s) {
     FrontendOptions frontend = frontend_options(s);
     AstFile *file = source ? frontend_parse(&frontend, source) : NULL;
     int status = show_diagnostics(s);
-    return file && status == 0 ? write_text(s, print_ast, file) : EXIT_USER_ERROR;
+    return file && status == 0 && keeps_sources(s) ? write_text(s, print_ast, file) : EXIT_USER_ERROR;
 }
 
 static int emit_code(Session *s, Graph *graph) {
@@ -333,7 +345,7 @@ int compile(const Options *options, Arena *arena) {
     bool emits = options->command != COMMAND_CHECK && s.kind != KIND_IR && !interpret;
     if (emits) s.codegen.tune = tuning_read(options, s.sources, s.diags, arena);
     int status = show_diagnostics(&s);
-    if (!graph || status != 0) return EXIT_USER_ERROR;
+    if (!graph || status != 0 || !keeps_sources(&s)) return EXIT_USER_ERROR;
     if (options->value[OPTION_report]) report_memory(stdout, graph, arena);
     if (emits && options->value[OPTION_tune]) {
         const char *error = tuning_measure(options, graph, &s.codegen, s.sources, s.diags, arena);

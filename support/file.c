@@ -97,7 +97,7 @@ static bool replace(int file, const char *temporary, const char *path, const voi
 }
 
 /* A device or pipe is written to: renaming something to its name would replace it for everybody. */
-static bool is_special(const char *path) {
+bool file_special(const char *path) {
     struct stat status;
     return stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
 }
@@ -113,7 +113,7 @@ static bool write_special(const char *path, const void *data, size_t length) {
 }
 
 bool file_write(const char *path, const void *data, size_t length, const char **error) {
-    if (is_special(path)) {
+    if (file_special(path)) {
         bool put = write_special(path, data, length);
         if (!put) *error = error_text(errno);
         return put;
@@ -134,4 +134,10 @@ bool file_write(const char *path, const void *data, size_t length, const char **
 bool file_exists(const char *path) {
     struct stat status;
     return stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, R_OK) == 0;
+}
+
+bool file_same(const char *a, const char *b) {
+    struct stat one, other;
+    return stat(a, &one) == 0 && stat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
 }

@@ -13,5 +13,9 @@ char *file_read(Arena *arena, const char *path, size_t *length, const char **err
 bool file_write(const char *path, const void *data, size_t length, const char **error);
 /* True where `path` names a readable regular file. */
 bool file_exists(const char *path);
+/* True where `path` names a device, a pipe or a socket: something to write to, never to replace. */
+bool file_special(const char *path);
+/* True where both name one file that is there. */
+bool file_same(const char *a, const char *b);
 
 #endif

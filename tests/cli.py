@@ -1,5 +1,6 @@
 """Command lines: exit status and the essential words, of nnc and of a compiled program."""
 import os
+import stat
 import tempfile
 
 HELLO = """
@@ -116,6 +117,27 @@ def tests(build, tools):
                 check(["./hello", *arguments], status, words, work)
         return len(PROGRAM)
     yield f"cli/program {build}", program
+
+    def output():
+        """Neither a source nor a device is replaced by what is written; a device takes the bytes."""
+        with tempfile.TemporaryDirectory() as work:
+            with open(os.path.join(work, "part.nn"), "w") as file:
+                file.write("fn twice(x: float) -> float = 2 * x\n")
+            with open(os.path.join(work, "whole"), "w") as file:
+                file.write('import part\ncommand main { print("{part.twice(2)}") }\n')
+            os.symlink("whole", os.path.join(work, "link"))
+            os.mkfifo(os.path.join(work, "pipe"))
+            nnc = tools.nnc(build)
+            for target in ("whole", "./part.nn", "link"):
+                for kind in ("exe", "ir", "ast"):
+                    if (kind, target) != ("ast", "./part.nn"):  # a syntax tree is one file's
+                        check([nnc, "build", "whole", f"--emit={kind}", "-o", target], 1, ["is a source of the program"], work)
+            check([nnc, "build", "./whole"], 0, [], work)
+            check(["./whole.out"], 0, ["4"], work)
+            check(["sh", "-c", f"cat pipe > copy & '{nnc}' build whole -o pipe && wait && chmod +x copy && ./copy"], 0, ["4"], work)
+            if not stat.S_ISFIFO(os.stat(os.path.join(work, "pipe")).st_mode):
+                raise tools.Failure("the pipe was replaced")
+    yield f"cli/output {build}", output
 
     def openblas():
         """Linked only where it is used."""
