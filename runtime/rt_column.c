@@ -27,7 +27,7 @@ static bool hold(rt_source *source, size_t count, rt_text *error) {
 
 bool rt_source_open(rt_source *source, const char *path, rt_text *error) {
     *source = (rt_source){.path = path};
-    source->file = rt_file_open(path, &source->size, error);
+    source->file = rt_stream_open(path, &source->size, error);
     if (source->file < 0) return false;
     return hold(source, source->size <= WHOLE_BYTES ? (size_t)source->size : HEAD_BYTES, error);
 }

@@ -86,7 +86,7 @@ void rt_cells_rewind(rt_cells *cells) {
 
 bool rt_cells_open(rt_cells *cells, const char *path, char separator, rt_text *error) {
     *cells = (rt_cells){.path = path, .separator = separator, .error = error};
-    cells->file = rt_file_open(path, &cells->size, error);
+    cells->file = rt_stream_open(path, &cells->size, error);
     if (cells->file < 0) return false;
     allocate(cells, cells->size < PART_BYTES ? (size_t)cells->size : PART_BYTES);
     rt_cells_rewind(cells);

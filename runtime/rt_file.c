@@ -2,6 +2,7 @@
 #include "rt_file.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -53,6 +54,21 @@ int rt_file_write(int file, const void *bytes, size_t count) {
         count -= (size_t)written;
     }
     return 0;
+}
+
+const char *rt_file_temporary_folder(void) {
+    const char *folder = getenv("TMPDIR");
+    return folder && *folder ? folder : "/var/tmp";
+}
+
+int rt_file_temporary(void) {
+    rt_text name = {0};
+    rt_text_addf(&name, "%s/nn-data-XXXXXX", rt_file_temporary_folder());
+    int file = mkstemp(name.bytes), code = errno;
+    if (file >= 0) unlink(name.bytes);
+    rt_text_free(&name);
+    errno = code;
+    return file;
 }
 
 int rt_file_sync_folder(const char *path) {

@@ -1,5 +1,5 @@
-/* Reading files that may be anything, and writing them: only regular files are opened, nothing blocks, and a
- * file that shrinks is an error. */
+/* Reading files that may be anything, and writing them: only regular files (and, for data, pipes) are opened,
+ * nothing blocks for ever, and a file that shrinks is an error. */
 #ifndef RT_FILE_H
 #define RT_FILE_H
 
@@ -9,6 +9,14 @@
 int rt_file_open(const char *path, int64_t *size, rt_text *error);
 /* Exactly `count` bytes from `offset` on. */
 bool rt_file_read(int file, const char *path, void *bytes, size_t count, int64_t offset, rt_text *error);
+
+/* The same where a pipe will do: what comes through it is read to its end, into a temporary file. */
+int rt_stream_open(const char *path, int64_t *size, rt_text *error);
+
+/* --- temporary files: $TMPDIR or /var/tmp, and a new file there that is gone when it is closed; -1 and
+ * errno. */
+const char *rt_file_temporary_folder(void);
+int rt_file_temporary(void);
 
 /* --- writing. Each returns 0 or an errno. */
 int rt_file_write(int file, const void *bytes, size_t count);

@@ -20,33 +20,18 @@ void rt_samples_free(rt_samples *s) {
     s->file = -1;
 }
 
-static const char *temporary_folder(void) {
-    const char *folder = getenv("TMPDIR");
-    return folder && *folder ? folder : "/var/tmp";
-}
-
 static bool refuse(const rt_samples *s, int code, rt_text *error) {
     rt_text_quotes(error, s->path);
     rt_text_adds(error, ": what it holds beyond 256 MiB goes to a temporary file in ");
-    rt_text_quotes(error, temporary_folder());
+    rt_text_quotes(error, rt_file_temporary_folder());
     rt_text_addf(error, ", which cannot be written: %s (set TMPDIR to a folder with room)", strerror(code));
     return false;
 }
 
-/* A file that is gone when it is closed. */
-static bool open_file(rt_samples *s, rt_text *error) {
-    rt_text name = {0};
-    rt_text_addf(&name, "%s/nn-table-XXXXXX", temporary_folder());
-    s->file = mkstemp(name.bytes);
-    int code = errno;
-    if (s->file >= 0) unlink(name.bytes);
-    rt_text_free(&name);
-    return s->file >= 0 || refuse(s, code, error);
-}
-
 /* Moves what is in memory to the file. */
 static bool spill(rt_samples *s, rt_text *error) {
-    if (s->file < 0 && !open_file(s, error)) return false;
+    if (s->file < 0) s->file = rt_file_temporary();
+    if (s->file < 0) return refuse(s, errno, error);
     int code = rt_file_write(s->file, s->memory, (size_t)(s->count - s->first) * s->sample_bytes);
     s->first = s->count;
     return code == 0 || refuse(s, code, error);

@@ -140,6 +140,16 @@ def check(tools, command, status, shown, work):
     if not good:
         raise tools.Failure(f"exit status {got}, expected {status}: {command}\n{out}{err}\nexpected:\n{shown}")
 
+COUNT = """
+import data
+command main(path: string) {
+    let d = data.bytes(path)
+    var total = 0
+    for x in d.batch(1000) { total += sum(x) }
+    print("{d.len} bytes, {total} in all")
+}
+"""
+
 
 def tests(build, tools):
     def prepare(work):
@@ -179,3 +189,28 @@ def tests(build, tools):
             check(tools, ["./f16", "load3", "--path=w-f64"], 0, "1 [0.000000 0.333252 0.666504]\n", work)
             check(tools, ["./f64", "load3", "--path=w-bf16"], 0, "1 [0.000000 0.333984 0.667969]\n", work)
     yield f"data/widths {build}", widths
+
+    def pipes():
+        """Data that comes through a pipe, from whoever writes when it likes, is what a file would be."""
+        with tempfile.TemporaryDirectory() as work:
+            prepare(work)
+            with open(os.path.join(work, "count.nn"), "w") as file:
+                file.write(COUNT)
+            with open(os.path.join(work, "large"), "wb") as file:
+                file.write(bytes(range(256)) * 1000)
+            os.mkfifo(os.path.join(work, "pipe"))
+            tools.must([tools.nnc(build), "build", "program.nn", "-o", "program"], cwd=work)
+            tools.must([tools.nnc(build), "build", "count.nn", "-o", "count"], cwd=work)
+            for line, status, shown in (
+                    ("cat t.csv | ./program table --path=/dev/stdin", 0, TABLE_OUT),
+                    ("./program table --path=/dev/stdin < t.csv", 0, TABLE_OUT),
+                    ("(sleep 0.2; cat t.csv) > pipe & ./program table --path=pipe", 0, TABLE_OUT),
+                    ("cat x.npy | ./program arrays --x=/dev/stdin --y=y.npy", 0, "[[0. 1.]\n [2. 3.]] [7 8]\n[[4. 5.]] [9]\n"),
+                    ("(cat large; sleep 0.2; cat large) | ./count --path=/dev/stdin", 0, "512000 bytes, 65280000 in all\n"),
+                    ("cat large | TMPDIR=/none ./count --path=/dev/stdin", 1,
+                     "error: count.nn:4:13: cannot read the dataset: `/dev/stdin`: what comes through this pipe goes to a temporary file in "
+                     "`/none`, which cannot be written: No such file or directory (set TMPDIR to a folder with room)\n"),
+                    (": | ./count --path=/dev/stdin", 1,
+                     "error: count.nn:4:13: cannot read the dataset: `/dev/stdin`: nothing came through this pipe\n")):
+                check(tools, ["sh", "-c", line], status, shown, work)
+    yield f"data/pipes {build}", pipes
