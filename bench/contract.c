@@ -106,6 +106,12 @@ static const Convolution convolutions[] = {
     {"64 conv 7 64>64", FORWARD, 1, {64, 1, 64, 64, 7, 3, 1}},
     {"64 conv 7 64>64 dW", OF_WEIGHTS, 1, {64, 1, 64, 64, 7, 3, 1}},
     {"64 conv 7 64>64 dX", OF_INPUT, 1, {64, 1, 64, 64, 7, 3, 1}},
+    {"64 conv 28 24>24", FORWARD, 1, {64, 1, 24, 24, 28, 3, 1}},
+    {"64 conv 28 24>24 dW", OF_WEIGHTS, 16, {64, 1, 24, 24, 28, 3, 1}},
+    {"64 conv 28 24>24 dX", OF_INPUT, 1, {64, 1, 24, 24, 28, 3, 1}},
+    {"64 conv 14 20>50", FORWARD, 1, {64, 1, 20, 50, 14, 3, 1}},
+    {"64 conv 14 20>50 dW", OF_WEIGHTS, 8, {64, 1, 20, 50, 14, 3, 1}},
+    {"64 conv 14 20>50 dX", OF_INPUT, 1, {64, 1, 20, 50, 14, 3, 1}},
     {"8 depthwise 56 x64 dW", OF_WEIGHTS, 1, {8, 64, 1, 1, 56, 3, 1}},
 };
 

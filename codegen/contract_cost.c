@@ -1,5 +1,6 @@
 /* What parts of a product cost, in half cycles of one core with two multiply-add pipes. */
 #include "codegen/contract_cost.h"
+#include <math.h>
 
 /* Measured on one core; see docs/kernels.md. */
 enum {
@@ -26,20 +27,22 @@ uint32_t cost_lanes(const Target *target, const ContractShape *shape) {
 /* Half cycles for one step of k: two multiply-adds, two loads a cycle, a latency of four cycles, and a
  * quarter of the first-level bandwidth for vectors that come from the second level. Rows that are not one
  * axis take a pointer each, and what is beyond the registers for these is loaded before it is used. */
-static double step_cost(const ContractShape *shape, int64_t rows, int64_t vectors) {
+static double step_cost(const ContractShape *shape, int64_t rows, double vectors) {
     if (rows == 0 || vectors == 0) return 0;
-    int64_t loads = rows + vectors + (shape->a_row < 0 ? max64(rows - POINTERS, 0) : 0);
-    double cost = (double)max64(max64(rows * vectors, loads), max64(8, 3 * vectors));
-    cost *= vectors == 1 ? 1.1 : 1 + 0.01 * (double)max64(vectors - 4, 0);
+    double multiplies = (double)rows * vectors;
+    double loads = (double)rows + vectors + (double)(shape->a_row < 0 ? max64(rows - POINTERS, 0) : 0);
+    double cost = fmax(fmax(multiplies, loads), fmax(8, 3 * vectors));
+    cost *= vectors <= 1 ? 1.1 : 1 + 0.01 * fmax(vectors - 4, 0);
     return rows > 12 ? 1.05 * cost : rows > 8 ? 1.03 * cost : cost;
 }
 
-double cost_tiles(const ContractShape *shape, int64_t rows, int64_t vectors, int64_t tile_rows,
+double cost_tiles(const ContractShape *shape, int64_t rows, double vectors, int64_t tile_rows,
                   int64_t tile_vectors, int64_t depth) {
     int64_t full_rows = rows / tile_rows, rest_rows = rows % tile_rows;
-    int64_t full_vectors = vectors / tile_vectors, rest_vectors = vectors % tile_vectors;
-    double step = (double)full_rows * (double)full_vectors * step_cost(shape, tile_rows, tile_vectors) +
-                  (double)full_vectors * step_cost(shape, rest_rows, tile_vectors) +
+    int64_t full_vectors = (int64_t)vectors / tile_vectors;
+    double rest_vectors = vectors - (double)(full_vectors * tile_vectors), whole = (double)tile_vectors;
+    double step = (double)full_rows * (double)full_vectors * step_cost(shape, tile_rows, whole) +
+                  (double)full_vectors * step_cost(shape, rest_rows, whole) +
                   (double)full_rows * step_cost(shape, tile_rows, rest_vectors) +
                   step_cost(shape, rest_rows, rest_vectors);
     double tiles = (double)(full_rows + (rest_rows > 0)) * (double)(full_vectors + (rest_vectors > 0));

@@ -30,8 +30,8 @@ double cost_distinct(double elements, int64_t span);
 double cost_b_elements(const ContractShape *shape);
 /* Steps of k that are summed up in registers at most. */
 int64_t cost_depth_limit(const Target *target, const ContractShape *shape, const ContractSchedule *plan);
-/* Of so many rows by so many vectors, by tiles and what these leave over. */
-double cost_tiles(const ContractShape *shape, int64_t rows, int64_t vectors, int64_t tile_rows,
+/* Of so many rows by so many vectors, the last of which may be a half, by tiles and what these leave over. */
+double cost_tiles(const ContractShape *shape, int64_t rows, double vectors, int64_t tile_rows,
                   int64_t tile_vectors, int64_t depth);
 /* By which an epilogue is slower whose lanes are not neighbours in memory. */
 double cost_store(const ContractShape *shape, const ContractSchedule *plan, int64_t rows, int64_t tile_rows);

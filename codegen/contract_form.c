@@ -14,6 +14,8 @@ enum {
     STREAMED_VECTORS = 8  /* of k at once, where one column follows the other */
 };
 
+static const double HALF_VECTOR = 0.5; /* of a whole one's time, where halves are multiplied in turn */
+
 /* --- the register tile */
 /* May tiles be transposed before the epilogue sees them? While they are in registers, and if their rows then
  * are neighbours in the result. */
@@ -33,15 +35,17 @@ bool form_rows_are_apart(const ContractShape *shape) {
  * left for broadcasts ahead of their use: without them LLVM spills an accumulator and rotates all others. */
 double form_tile(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     int64_t rows = max64(cost_assumed(shape->rows), 1), depth = max64(cost_assumed(shape->depth), 1);
-    int64_t vectors = max64(div_up(cost_assumed(shape->columns), plan->lanes), 1);
-    int64_t registers = target->vector_registers;
+    int64_t columns = max64(cost_assumed(shape->columns), 1), half = target->pipe_bytes / shape->bytes;
+    int64_t vectors = div_up(columns, plan->lanes), registers = target->vector_registers;
+    bool halved = half < plan->lanes && columns - (vectors - 1) * plan->lanes <= half;
+    double multiplied = (double)vectors - (halved ? 1 - HALF_VECTOR : 0);
     double best = -1, runs = 1;
     if (plan->row_run) runs = (double)rows / (double)plan->row_run, rows = plan->row_run;
     for (int64_t r = CONTRACT_MAX_ROWS; r >= 1; r--)
         for (int64_t v = CONTRACT_MAX_VECTORS; v >= 1; v--) {
             if (r > rows || v > vectors || r * v + v + 1 > registers - registers / 16) continue;
             double cost =
-                runs * (cost_tiles(shape, rows, vectors, r, v, depth) + cost_store(shape, plan, rows, r));
+                runs * (cost_tiles(shape, rows, multiplied, r, v, depth) + cost_store(shape, plan, rows, r));
             if (best >= 0 && cost >= best) continue;
             best = cost, plan->rows = (uint32_t)r, plan->vectors = (uint32_t)v;
         }

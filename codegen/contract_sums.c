@@ -44,14 +44,23 @@ static LLVMValueRef tile_b(Emit *e, const Where *at) {
     return vector_at(e, p->memory, at->b, place);
 }
 
+/* Half a vector where no more of the last one is there and that takes less time. */
+static uint32_t last_lanes(const Emit *e, const Where *at) {
+    const Variant *variant = at->column_variant;
+    uint32_t lanes = at->p->plan.lanes;
+    uint32_t half = e->target.pipe_bytes / (uint32_t)LLVMABISizeOfType(e->layout, at->p->element);
+    int64_t last = variant->bound - (int64_t)(variant->tile - 1) * lanes;
+    return variant->exact && half < lanes && last <= half ? half : lanes;
+}
+
 static void set_masks(Emit *e, const Where *at, Tile *tile) {
     const Variant *variant = at->column_variant;
-    uint32_t lanes = tile->lanes;
     for (uint32_t v = 0; v < tile->vectors; v++) {
-        int64_t end = (int64_t)(v + 1) * lanes;
-        if (at->packed_b || lanes == 1 || (variant->exact && variant->bound >= end)) continue;
+        int64_t begin = (int64_t)v * tile->lanes;
+        uint32_t lanes = v + 1 == tile->vectors ? tile->last_lanes : tile->lanes;
+        if (at->packed_b || lanes == 1 || (variant->exact && variant->bound >= begin + lanes)) continue;
         LLVMValueRef left = variant->exact ? emit_i64(e, variant->bound) : at->column_count;
-        tile->mask[v] = vector_first_lanes(e, offset_sub(e, left, emit_i64(e, end - lanes)), lanes);
+        tile->mask[v] = vector_first_lanes(e, offset_sub(e, left, emit_i64(e, begin)), lanes);
     }
 }
 
@@ -156,6 +165,7 @@ void multiply_tile(Emit *e, void *user) {
     Tile tile = {.rows = at->row_variant->tile,
                  .vectors = at->column_variant->tile,
                  .lanes = lanes,
+                 .last_lanes = last_lanes(e, at),
                  .element = p->element,
                  .a_memory = a_type(at),
                  .b_memory = b_type(at),

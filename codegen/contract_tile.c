@@ -27,7 +27,7 @@ LLVMValueRef tile_load(Emit *e, LLVMTypeRef memory, LLVMTypeRef element, LLVMVal
 static LLVMValueRef load_b(Emit *e, const Tile *t, LLVMValueRef pointer, uint32_t v) {
     LLVMValueRef at = vector_at(e, t->b_memory, pointer, emit_i64(e, (int64_t)v * t->lanes));
     if (t->mask[v]) return tile_convert(e, t->element, vector_load_masked(e, t->b_memory, at, t->mask[v]));
-    return tile_load(e, t->b_memory, t->element, at, t->lanes);
+    return tile_load(e, t->b_memory, t->element, at, v + 1 == t->vectors ? t->last_lanes : t->lanes);
 }
 
 /* One line a step: that which has the step's place in the first row behind the tile, at the next step in the
@@ -65,6 +65,13 @@ static void prefetch_panel(Emit *e, const Tile *t, LLVMValueRef b_offset) {
         vector_prefetch(e, t->b_memory, t->ahead_panel, offset_add(e, place, emit_i64(e, i)));
 }
 
+/* For half a vector LLVM would make a broadcast of its own, and a shuffle of the other. */
+static LLVMValueRef splat(Emit *e, const Tile *t, LLVMValueRef a) {
+    if (t->vectors == 1) return vector_splat(e, a, t->last_lanes);
+    LLVMValueRef all = vector_splat(e, a, t->lanes);
+    return t->last_lanes < t->lanes ? vector_opaque(e, all) : all;
+}
+
 /* One step of k: a column of A times a row of B. */
 static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t index, void *user) {
     Tile *t = user;
@@ -79,11 +86,19 @@ static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t 
     for (uint32_t r = 0; r < t->rows; r++) {
         if (skip >> r & 1) continue;
         LLVMValueRef at = vector_at(e, t->a_memory, t->a[r], a_offset);
-        LLVMValueRef a = vector_splat(e, tile_load(e, t->a_memory, t->element, at, 1), t->lanes);
+        LLVMValueRef a = splat(e, t, tile_load(e, t->a_memory, t->element, at, 1));
         for (uint32_t v = 0; v < t->vectors; v++) {
             LLVMValueRef *sum = &t->sum[r * t->vectors + v];
+            if (v + 1 == t->vectors) a = vector_resize(e, a, t->last_lanes);
             *sum = vector_multiply_add(e, a, b[v], *sum);
         }
+    }
+}
+
+static void resize_last(Emit *e, Tile *t, uint32_t lanes) {
+    for (uint32_t r = 1; r <= t->rows; r++) {
+        LLVMValueRef *last = &t->sum[r * t->vectors - 1];
+        *last = vector_resize(e, *last, lanes);
     }
 }
 
@@ -101,5 +116,7 @@ void tile_multiply(Emit *e, Tile *t) {
                       .body = step,
                       .user = t};
     assert(sums <= CONTRACT_MAX_TILE && t->k_count <= MAX_RANK);
+    resize_last(e, t, t->last_lanes);
     depth_nest_emit(e, &nest, emit_i64(e, 0), emit_i64(e, 0));
+    resize_last(e, t, t->lanes);
 }

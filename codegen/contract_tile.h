@@ -8,10 +8,11 @@
 
 typedef struct {
     uint32_t rows, vectors, lanes;
-    LLVMTypeRef element;                     /* of the sums */
-    LLVMTypeRef a_memory, b_memory;          /* of the operands: the same, or converted to it when loaded */
-    LLVMValueRef a[CONTRACT_MAX_ROWS];       /* each row's first element */
-    LLVMValueRef b;                          /* first element of the first vector */
+    uint32_t last_lanes;               /* of the last vector that are multiplied: all, or half of them */
+    LLVMTypeRef element;               /* of the sums */
+    LLVMTypeRef a_memory, b_memory;    /* of the operands: the same, or converted to it when loaded */
+    LLVMValueRef a[CONTRACT_MAX_ROWS]; /* each row's first element */
+    LLVMValueRef b;                    /* first element of the first vector */
     LLVMValueRef mask[CONTRACT_MAX_VECTORS]; /* lanes of B that exist; NULL = all */
     bool ahead_a; /* rows of A that follow the tile's are brought near; k is then one axis, of stride 1, */
     LLVMValueRef a_stride; /* and there are so many elements from row to row */

@@ -11,7 +11,8 @@
 
 /* What schedules are chosen by. */
 typedef struct {
-    uint32_t vector_bytes;     /* widest vector worth using: 64, 32, 16 */
+    uint32_t vector_bytes; /* widest vector worth using: 64, 32, 16 */
+    uint32_t pipe_bytes; /* of it that a multiply-add pipe takes at once: half a vector takes half as long */
     uint32_t vector_registers; /* 32 or 16 */
     bool fma;
     uint32_t l1_bytes, l2_bytes;

@@ -9,25 +9,26 @@ typedef struct {
     Target target;
 } CpuClass;
 
+#define X86_V1 {16, 16, 16, false, 32 << 10, 256 << 10}
+#define X86_V3 {32, 32, 16, true, 32 << 10, 512 << 10}
+#define X86_V4 {64, 64, 32, true, 32 << 10, 1 << 20}
+#define ZEN_4 {64, 32, 32, true, 32 << 10, 1 << 20}
+#define ARM_V8 {16, 16, 32, true, 32 << 10, 512 << 10}
+
 /* What can be told from LLVM's feature strings; the first row whose feature is there wins. Caches are those
  * of the smallest common machine of the class, per core. */
 static const CpuClass feature_classes[] = {
-    {"+avx512vl", {64, 32, true, 32 << 10, 1 << 20}}, {"+avx2", {32, 16, true, 32 << 10, 512 << 10}},
-    {"+avx", {32, 16, false, 32 << 10, 256 << 10}},   {"+neon", {16, 32, true, 32 << 10, 512 << 10}},
-    {"+sse2", {16, 16, false, 32 << 10, 256 << 10}},
+    {"+avx512vl", X86_V4}, {"+avx2", X86_V3}, {"+avx", {32, 32, 16, false, 32 << 10, 256 << 10}},
+    {"+neon", ARM_V8},     {"+sse2", X86_V1},
 };
 
 /* CPUs by LLVM's names, for `--cpu`; `generic` is every architecture's smallest. */
-#define X86_V1 {16, 16, false, 32 << 10, 256 << 10}
-#define X86_V3 {32, 16, true, 32 << 10, 512 << 10}
-#define X86_V4 {64, 32, true, 32 << 10, 1 << 20}
-#define ARM_V8 {16, 32, true, 32 << 10, 512 << 10}
 static const CpuClass x86_cpus[] = {
     {"generic", X86_V1},     {"x86-64", X86_V1},         {"x86-64-v2", X86_V1},
     {"x86-64-v3", X86_V3},   {"x86-64-v4", X86_V4},      {"haswell", X86_V3},
     {"broadwell", X86_V3},   {"skylake", X86_V3},        {"alderlake", X86_V3},
     {"znver1", X86_V3},      {"znver2", X86_V3},         {"znver3", X86_V3},
-    {"znver4", X86_V4},      {"znver5", X86_V4},         {"skylake-avx512", X86_V4},
+    {"znver4", ZEN_4},       {"znver5", X86_V4},         {"skylake-avx512", X86_V4},
     {"cascadelake", X86_V4}, {"icelake-server", X86_V4}, {"icelake-client", X86_V4},
     {"tigerlake", X86_V4},   {"sapphirerapids", X86_V4}, {"graniterapids", X86_V4},
 };
@@ -55,6 +56,13 @@ static const Architecture *architecture_of(const char *triple) {
     return NULL;
 }
 
+/* NULL: of another name. */
+static const CpuClass *cpu_class(const Architecture *architecture, const char *cpu) {
+    for (uint32_t i = 0; architecture && i < architecture->count; i++)
+        if (strcmp(architecture->cpus[i].name, cpu) == 0) return &architecture->cpus[i];
+    return NULL;
+}
+
 /* Does the comma-separated list hold the feature? */
 static bool has_feature(const char *features, const char *feature) {
     size_t length = strlen(feature);
@@ -66,7 +74,7 @@ static bool has_feature(const char *features, const char *feature) {
 static Target native_target(const char *features) {
     for (uint32_t i = 0; i < COUNT(feature_classes); i++)
         if (has_feature(features, feature_classes[i].name)) return feature_classes[i].target;
-    return (Target){16, 16, false, 32 << 10, 256 << 10};
+    return (Target)X86_V1;
 }
 
 /* LLVM's message or string, moved into the arena. */
@@ -80,16 +88,18 @@ static const char *choose_native(Arena *arena, TargetMachine *out) {
     out->cpu = target_take_message(arena, LLVMGetHostCPUName());
     out->features = target_take_message(arena, LLVMGetHostCPUFeatures());
     out->target = native_target(out->features);
+    const CpuClass *known = cpu_class(architecture_of(out->triple), out->cpu);
+    if (known && known->target.vector_bytes == out->target.vector_bytes) out->target = known->target;
     return NULL;
 }
 
 static const char *choose_cpu(const char *cpu, Arena *arena, TargetMachine *out) {
     const Architecture *architecture = architecture_of(out->triple);
-    for (uint32_t i = 0; i < architecture->count; i++)
-        if (strcmp(architecture->cpus[i].name, cpu) == 0) {
-            out->cpu = cpu, out->features = "", out->target = architecture->cpus[i].target;
-            return NULL;
-        }
+    const CpuClass *class = cpu_class(architecture, cpu);
+    if (class) {
+        out->cpu = cpu, out->features = "", out->target = class->target;
+        return NULL;
+    }
     const char *known = "native";
     for (uint32_t i = 0; i < architecture->count; i++)
         known = arena_printf(arena, "%s, %s", known, architecture->cpus[i].name);

@@ -157,6 +157,14 @@ LLVMValueRef vector_repeat(Emit *e, LLVMValueRef value, uint32_t times) {
     return shuffle(e, value, value, order, lanes);
 }
 
+LLVMValueRef vector_resize(Emit *e, LLVMValueRef value, uint32_t lanes) {
+    uint32_t before = vector_lanes(LLVMTypeOf(value));
+    int64_t order[64];
+    if (lanes == before) return value;
+    for (uint32_t l = 0; l < lanes; l++) order[l] = l < before ? l : before;
+    return shuffle(e, value, LLVMConstNull(LLVMTypeOf(value)), order, lanes);
+}
+
 LLVMValueRef vector_any_of(Emit *e, LLVMValueRef mask, uint32_t neighbours) {
     uint32_t lanes = vector_lanes(LLVMTypeOf(mask)) / neighbours;
     LLVMValueRef any = NULL;
@@ -219,8 +227,10 @@ void vector_release(Emit *e, uint32_t kept) {
 
 LLVMValueRef vector_opaque(Emit *e, LLVMValueRef i) {
     LLVMTypeRef type = LLVMFunctionType(LLVMTypeOf(i), (LLVMTypeRef[]){LLVMTypeOf(i)}, 1, false);
-    LLVMValueRef same =
-        LLVMGetInlineAsm(type, "", 0, "=r,0", 4, false, false, LLVMInlineAsmDialectATT, false);
+    const char *place = LLVMGetTypeKind(LLVMTypeOf(i)) != LLVMVectorTypeKind  ? "=r,0"
+                        : strncmp(LLVMGetTarget(e->module), "x86_64", 6) == 0 ? "=v,0"
+                                                                              : "=w,0";
+    LLVMValueRef same = LLVMGetInlineAsm(type, "", 0, place, 4, false, false, LLVMInlineAsmDialectATT, false);
     return LLVMIsConstant(i) ? i : LLVMBuildCall2(e->builder, type, same, &i, 1, "");
 }
 

@@ -46,6 +46,8 @@ LLVMValueRef vector_halves_in_order(Emit *e, LLVMValueRef halves, uint32_t bytes
 LLVMValueRef vector_twice(Emit *e, LLVMValueRef mask, uint32_t half);
 /* Each lane `times` times; and whether any of so many neighbours is set. */
 LLVMValueRef vector_repeat(Emit *e, LLVMValueRef value, uint32_t times);
+/* Its first lanes, or all and zeros behind them. */
+LLVMValueRef vector_resize(Emit *e, LLVMValueRef value, uint32_t lanes);
 LLVMValueRef vector_any_of(Emit *e, LLVMValueRef mask, uint32_t neighbours);
 void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer);
 /* The same, lanes `stride` (an i64) elements apart. Lanes whose mask bit is clear are not written; NULL = all
@@ -55,9 +57,9 @@ void vector_store_lanes(Emit *e, LLVMValueRef value, LLVMValueRef pointer, LLVMV
 /* No more than `kept` values stay in vector registers across this place. LLVM hoists the constants of one
  * loop over the whole of another that needs every register for its sums, and then spills these. */
 void vector_release(Emit *e, uint32_t kept);
-/* The i64 itself, of which LLVM doesn't see where it comes from. Of all that is computed from a loop's index
- * it makes indices of their own, which count along; with more of these than registers they lie on the stack.
- */
+/* The i64 or vector itself, of which LLVM doesn't see where it comes from. Of all that is computed from a
+ * loop's index it makes indices of their own, which count along; with more of these than registers they lie
+ * on the stack. */
 LLVMValueRef vector_opaque(Emit *e, LLVMValueRef i);
 /* The least power of two that isn't below. */
 uint32_t vector_lanes_over(uint32_t elements);
