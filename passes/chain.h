@@ -47,6 +47,9 @@ typedef struct {
 bool chain_axes(const Node *kernel, Chain *out);
 /* The kernel as a member of the chain; NULL if its results aren't made part by part. */
 Member *chain_member(Arena *arena, const Chain *chain, Node *kernel);
+/* The kernel's values (as keys) that depend on the chain's values, on a sum or on a product: they can't be
+ * made whole for each part. */
+Map *chain_bound(Arena *arena, const Chain *chain, const Node *kernel);
 /* What the operand must be so that the node's result is marked so. False where no rule says. */
 bool marks_of_operand(const Chain *chain, const Node *node, uint32_t operand, const Marks *result,
                       Marks *out);

@@ -22,7 +22,7 @@ typedef struct {
     const Member *member;
     Builder builder;
     Map *whole; /* Value * → its copy */
-    Map *bound; /* values that exist in parts only */
+    Map *bound; /* values that exist in parts only (chain_bound) */
     VEC(Known) known;
 } Build;
 
@@ -121,16 +121,6 @@ static Value *part_of(Build *b, Value *value, const Marks *marks) {
 }
 
 /* --- members */
-static void find_bound(Build *b) {
-    b->bound = map_new(b->arena);
-    for (const Node *node = b->member->kernel->blocks[0]->first; node; node = node->next) {
-        bool bound = op_has(node->op, TRAIT_REDUCES) || node->op == OP_contract;
-        for (uint32_t i = 0; i < node->operand_count; i++)
-            bound = bound || map_get(b->bound, node->operands[i]) || map_get(b->parts, node->operands[i]);
-        for (uint32_t i = 0; bound && i < node->result_count; i++) map_put(b->bound, node->results[i], b);
-    }
-}
-
 static void build_member(Build *b, const Member *member, Block *chain) {
     const Node *kernel = member->kernel;
     const Type **types = ARENA_ARRAY(b->arena, const Type *, kernel->result_count + 1);
@@ -146,7 +136,7 @@ static void build_member(Build *b, const Member *member, Block *chain) {
     b->builder = (Builder){.graph = b->graph, .block = body, .loc = kernel->loc};
     b->whole = map_new(b->arena);
     b->known.count = 0;
-    find_bound(b);
+    b->bound = chain_bound(b->arena, b->chain, kernel);
     for (uint32_t i = 0; i < kernel->result_count; i++)
         yields[i] = part_of(b, member->inside[i], &member->marks[i]);
     build_yield(&b->builder, kernel->result_count, yields);

@@ -45,20 +45,15 @@ static int8_t moved_axis(IrContext *ir, const Type *from, int8_t axis, const Typ
 /* --- one axis, forwards and backwards; -1: it gets lost, -2: there is no rule */
 enum { LOST = -1, UNKNOWN = -2 };
 
-static int8_t index_in(const Attr *attr, int64_t value) {
-    for (uint32_t i = 0; i < attr->count; i++)
-        if (attr->ints[i] == value) return (int8_t)i;
-    return LOST;
+static int8_t index_in(const Attr *axes, int8_t axis) {
+    return attr_has(axes, axis) ? (int8_t)attr_find(axes, axis) : LOST;
 }
 
 /* The operand's axis without those that vanish before it. */
 static int8_t after_reduction(const Attr *axes, int8_t axis) {
     int gone = 0;
-    for (uint32_t i = 0; i < axes->count; i++) {
-        if (axes->ints[i] == axis) return UNKNOWN;
-        gone += axes->ints[i] < axis;
-    }
-    return (int8_t)(axis - gone);
+    for (uint32_t i = 0; i < axes->count; i++) gone += axes->ints[i] < axis;
+    return attr_has(axes, axis) ? UNKNOWN : (int8_t)(axis - gone);
 }
 
 static int8_t before_reduction(const Attr *axes, int8_t axis) {
@@ -67,15 +62,24 @@ static int8_t before_reduction(const Attr *axes, int8_t axis) {
     return (int8_t)before;
 }
 
+/* Where axes stay what they are; these have a rule for each but the one that is cut or put together. */
+static bool keeps_axes(const Node *node) {
+    return op_has(node->op, TRAIT_ELEMENTWISE) || node->op == OP_masked || node->op == OP_slice ||
+           node->op == OP_concat;
+}
+
+static int8_t kept(const Node *node, int8_t axis) {
+    if (node->op == OP_slice) return slice_is_whole(node, (uint32_t)axis) ? axis : UNKNOWN;
+    return node->op == OP_concat && node_int(node, ATTR_axis) == axis ? UNKNOWN : axis;
+}
+
 static int8_t forwards(const Chain *chain, const Node *node, uint32_t operand, int8_t axis,
                        const Dim *parts) {
     const Type *from = node->operands[operand]->type, *to = node->results[0]->type;
-    if (op_has(node->op, TRAIT_ELEMENTWISE) || node->op == OP_masked) return axis;
+    if (keeps_axes(node)) return kept(node, axis);
     if (op_has(node->op, TRAIT_REDUCES)) return after_reduction(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_broadcast) return (int8_t)node_attr(node, ATTR_axes)->ints[axis];
     if (node->op == OP_permute) return index_in(node_attr(node, ATTR_perm), axis);
-    if (node->op == OP_slice) return slice_is_whole(node, (uint32_t)axis) ? axis : UNKNOWN;
-    if (node->op == OP_concat) return node_int(node, ATTR_axis) != axis ? axis : UNKNOWN;
     if (node->op == OP_reshape) {
         int8_t moved = moved_axis(node->graph->ir, from, axis, to, parts);
         return moved < 0 ? UNKNOWN : moved;
@@ -88,12 +92,10 @@ static int8_t forwards(const Chain *chain, const Node *node, uint32_t operand, i
 
 static int8_t backwards(const Node *node, uint32_t operand, int8_t axis, const Dim *parts) {
     const Type *from = node->operands[operand]->type, *to = node->results[0]->type;
-    if (op_has(node->op, TRAIT_ELEMENTWISE) || node->op == OP_masked) return axis;
+    if (keeps_axes(node)) return kept(node, axis);
     if (op_has(node->op, TRAIT_REDUCES)) return before_reduction(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_broadcast) return index_in(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_permute) return (int8_t)node_attr(node, ATTR_perm)->ints[axis];
-    if (node->op == OP_slice) return slice_is_whole(node, (uint32_t)axis) ? axis : UNKNOWN;
-    if (node->op == OP_concat) return node_int(node, ATTR_axis) != axis ? axis : UNKNOWN;
     if (node->op == OP_reshape) {
         int8_t moved = moved_axis(node->graph->ir, to, axis, from, parts);
         return moved < 0 ? UNKNOWN : moved;
@@ -133,7 +135,7 @@ typedef struct {
     const Chain *chain;
     Map *marks; /* Value * → Marks *, of what depends on the chain's values */
     Map *mixed; /* values of which no rule says where the axes are */
-    Map *bound; /* what a sum or a product in the kernel makes: it can't be made whole for each part */
+    Map *bound; /* see chain_bound */
 } Body;
 
 static const Marks *marks_of(const Body *b, const Value *value) {
@@ -193,10 +195,15 @@ static bool others_in_parts(const Body *b, const Node *node, const Marks *marks)
     return true;
 }
 
-static void find_bound(Body *b, const Node *node) {
-    bool bound = op_has(node->op, TRAIT_REDUCES) || node->op == OP_contract;
-    for (uint32_t i = 0; i < node->operand_count; i++) bound = bound || map_get(b->bound, node->operands[i]);
-    for (uint32_t i = 0; bound && i < node->result_count; i++) map_put(b->bound, node->results[i], b);
+Map *chain_bound(Arena *arena, const Chain *chain, const Node *kernel) {
+    Map *values = map_new(arena);
+    for (const Node *node = kernel->blocks[0]->first; node; node = node->next) {
+        bool bound = op_has(node->op, TRAIT_REDUCES) || node->op == OP_contract;
+        for (uint32_t i = 0; i < node->operand_count && !bound; i++)
+            bound = map_get(values, node->operands[i]) || map_get(chain->results, node->operands[i]);
+        for (uint32_t i = 0; bound && i < node->result_count; i++) map_put(values, node->results[i], values);
+    }
+    return values;
 }
 
 static void spread(Body *b, const Node *node) {
@@ -236,7 +243,7 @@ static Value *made_in_parts(const Body *b, Value *yielded) {
 }
 
 Member *chain_member(Arena *arena, const Chain *chain, Node *kernel) {
-    Body b = {arena, chain, map_new(arena), map_new(arena), map_new(arena)};
+    Body b = {arena, chain, map_new(arena), map_new(arena), chain_bound(arena, chain, kernel)};
     Node *yield = block_yield(kernel->blocks[0]);
     Member *member = ARENA_NEW(arena, Member);
     member->kernel = kernel;
@@ -244,7 +251,6 @@ Member *chain_member(Arena *arena, const Chain *chain, Node *kernel) {
     member->marks = ARENA_ARRAY(arena, Marks, kernel->result_count + 1);
     for (const Node *node = kernel->blocks[0]->first; node != yield; node = node->next) {
         if (node->block_count) return NULL;
-        find_bound(&b, node);
         spread(&b, node);
     }
     if (kernel == chain->lead) mark_tiles(&b, yield->operands[0]);

@@ -2,6 +2,8 @@
 #include "passes/cost.h"
 #include <stddef.h>
 
+enum { MAX_NODES = 12 /* of what is made of indices */ };
+
 uint32_t cost_of_op(Op op) {
     if (op_has(op, TRAIT_VIEW)) return 0;
     /* Whatever isn't named costs one. */
@@ -32,4 +34,24 @@ uint32_t cost_of_op(Op op) {
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i].op == op) return table[i].cost;
     return 1;
+}
+
+/* `left`: nodes that may be looked at. */
+static bool is_of_indices(const Node *node, uint32_t *left) {
+    if (node->op == OP_const || node->op == OP_iota) return true;
+    if (!op_has(node->op, TRAIT_VIEW) && !op_has(node->op, TRAIT_ELEMENTWISE)) return false;
+    if (*left == 0 || cost_of_op(node->op) > COST_CHEAP) return false;
+    --*left;
+    for (uint32_t i = 0; i < node->operand_count; i++) {
+        const Value *operand = node->operands[i];
+        if (operand->type->rank == 0) continue;
+        if (operand->block != node->block || !operand->node || !is_of_indices(operand->node, left))
+            return false;
+    }
+    return true;
+}
+
+bool cost_is_of_indices(const Node *node) {
+    uint32_t left = MAX_NODES;
+    return is_of_indices(node, &left);
 }

@@ -5,10 +5,8 @@
 #include "passes/fuse.h"
 
 enum {
-    CHEAP = 1,            /* cost up to which a value is computed again rather than stored */
     DEAR = 8,             /* cost from which it isn't computed again for every repetition by a broadcast */
     MAX_COPIES = 4,       /* groups that compute a cheap value */
-    MAX_OF_INDICES = 12,  /* nodes of one that reads no memory, which any number of groups compute */
     MAX_WEIGHT = 8,       /* evaluations of one element in one group */
     MAX_GROUP_NODES = 400 /* LLVM's time grows faster than the function */
 };
@@ -153,27 +151,9 @@ static bool reads_little(const Fuse *f, const FuseNode *n) {
     return tensors <= 1;
 }
 
-/* Is it computed of indices, constants and scalars, in a few cheap steps, as a causal mask is? Then memory
- * isn't read for it wherever it is computed, and code generation knows where the mask is false.
- * `left`: nodes that may be looked at. */
-static bool is_of_indices(const Fuse *f, const FuseNode *n, uint32_t *left) {
-    const Node *node = n->node;
-    if (node->op == OP_const || node->op == OP_iota) return true;
-    if (!op_has(node->op, TRAIT_VIEW) && !op_has(node->op, TRAIT_ELEMENTWISE)) return false;
-    if (*left == 0 || cost_of_op(node->op) > CHEAP) return false;
-    --*left;
-    for (uint32_t i = 0; i < node->operand_count; i++) {
-        const FuseNode *operand = fuse_definition(f, node->operands[i]);
-        if (node->operands[i]->type->rank == 0) continue;
-        if (!operand || !operand->tensor || !is_of_indices(f, operand, left)) return false;
-    }
-    return true;
-}
-
 static bool cheap_to_copy(const Fuse *f, const FuseNode *n, const Reading *r) {
-    uint32_t cost = cost_of_op(n->node->op), left = MAX_OF_INDICES;
-    if (is_of_indices(f, n, &left)) return true;
-    return cost <= CHEAP && r->groups.count <= MAX_COPIES && reads_little(f, n);
+    if (cost_is_of_indices(n->node)) return true;
+    return cost_of_op(n->node->op) <= COST_CHEAP && r->groups.count <= MAX_COPIES && reads_little(f, n);
 }
 
 static bool worth_computing(const Fuse *f, const FuseNode *n, const Reading *r) {

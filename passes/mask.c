@@ -7,14 +7,13 @@
  */
 #include "ir/build.h"
 #include "ir/shape.h"
+#include "passes/cost.h"
 #include "passes/passes.h"
 #include "support/map.h"
 #include "support/vec.h"
 #include <math.h>
 
-enum { MAX_NODES = 12 /* of a mask */, MAX_READERS = 8, MAX_STEPS = 16 /* from a product to a mask */ };
-
-typedef VEC(Node *) Nodes;
+enum { MAX_READERS = 8, MAX_STEPS = 16 /* from a product to a mask */ };
 
 typedef struct {
     Graph *graph;
@@ -39,25 +38,10 @@ typedef struct {
 static const Found nothing = {NULL, NO_AXIS};
 
 /* --- masks */
-/* Computed of indices, constants and scalars in a few steps? `left`: nodes that may be looked at. */
-static bool is_of_indices(const Value *value, uint32_t *left) {
-    const Node *node = value->node;
-    if (value->type->rank == 0) return true;
-    if (!node || *left == 0) return false;
-    if (node->op == OP_const || node->op == OP_iota) return true;
-    if (!op_has(node->op, TRAIT_VIEW) && !op_has(node->op, TRAIT_ELEMENTWISE)) return false;
-    --*left;
-    for (uint32_t i = 0; i < node->operand_count; i++)
-        if (!is_of_indices(node->operands[i], left)) return false;
-    return true;
-}
-
 /* A mask of indices without which the condition is false. */
 static Value *mask_in(Value *condition) {
-    uint32_t left = MAX_NODES;
     const Node *node = condition->node;
-    if (condition->type->rank && node && node->op != OP_const && is_of_indices(condition, &left))
-        return condition;
+    if (condition->type->rank && node && node->op != OP_const && cost_is_of_indices(node)) return condition;
     if (!node || node->op != OP_and) return NULL;
     Value *mask = mask_in(node->operands[0]);
     return mask ? mask : mask_in(node->operands[1]);
