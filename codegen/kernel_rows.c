@@ -78,9 +78,7 @@ RowPlan *row_plan(Kernel *k) {
     assert(p->reductions.count);
     const Node *first = p->reductions.at[0];
     const Type *shape = first->operands[0]->type;
-    const Attr *axes = node_attr(first, ATTR_axes);
-    uint32_t reduced = 0;
-    for (uint32_t i = 0; i < axes->count; i++) reduced |= 1u << axes->ints[i];
+    uint32_t reduced = attr_bits(node_attr(first, ATTR_axes));
     p->row_count = type_elements(k->e->ir, first->results[0]->type);
     Roots roots = {0};
     for (uint32_t i = 0; i < p->reductions.count; i++) {

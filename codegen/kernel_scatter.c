@@ -81,19 +81,12 @@ static Index start_along(Kernel *k, const Node *node, const AxisSpan *span) {
     return index_const(k, 0);
 }
 
-static uint32_t moved_axes(const Node *node) {
-    const Attr *axes = node_attr(node, ATTR_axes);
-    uint32_t bits = 0;
-    for (uint32_t i = 0; i < axes->count; i++) bits |= 1u << axes->ints[i];
-    return bits;
-}
-
 static void write_element(Kernel *k, const At *at, uint32_t copy, void *user) {
     (void)copy, (void)user;
     const Scatter *s = k->plan;
     const Type *x = s->node->operands[0]->type, *part = s->node->operands[1]->type;
     AxisSpan spans[MAX_RANK];
-    uint32_t count = at_spans(k, at, part->rank, part->dims, moved_axes(s->node), spans);
+    uint32_t count = at_spans(k, at, part->rank, part->dims, attr_bits(node_attr(s->node, ATTR_axes)), spans);
     At target = at_child(at);
     for (uint32_t i = 0; i < count; i++) {
         const Dim *size = kernel_product(k, spans[i].end - spans[i].first, x->dims + spans[i].first);
@@ -109,7 +102,7 @@ static void write_body(Kernel *k, LLVMValueRef chunk) {
 /* Loops never run across a moved axis. */
 static Space part_space(Kernel *k, const Node *node) {
     const Type *part = node->operands[1]->type;
-    uint32_t moved = moved_axes(node), kind = 0;
+    uint32_t moved = attr_bits(node_attr(node, ATTR_axes)), kind = 0;
     for (uint32_t d = 0; d < part->rank; d++) {
         bool other = d > 0 && (kind >> (d - 1) & 1);
         if (moved >> d & 1) other = !other;

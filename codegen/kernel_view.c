@@ -1,6 +1,7 @@
 /* Views: a result's element is an operand's element at an index worked out here. */
 #include "codegen/elementwise.h"
 #include "codegen/kernel.h"
+#include "ir/strided.h"
 #include <assert.h>
 
 static uint32_t spans_of(Kernel *k, const Node *node, const At *at, uint32_t boundaries, AxisSpan *spans) {
@@ -65,8 +66,7 @@ LLVMValueRef at_slice(Kernel *k, const Node *node, const At *at) {
     const Type *type = node->results[0]->type, *operand = node->operands[0]->type;
     uint32_t boundaries = 0;
     for (uint32_t d = 0; d < type->rank; d++) {
-        bool whole = dim_is(start->dims[d], 0) && step->ints[d] == 1 && type->dims[d] == operand->dims[d];
-        if (!whole) boundaries |= 1u << d;
+        if (!slice_is_whole(node, d)) boundaries |= 1u << d;
         if (step->ints[d] != 1) boundaries |= 2u << d;
     }
     AxisSpan spans[MAX_RANK];
@@ -95,10 +95,8 @@ static Index clamped_start(Kernel *k, const Value *start, const Dim *size, const
 LLVMValueRef at_dynamic_slice(Kernel *k, const Node *node, const At *at) {
     const Attr *axes = node_attr(node, ATTR_axes);
     const Type *type = node->results[0]->type, *operand = node->operands[0]->type;
-    uint32_t boundaries = 0;
-    for (uint32_t i = 0; i < axes->count; i++) boundaries |= 1u << axes->ints[i];
     AxisSpan spans[MAX_RANK];
-    uint32_t count = spans_of(k, node, at, boundaries, spans);
+    uint32_t count = spans_of(k, node, at, attr_bits(axes), spans);
     At child = at_child(at);
     for (uint32_t i = 0; i < count; i++) {
         Index index = spans[i].index;

@@ -1,4 +1,4 @@
-/* The columns of attrs.def: names and kinds; attributes by value, and their equality. */
+/* The columns of attrs.def: names and kinds; attributes by value, their equality, and what is in them. */
 #include "ir/build.h"
 #include "ir/graph.h"
 #include <assert.h>
@@ -41,6 +41,20 @@ bool attr_same(const Attr *a, const Attr *b) {
     case ATTR_KIND_TYPES: return !a->count || memcmp(a->types, b->types, sizeof *a->types * a->count) == 0;
     }
     return false;
+}
+
+uint32_t attr_find(const Attr *ints, int64_t number) {
+    uint32_t i = 0;
+    while (i < ints->count && ints->ints[i] != number) i++;
+    return i;
+}
+
+bool attr_has(const Attr *ints, int64_t number) { return attr_find(ints, number) < ints->count; }
+
+uint32_t attr_bits(const Attr *axes) {
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < axes->count; i++) bits |= 1u << axes->ints[i];
+    return bits;
 }
 
 Attr attr_int(AttrKey key, int64_t value) {

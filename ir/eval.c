@@ -152,6 +152,20 @@ void tensor_copy_strided(const Tensor *in, int64_t offset, const int64_t *stride
     }
 }
 
+void tensor_write_strided(const Tensor *in, Tensor *out, int64_t offset, const int64_t *strides) {
+    int64_t index[MAX_RANK] = {0};
+    for (int64_t k = 0; k < in->count; k++) {
+        int64_t at = offset;
+        for (uint32_t d = 0; d < in->rank; d++) at += index[d] * strides[d];
+        tensor_copy_element(in, k, out, at);
+        index_next(in->rank, in->dims, index);
+    }
+}
+
+int64_t tensor_line(int64_t number, int64_t stride, int64_t length) {
+    return number / stride * stride * length + number % stride;
+}
+
 /* --- dtypes */
 int64_t wrap(DType dtype, uint64_t value) { return dtype_wrap(dtype, value); }
 

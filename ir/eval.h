@@ -50,6 +50,10 @@ void tensor_distrust(Eval *e, Tensor *t);          /* makes all errors infinite 
 void tensor_strides(const Tensor *t, int64_t *strides);
 /* out[k] = in[offset + Σ index(k)_d · stride_d] for each index of `out`. */
 void tensor_copy_strided(const Tensor *in, int64_t offset, const int64_t *strides, Tensor *out);
+/* The opposite: out[offset + Σ index(k)_d · stride_d] = in[k] for each index of `in`. */
+void tensor_write_strided(const Tensor *in, Tensor *out, int64_t offset, const int64_t *strides);
+/* Lines along an axis: the first element of line `number`, whose elements are `stride` apart. */
+int64_t tensor_line(int64_t number, int64_t stride, int64_t length);
 /* Advances a row-major index; false when it wraps around to zeros. */
 bool index_next(uint32_t rank, const int64_t *dims, int64_t *index);
 

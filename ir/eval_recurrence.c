@@ -34,7 +34,7 @@ bool eval_linear_recurrence(Eval *e, const Node *node, const Tensor *in, Tensor 
     tensor_strides(out, strides);
     int64_t stride = strides[axis], length = out->dims[axis];
     for (int64_t line = 0; length > 0 && line < out->count / length; line++) {
-        int64_t at = line / stride * stride * length + line % stride;
+        int64_t at = tensor_line(line, stride, length);
         State state = {0};
         for (int64_t k = 0; k < length; k++, at += stride) {
             recurrence_step(in, at, k == 0, &state);

@@ -233,7 +233,7 @@ static bool scan(const Node *node, const Tensor *x, Tensor *out, FoldStart *star
     tensor_strides(x, strides);
     int64_t stride = strides[axis], length = x->dims[axis];
     for (int64_t line = 0; length > 0 && line < x->count / length; line++) {
-        int64_t at = line / stride * stride * length + line % stride;
+        int64_t at = tensor_line(line, stride, length);
         Fold fold = {0};
         start(&fold, x);
         for (int64_t k = 0; k < length; k++, at += stride) {
@@ -314,7 +314,7 @@ static bool arg_extreme(Eval *e, const Node *node, const Tensor *x, Tensor *out,
     if (line.length == 0 && out->count > 0)
         return eval_fail(e, node, "%s over no elements", op_name(node->op));
     for (int64_t k = 0; k < out->count; k++) {
-        line.base = k / line.stride * line.stride * line.length + k % line.stride;
+        line.base = tensor_line(k, line.stride, line.length);
         find_extreme(&line, out, k);
     }
     return true;

@@ -73,7 +73,7 @@ bool eval_argsort(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     int64_t stride = strides[axis], length = x->dims[axis];
     Item *items = ARENA_ARRAY(e->arena, Item, length + 1);
     for (int64_t line = 0; length > 0 && line < x->count / length; line++) {
-        int64_t at = line / stride * stride * length + line % stride;
+        int64_t at = tensor_line(line, stride, length);
         sort_line(x, out, at, length, stride, node_int(node, ATTR_descending), items);
     }
     return true;

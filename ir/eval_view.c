@@ -66,17 +66,6 @@ bool eval_broadcast(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     return true;
 }
 
-/* Writes `part` into `out` at offset + Σ index_d · strides_d. */
-static void write_strided(const Tensor *part, Tensor *out, int64_t offset, const int64_t *strides) {
-    int64_t index[MAX_RANK] = {0};
-    for (int64_t k = 0; k < part->count; k++) {
-        int64_t at = offset;
-        for (uint32_t d = 0; d < part->rank; d++) at += index[d] * strides[d];
-        tensor_copy_element(part, k, out, at);
-        index_next(part->rank, part->dims, index);
-    }
-}
-
 bool eval_pad(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     const Attr *low = node_attr(node, ATTR_low), *interior = node_attr(node, ATTR_interior);
     int64_t strides[MAX_RANK], offset = 0;
@@ -91,7 +80,7 @@ bool eval_pad(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
         strides[d] *= interior->ints[d] + 1;
     }
     for (int64_t k = 0; k < out->count; k++) tensor_copy_element(&in[1], 0, out, k);
-    write_strided(&in[0], out, offset, strides);
+    tensor_write_strided(&in[0], out, offset, strides);
     return true;
 }
 
@@ -101,7 +90,7 @@ bool eval_concat(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     tensor_strides(out, strides);
     for (uint32_t part = 0; part < node->operand_count; part++) {
         if (first + in[part].dims[axis] > out->dims[axis]) break;
-        write_strided(&in[part], out, first * strides[axis], strides);
+        tensor_write_strided(&in[part], out, first * strides[axis], strides);
         first += in[part].dims[axis];
     }
     if (first != out->dims[axis]) return eval_fail(e, node, "concat of parts that don't fill the result");
@@ -149,7 +138,7 @@ bool eval_update_slice(Eval *e, const Node *node, const Tensor *in, Tensor *out)
     tensor_strides(&in[0], strides);
     if (!block_offset(e, node, &in[0], in[1].dims, &in[2], strides, &offset)) return false;
     copy_all(&in[0], out);
-    write_strided(&in[1], out, offset, strides);
+    tensor_write_strided(&in[1], out, offset, strides);
     if (any_inexact(&in[2], node->operand_count - 2)) tensor_distrust(e, out);
     return true;
 }

@@ -59,6 +59,11 @@ AttrKind attr_kind(AttrKey key);
 bool attr_from_name(const char *name, size_t length, AttrKey *key);
 /* The same key and value? */
 bool attr_same(const Attr *a, const Attr *b);
+/* The place of a number among integers, such as axes; their count where it isn't there. */
+uint32_t attr_find(const Attr *ints, int64_t number);
+bool attr_has(const Attr *ints, int64_t number);
+/* A bit for each of them, which are axes. */
+uint32_t attr_bits(const Attr *axes);
 
 /* Where `plan` puts a value: byte `offset` of arena `frame`. */
 typedef struct {
@@ -167,6 +172,11 @@ void block_resolve(Block *block);
  * insert before it. */
 void graph_walk(Graph *graph, void (*visit)(void *user, Node *node), void *user);
 void block_walk(Block *block, void (*visit)(void *user, Node *node), void *user);
+
+/* All nodes of an operation in the block or the graph, outer before inner, in order. */
+typedef VEC(Node *) Nodes;
+Nodes block_nodes(Block *block, Op op, Arena *arena);
+Nodes graph_nodes(Graph *graph, Op op, Arena *arena);
 
 /* Calls `visit` for each symbol that the types of the node's results and its attributes mention, not for what
  * is in its blocks; may visit one twice. */

@@ -85,19 +85,14 @@ typedef struct {
 } Parts;
 
 static void put_part(const Parts *p, uint32_t result, Tensor *whole) {
-    int64_t strides[MAX_RANK], place[MAX_RANK] = {0}, from = 0;
+    int64_t strides[MAX_RANK], from = 0;
     const Tensor *part = &p->parts[result];
     tensor_strides(whole, strides);
     for (uint32_t j = 0; j < p->index->count; j++) {
         int64_t axis = p->axes->ints[result * p->index->count + j];
         from += p->at[j] * part->dims[axis] * strides[axis];
     }
-    for (int64_t k = 0; k < part->count; k++) {
-        int64_t target = from;
-        for (uint32_t d = 0; d < whole->rank; d++) target += place[d] * strides[d];
-        tensor_copy_element(part, k, whole, target);
-        index_next(part->rank, part->dims, place);
-    }
+    tensor_write_strided(part, whole, from, strides);
 }
 
 static bool run_part(Eval *e, const Node *node, const Parts *p, Tensor *out) {

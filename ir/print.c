@@ -1,6 +1,7 @@
 /* The graph as text. Every detail that a graph holds is printed so that ir/parse.c reads back an equal one.
  */
 #include "ir/text.h"
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -199,4 +200,14 @@ void graph_print(FILE *out, const Graph *graph, PrintOptions options) {
     print_doc(&printer, graph->doc);
     fputc('\n', out);
     for (uint32_t i = 0; i < graph->functions.count; i++) print_function(&printer, graph->functions.at[i]);
+}
+
+char *graph_text(const Graph *graph) {
+    char *text = NULL;
+    size_t length;
+    FILE *out = open_memstream(&text, &length);
+    assert(out);
+    graph_print(out, graph, (PrintOptions){.locations = false});
+    fclose(out);
+    return text;
 }

@@ -57,12 +57,6 @@ static const char *need_axes(ShapeQuery *q, uint32_t rank, const Attr **attr) {
     return NULL;
 }
 
-static bool has_axis(const Attr *axes, uint32_t axis) {
-    for (uint32_t i = 0; i < axes->count; i++)
-        if (axes->ints[i] == axis) return true;
-    return false;
-}
-
 static const char *need_scalar(ShapeQuery *q, uint32_t i, DType dtype) {
     if (in(q, i) != type_scalar(q->ir, dtype))
         FAIL(q, "operand %u is %s, not %s", i, type_text(q->ir, in(q, i)), dtype_name(dtype));
@@ -383,7 +377,7 @@ static const char *need_part(ShapeQuery *q, const Type *x, uint32_t rank, const 
     for (uint32_t i = 0; i < rank; i++) {
         int64_t part, whole;
         bool known = dim_is_const(dims[i], &part) && dim_is_const(x->dims[i], &whole);
-        if (has_axis(axes, i) ? known && part > whole : dims[i] != x->dims[i])
+        if (attr_has(axes, i) ? known && part > whole : dims[i] != x->dims[i])
             FAIL(q, "axis %u of the part does not fit %s", i, type_text(q->ir, x));
     }
     return NULL;
@@ -510,7 +504,7 @@ static const char *reduced(ShapeQuery *q, DType dtype) {
     const Dim *dims[MAX_RANK];
     uint32_t rank = 0;
     for (uint32_t i = 0; i < x->rank; i++)
-        if (!has_axis(axes, i)) dims[rank++] = x->dims[i];
+        if (!attr_has(axes, i)) dims[rank++] = x->dims[i];
     return one_tensor(q, dtype, rank, dims);
 }
 
@@ -814,9 +808,8 @@ const char *shape_infer(ShapeQuery *q) {
 
 uint32_t broadcast_axis(const Node *broadcast, uint32_t axis) {
     const Attr *axes = node_attr(broadcast, ATTR_axes);
-    for (uint32_t d = 0; d < axes->count; d++)
-        if (axes->ints[d] == axis) return d;
-    return MAX_RANK;
+    uint32_t place = attr_find(axes, axis);
+    return place < axes->count ? place : MAX_RANK;
 }
 
 bool labels_have(const char *labels, char label) { return label && strchr(labels, label) != NULL; }

@@ -10,6 +10,8 @@ typedef struct {
 } PrintOptions;
 
 void graph_print(FILE *out, const Graph *graph, PrintOptions options);
+/* The same without locations as a string, to be freed. */
+char *graph_text(const Graph *graph);
 /* NULL where the text is wrong; the diagnostics say why. The graph is verified. */
 Graph *graph_parse(IrContext *ir, Sources *sources, uint32_t source, Diagnostics *diags);
 

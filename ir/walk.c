@@ -17,6 +17,29 @@ void graph_walk(Graph *graph, void (*visit)(void *user, Node *node), void *user)
         block_walk(graph->functions.at[i]->body, visit, user);
 }
 
+typedef struct {
+    Op op;
+    Arena *arena;
+    Nodes found;
+} Finding;
+
+static void find_node(void *user, Node *node) {
+    Finding *f = user;
+    if (node->op == f->op) vec_push(f->arena, &f->found, node);
+}
+
+Nodes block_nodes(Block *block, Op op, Arena *arena) {
+    Finding f = {op, arena, {0}};
+    block_walk(block, find_node, &f);
+    return f.found;
+}
+
+Nodes graph_nodes(Graph *graph, Op op, Arena *arena) {
+    Finding f = {op, arena, {0}};
+    graph_walk(graph, find_node, &f);
+    return f.found;
+}
+
 typedef void VisitSymbol(void *user, const Dim *symbol);
 
 static void symbols_of_dims(uint32_t count, const Dim *const *dims, VisitSymbol *visit, void *user) {

@@ -145,24 +145,13 @@ static void differentiate(Autodiff *ad, Node *grad) {
 }
 
 /* --- the pass */
-typedef struct {
-    Arena *arena;
-    VEC(Node *) nodes;
-} Grads;
-
-static void collect(void *user, Node *node) {
-    Grads *grads = user;
-    if (node->op == OP_grad) vec_push(grads->arena, &grads->nodes, node);
-}
-
 void pass_autodiff(PassContext *context, Graph *graph) {
-    Grads grads = {.arena = context->scratch};
     Autodiff ad = {.graph = graph, .scratch = context->scratch, .diags = context->diags};
     ad.tapes = map_new(ad.scratch);
     ad.entries = map_new(ad.scratch);
     ad.counters = map_new(ad.scratch);
-    graph_walk(graph, collect, &grads);
-    for (uint32_t k = 0; k < grads.nodes.count; k++) differentiate(&ad, grads.nodes.at[k]);
+    Nodes grads = graph_nodes(graph, OP_grad, context->scratch);
+    for (uint32_t k = 0; k < grads.count; k++) differentiate(&ad, grads.at[k]);
     open_remats(graph);
     expand_guards(graph, context->scratch);
 }

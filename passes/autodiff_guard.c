@@ -228,18 +228,7 @@ static void expand(Graph *graph, Arena *arena, Node *guard) {
     node_remove(guard);
 }
 
-typedef struct {
-    Arena *arena;
-    VEC(Node *) nodes;
-} GuardList;
-
-static void collect(void *user, Node *node) {
-    GuardList *list = user;
-    if (node->op == OP_guard) vec_push(list->arena, &list->nodes, node);
-}
-
 void expand_guards(Graph *graph, Arena *arena) {
-    GuardList list = {.arena = arena};
-    graph_walk(graph, collect, &list);
-    for (uint32_t k = 0; k < list.nodes.count; k++) expand(graph, arena, list.nodes.at[k]);
+    Nodes guards = graph_nodes(graph, OP_guard, arena);
+    for (uint32_t k = 0; k < guards.count; k++) expand(graph, arena, guards.at[k]);
 }

@@ -14,7 +14,7 @@ typedef struct {
     PassContext *context;
     Graph *graph;
     Function *function;
-    VEC(Node *) sites;
+    Nodes sites;
     VEC(Living) living; /* one a site */
     Map *early;         /* Value * → its copy at the start of the command */
     Builder start;
@@ -22,11 +22,6 @@ typedef struct {
 
 static const char *intern_name(const Checkpoints *c, const char *text) {
     return intern(ir_strings(c->graph->ir), text);
-}
-
-static void find_site(void *user, Node *node) {
-    Checkpoints *c = user;
-    if (node->op == OP_checkpoint) vec_push(c->context->scratch, &c->sites, node);
 }
 
 /* What the pass has added before. */
@@ -137,21 +132,16 @@ static const char *digest(Checkpoints *c) {
     alone.functions.at = functions;
     alone.functions.count = 1;
     graph_renumber(&alone);
-    char *text = NULL;
-    size_t length;
-    FILE *out = open_memstream(&text, &length);
-    assert(out);
-    graph_print(out, &alone, (PrintOptions){.locations = false});
-    fclose(out);
+    char *text = graph_text(&alone);
     uint64_t hash = 14695981039346656037u;
-    for (size_t i = 0; i < length; i++) hash = (hash ^ (uint8_t)text[i]) * 1099511628211u;
+    for (const char *at = text; *at; at++) hash = (hash ^ (uint8_t)*at) * 1099511628211u;
     free(text);
     return intern_name(c, arena_printf(c->context->scratch, "%016llx", (unsigned long long)hash));
 }
 
 static void run_on(PassContext *context, Graph *graph, Function *function) {
     Checkpoints c = {.context = context, .graph = graph, .function = function};
-    block_walk(function->body, find_site, &c);
+    c.sites = block_nodes(function->body, OP_checkpoint, context->scratch);
     forget(&c);
     if (c.sites.count == 0) return;
     c.early = map_new(context->scratch);

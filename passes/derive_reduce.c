@@ -7,13 +7,9 @@ static Value *spread(Derive *d, Value *v) {
     const Type *x = derive_operand(d, 0)->type;
     const Attr *axes = node_attr(d->node, ATTR_axes);
     int64_t kept[MAX_RANK];
-    uint32_t count = 0, reduced = 0;
-    for (uint32_t k = 0; k < x->rank; k++) {
-        if (reduced < axes->count && axes->ints[reduced] == k)
-            reduced++;
-        else
-            kept[count++] = k;
-    }
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < x->rank; k++)
+        if (!attr_has(axes, k)) kept[count++] = k;
     return build_broadcast(d->b, v, x->rank, x->dims, kept);
 }
 
@@ -45,8 +41,7 @@ static uint32_t kept_first(const Derive *d, int64_t *perm) {
     const Attr *axes = node_attr(d->node, ATTR_axes);
     uint32_t kept = x->rank - axes->count, at_kept = 0, reduced = 0;
     for (uint32_t k = 0; k < x->rank; k++) {
-        bool is_reduced = reduced < axes->count && axes->ints[reduced] == k;
-        if (is_reduced)
+        if (attr_has(axes, k))
             perm[kept + reduced++] = k;
         else
             perm[at_kept++] = k;

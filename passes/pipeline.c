@@ -94,17 +94,6 @@ typedef struct {
     Diagnostics *diags;
 } Runner;
 
-/* The graph's text, to be freed; the caller compares it with an earlier one. */
-static char *graph_text(const Graph *graph) {
-    char *text = NULL;
-    size_t length;
-    FILE *out = open_memstream(&text, &length);
-    assert(out);
-    graph_print(out, graph, (PrintOptions){.locations = false});
-    fclose(out);
-    return text;
-}
-
 static void print_after(const Runner *r, PassId pass, const char *before) {
     const PassOptions *options = r->options;
     bool wanted = lists(options->print_after, pass_name(pass)) || lists(options->print_after, "all");

@@ -2,12 +2,6 @@
 #include "ir/shape.h"
 #include "passes/simplify.h"
 
-static bool has_axis(const Attr *axes, int64_t axis) {
-    for (uint32_t i = 0; i < axes->count; i++)
-        if (axes->ints[i] == axis) return true;
-    return false;
-}
-
 /* The same reduction of x over other axes; x itself over none. */
 static Value *reduce(Builder *b, const Node *node, Value *x, uint32_t count, const int64_t *axes) {
     return build_reduce(b, node->op, x, count, axes);
@@ -23,7 +17,7 @@ static Value *without_unit_axes(Builder *b, Node *node) {
     int64_t left[MAX_RANK];
     uint32_t rank = 0, count = 0;
     for (uint32_t i = 0; i < x->rank; i++) {
-        bool reduced = has_axis(axes, i);
+        bool reduced = attr_has(axes, i);
         if (reduced && dim_is(x->dims[i], 1)) continue;
         if (reduced) left[count++] = rank;
         dims[rank++] = x->dims[i];
@@ -58,7 +52,7 @@ static bool repetition(const Node *node, const Attr *axes, const Attr *kept, int
     *times = 1;
     for (uint32_t i = 0; i < axes->count; i++) {
         int64_t size;
-        if (has_axis(kept, axes->ints[i])) continue;
+        if (attr_has(kept, axes->ints[i])) continue;
         const Dim *dim = in(node, 0)->type->dims[axes->ints[i]];
         if (!dim_is_const(dim, &size) || size < 1 || __builtin_mul_overflow(*times, size, times))
             return false;
@@ -81,11 +75,11 @@ static Value *repeated(Builder *b, Value *x, int64_t times) {
 static Value *of_broadcast(Builder *b, Node *node) {
     const Attr *axes = node_attr(node, ATTR_axes), *kept = node_attr(in(node, 0)->node, ATTR_axes);
     int64_t times, inner[MAX_RANK], result_axes[MAX_RANK];
-    if (is_argument(node->op) && !has_axis(kept, axes->ints[0])) return NULL;
+    if (is_argument(node->op) && !attr_has(kept, axes->ints[0])) return NULL;
     if (!repetition(node, axes, kept, &times)) return NULL;
     uint32_t count = 0, rank = 0, place = 0, from = 0;
     for (uint32_t i = 0; i < in(node, 0)->type->rank; i++) {
-        bool reduced = has_axis(axes, i), of_source = has_axis(kept, i);
+        bool reduced = attr_has(axes, i), of_source = attr_has(kept, i);
         if (of_source && reduced) inner[count++] = from;
         if (of_source && !reduced) result_axes[rank++] = place;
         from += of_source;
