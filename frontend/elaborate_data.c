@@ -86,20 +86,28 @@ static const Val *take(Elab *e, const Val *d, const Args *args, Span span, bool 
 }
 
 /* --- windows, draws, repetitions, parts */
-static const Ty *windows_type(Elab *e, const Val *d, const Dim *n, Span span) {
-    const Ty *ty = d->dataset.type;
-    const Ty **parts = ARENA_ARRAY(e->arena, const Ty *, ty->count);
+/* The types of n samples of each column; NULL after a diagnostic. */
+static const Type **types_of_samples(Elab *e, const Ty *ty, const Dim *n, Span span) {
+    const Type **types = ARENA_ARRAY(e->arena, const Type *, ty->count);
     for (uint32_t i = 0; i < ty->count; i++) {
         const Type *sample = ty->parts[i]->tensor;
-        const Dim *dims[MAX_RANK];
+        const Dim *dims[MAX_RANK] = {n};
         if (sample->rank == MAX_RANK) {
             diag_report(e->diags, D_RANK_LIMIT, span, MAX_RANK);
             return NULL;
         }
-        dims[0] = n;
         for (uint32_t k = 0; k < sample->rank; k++) dims[k + 1] = sample->dims[k];
-        parts[i] = ty_tensor(e, type_tensor(e->ir, sample->dtype, sample->rank + 1, dims));
+        types[i] = type_tensor(e->ir, sample->dtype, sample->rank + 1, dims);
     }
+    return types;
+}
+
+static const Ty *windows_type(Elab *e, const Val *d, const Dim *n, Span span) {
+    const Ty *ty = d->dataset.type;
+    const Ty **parts = ARENA_ARRAY(e->arena, const Ty *, ty->count);
+    const Type **types = types_of_samples(e, ty, n, span);
+    if (!types) return NULL;
+    for (uint32_t i = 0; i < ty->count; i++) parts[i] = ty_tensor(e, types[i]);
     Ty windows = *ty;
     windows.parts = parts;
     return ty_new(e, windows);
@@ -258,18 +266,8 @@ const Val *data_method(Elab *e, const Val *d, const char *name, const Args *args
 /* `count` samples from `first` on, as the loop binds them. */
 const Val *data_read(Elab *e, const Val *d, Value *first, const Dim *count, Span span) {
     const Ty *ty = d->dataset.type;
-    const Type **types = ARENA_ARRAY(e->arena, const Type *, ty->count);
-    for (uint32_t i = 0; i < ty->count; i++) {
-        const Type *sample = ty->parts[i]->tensor;
-        const Dim *dims[MAX_RANK];
-        if (sample->rank == MAX_RANK) {
-            diag_report(e->diags, D_RANK_LIMIT, span, MAX_RANK);
-            return e->poison;
-        }
-        dims[0] = count;
-        for (uint32_t k = 0; k < sample->rank; k++) dims[k + 1] = sample->dims[k];
-        types[i] = type_tensor(e->ir, sample->dtype, sample->rank + 1, dims);
-    }
+    const Type **types = types_of_samples(e, ty, count, span);
+    if (!types) return e->poison;
     Builder b = el_builder(e, span);
     Value *operands[2] = {d->dataset.handle, first};
     Attr attr = attr_types(ATTR_types, ty->count, types);

@@ -158,5 +158,7 @@ typedef struct {
 } Expectation;
 void syntax_unexpected(Parser *parser, const Expectation *expected);
 void syntax_too_deep(Parser *parser, Span span);
+/* What is `depth` deep contains something that is `inner` deep. */
+void syntax_contain(Parser *parser, uint32_t *depth, Span span, uint32_t inner);
 
 #endif

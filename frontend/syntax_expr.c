@@ -12,10 +12,14 @@ void syntax_too_deep(Parser *parser, Span span) {
     diag_help(d, "name parts of it with `let`");
 }
 
+void syntax_contain(Parser *parser, uint32_t *depth, Span span, uint32_t inner) {
+    if (inner < *depth) return;
+    *depth = inner + 1;
+    if (*depth > AST_DEEPEST) syntax_too_deep(parser, span);
+}
+
 static void contain(Parser *parser, AstExpr *expr, uint32_t inner) {
-    if (inner < expr->depth) return;
-    expr->depth = inner + 1;
-    if (expr->depth > AST_DEEPEST) syntax_too_deep(parser, expr->span);
+    syntax_contain(parser, &expr->depth, expr->span, inner);
 }
 
 static void contain_expr(Parser *parser, AstExpr *expr, const AstExpr *part) {

@@ -95,9 +95,7 @@ AstStmt *syntax_stmt(Parser *parser, AstStmtKind kind, Span span) {
 }
 
 static void contain(Parser *parser, AstStmt *stmt, uint32_t inner) {
-    if (inner < stmt->depth) return;
-    stmt->depth = inner + 1;
-    if (stmt->depth > AST_DEEPEST) syntax_too_deep(parser, stmt->span);
+    syntax_contain(parser, &stmt->depth, stmt->span, inner);
 }
 
 static void contain_expr(Parser *parser, AstStmt *stmt, const AstExpr *expr) {

@@ -23,22 +23,9 @@ bool rt_metrics_open(nn_rt *rt, const char *path, rt_text *error) {
     return false;
 }
 
-static void add_json_string(rt_text *line, const char *string) {
-    rt_text_adds(line, "\"");
-    for (const char *at = string; *at; at++) {
-        if (*at == '"' || *at == '\\')
-            rt_text_addf(line, "\\%c", *at);
-        else if ((unsigned char)*at < 0x20)
-            rt_text_addf(line, "\\u%04x", (unsigned)*at);
-        else
-            rt_text_add(line, at, 1);
-    }
-    rt_text_adds(line, "\"");
-}
-
 static void add_json_value(rt_text *line, const nn_tensor *value) {
     if (value->dtype == NN_STR) {
-        add_json_string(line, *(const char *const *)value->data);
+        rt_text_json(line, *(const char *const *)value->data);
     } else if (rt_dtype_is_float(value->dtype) && !isfinite(rt_element_float(value->dtype, value->data))) {
         double x = rt_element_float(value->dtype, value->data);
         rt_text_adds(line, isnan(x) ? "\"NaN\"" : x > 0 ? "\"Infinity\"" : "\"-Infinity\"");
@@ -50,7 +37,7 @@ static void add_json_value(rt_text *line, const nn_tensor *value) {
 /* How the first line begins. */
 static void add_first(rt_text *line, const rt_text *run) {
     rt_text_adds(line, "{\"run\":");
-    add_json_string(line, rt_text_string(run));
+    rt_text_json(line, rt_text_string(run));
     rt_text_adds(line, ",");
 }
 
@@ -116,7 +103,7 @@ static void add_line(nn_rt *rt, int32_t count, const nn_tensor *values) {
     if (!is_reported(count, values, "time")) rt_text_addf(&line, "\"time\":%.6f,", rt_now() - rt->started);
     for (int32_t i = 0; i < count; i++) {
         if (values[i].rank != 0) continue;
-        add_json_string(&line, name_of(&values[i]));
+        rt_text_json(&line, name_of(&values[i]));
         rt_text_adds(&line, ":");
         add_json_value(&line, &values[i]);
         rt_text_adds(&line, ",");

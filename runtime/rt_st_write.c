@@ -23,21 +23,8 @@ const nn_tensor **rt_st_sorted(int32_t count, const nn_tensor *tensors) {
     return sorted;
 }
 
-static void add_text(rt_text *header, const char *name) {
-    rt_text_adds(header, "\"");
-    for (; *name; name++) {
-        if (*name == '"' || *name == '\\')
-            rt_text_addf(header, "\\%c", *name);
-        else if ((unsigned char)*name < 0x20)
-            rt_text_addf(header, "\\u%04x", (unsigned)*name);
-        else
-            rt_text_add(header, name, 1);
-    }
-    rt_text_adds(header, "\"");
-}
-
 static void add_entry(rt_text *header, const nn_tensor *tensor, size_t begin) {
-    add_text(header, tensor->name);
+    rt_text_json(header, tensor->name);
     rt_text_addf(header, ":{\"dtype\":\"%s\",\"shape\":[", rt_st_dtype_name(tensor->dtype));
     for (int32_t i = 0; i < tensor->rank; i++)
         rt_text_addf(header, "%s%lld", i ? "," : "", (long long)tensor->dims[i]);
@@ -48,9 +35,9 @@ static void add_metadata(rt_text *header, int32_t count, const rt_st_pair *pairs
     rt_text_adds(header, "\"__metadata__\":{");
     for (int32_t i = 0; i < count; i++) {
         if (i) rt_text_adds(header, ",");
-        add_text(header, pairs[i].key);
+        rt_text_json(header, pairs[i].key);
         rt_text_adds(header, ":");
-        add_text(header, pairs[i].value);
+        rt_text_json(header, pairs[i].value);
     }
     rt_text_adds(header, "}");
 }

@@ -116,6 +116,19 @@ void rt_text_quote(rt_text *text, const char *bytes, size_t count) {
 
 void rt_text_quotes(rt_text *text, const char *string) { rt_text_quote(text, string, strlen(string)); }
 
+void rt_text_json(rt_text *text, const char *string) {
+    rt_text_adds(text, "\"");
+    for (; *string; string++) {
+        if (*string == '"' || *string == '\\')
+            rt_text_addf(text, "\\%c", *string);
+        else if ((unsigned char)*string < 0x20)
+            rt_text_addf(text, "\\u%04x", (unsigned)*string);
+        else
+            rt_text_add(text, string, 1);
+    }
+    rt_text_adds(text, "\"");
+}
+
 /* --- words of a command line */
 static bool plain(const char *text) {
     return *text &&

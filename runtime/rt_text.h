@@ -20,8 +20,9 @@ void rt_text_addf(rt_text *text, const char *format, ...) __attribute__((format(
  * UTF-8 appear as escapes, and what is longer than a line is cut with an ellipsis. For names out of files. */
 void rt_text_quote(rt_text *text, const char *bytes, size_t count);
 void rt_text_quotes(rt_text *text, const char *string);
-void rt_text_word(rt_text *text, const char *word); /* as a shell reads it */
-const char *rt_text_string(const rt_text *text);    /* "" where nothing was added */
+void rt_text_word(rt_text *text, const char *word);   /* as a shell reads it */
+void rt_text_json(rt_text *text, const char *string); /* as JSON writes it, quotes included */
+const char *rt_text_string(const rt_text *text);      /* "" where nothing was added */
 void rt_text_free(rt_text *text);
 
 /* Length of the valid UTF-8 sequence at `bytes`, 0 where it is none; its code point in *code. */
