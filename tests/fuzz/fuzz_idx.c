@@ -1,16 +1,13 @@
 /* libFuzzer: any bytes as an IDX file, raw or gzipped. The first byte chooses what the program declares.
  *     clang-19 -g -O1 -std=gnu11 -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
- *         tests/fuzz/{fuzz_idx,memory}.c runtime/rt_{idx,column,file,number,spec,float,text}.c \
+ *         tests/fuzz/{fuzz_idx,array,memory}.c runtime/rt_{idx,column,file,number,spec,float,text}.c \
  *         -lz -lm -o fuzz_idx */
+#include "array.h"
 #include "runtime/rt_idx.h"
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
-
-static void check(bool holds) {
-    if (!holds) abort();
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     static const int64_t dims[] = {2, 3};
@@ -22,17 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     memcpy(source.bytes, bytes + 1, size - 1);
     rt_array array;
     rt_text error = {0};
-    if (rt_idx_parse(&source, &sample, &array, &error)) {
-        uint8_t out[48];
-        rt_column column = rt_column_of_source(&source, &array, &sample);
-        for (int64_t i = 0; i < array.count && i < 1000; i++)
-            check(rt_gather(&column, NULL, i, 1, out, &error));
-        if (array.count) check(rt_gather(&column, NULL, array.count - 1, 1, out, &error));
-        rt_column_free(&column);
-    } else {
-        check(error.length > 0);
-        rt_source_close(&source);
-    }
-    rt_text_free(&error);
+    bool parsed = rt_idx_parse(&source, &sample, &array, &error);
+    fuzz_array(parsed, &source, &sample, &array, &error);
     return 0;
 }

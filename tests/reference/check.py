@@ -52,73 +52,54 @@ def tests(build, tools):
             require(name, worst(got[name][2], values), tolerance)
         return len(expected)
 
-    def layers(float_type, tolerance):
+    def outputs(name, float_type, tolerance, runs):
+        """What each run, (arguments, name of the fixture), writes."""
+        count = 0
         with tempfile.TemporaryDirectory() as work:
-            program = compiled("layers", float_type, work)
-            tools.must([program, f"--input={here}/layers-in.safetensors", f"--out={work}/out.safetensors"])
-            return same(f"{work}/out.safetensors", here / "layers-out.safetensors", tolerance)
+            program = compiled(name, float_type, work)
+            for arguments, expected in runs:
+                tools.must([program, *arguments, f"--input={here}/{name}-in.safetensors", f"--out={work}/out.safetensors"])
+                count += same(f"{work}/out.safetensors", here / f"{name}-{expected}.safetensors", tolerance)
+        return count
+
+    def run(*command, **sizes):
+        return [*command, *(f"--{name}={size}" for name, size in sizes.items())], "-".join(map(str, sizes.values()))
+
+    def layers(float_type, tolerance):
+        return outputs("layers", float_type, tolerance, [([], "out")])
 
     def functions(float_type, tolerance):
-        with tempfile.TemporaryDirectory() as work:
-            program = compiled("functions", float_type, work)
-            tools.must([program, f"--input={here}/functions-in.safetensors", f"--out={work}/out.safetensors"])
-            return same(f"{work}/out.safetensors", here / "functions-out.safetensors", tolerance)
+        return outputs("functions", float_type, tolerance, [([], "out")])
 
     def recurrent(float_type, tolerance):
         """Sizes known to the compiler, and known to the run: a full batch, one sequence, one step."""
-        cases = [("fixed", 3, 5)] + [("main", b, t) for b, t in ((3, 5), (1, 1), (2, 1), (1, 4))]
-        count = 0
-        with tempfile.TemporaryDirectory() as work:
-            program = compiled("recurrent", float_type, work)
-            for command, b, t in cases:
-                sizes = [f"--b={b}", f"--t={t}"] if command == "main" else []
-                tools.must([program, command, f"--input={here}/recurrent-in.safetensors", f"--out={work}/out.safetensors", *sizes])
-                count += same(f"{work}/out.safetensors", here / f"recurrent-{b}-{t}.safetensors", tolerance)
-        return count
+        runs = [run("main", b=b, t=t) for b, t in ((3, 5), (1, 1), (2, 1), (1, 4))]
+        return outputs("recurrent", float_type, tolerance, [(["fixed"], "3-5"), *runs])
 
     def long(float_type, tolerance):
         """Steps known to the compiler, and known to the run."""
-        count = 0
-        with tempfile.TemporaryDirectory() as work:
-            program = compiled("long", float_type, work)
-            for command, steps in ("fixed", 64), ("main", 1), ("main", 2), ("main", 64):
-                sizes = [f"--steps={steps}"] if command == "main" else []
-                tools.must([program, command, f"--input={here}/long-in.safetensors", f"--out={work}/out.safetensors", *sizes])
-                count += same(f"{work}/out.safetensors", here / f"long-{steps}.safetensors", tolerance)
-        return count
+        runs = [run("main", steps=steps) for steps in (1, 2, 64)]
+        return outputs("long", float_type, tolerance, [(["fixed"], "64"), *runs])
 
     def attention(float_type, tolerance):
-        count = 0
-        with tempfile.TemporaryDirectory() as work:
-            program = compiled("attention", float_type, work)
-            for queries, keys in (5, 7), (1, 7), (5, 1), (2, 3):
-                tools.must([program, f"--input={here}/attention-in.safetensors", f"--out={work}/out.safetensors", f"--queries={queries}",
-                            f"--keys={keys}"])
-                count += same(f"{work}/out.safetensors", here / f"attention-{queries}-{keys}.safetensors", tolerance)
-        return count
+        runs = [run(queries=queries, keys=keys) for queries, keys in ((5, 7), (1, 7), (5, 1), (2, 3))]
+        return outputs("attention", float_type, tolerance, runs)
 
     def transformer(float_type, tolerance):
         """Likewise: sequences, queries, keys."""
-        cases = [("fixed", 3, 5, 4)] + [("main", *sizes) for sizes in ((3, 5, 4), (1, 1, 1), (2, 1, 4), (1, 4, 3))]
-        count = 0
-        with tempfile.TemporaryDirectory() as work:
-            program = compiled("transformer", float_type, work)
-            for command, b, t, s in cases:
-                sizes = [f"--b={b}", f"--t={t}", f"--s={s}"] if command == "main" else []
-                tools.must([program, command, f"--input={here}/transformer-in.safetensors", f"--out={work}/out.safetensors", *sizes])
-                count += same(f"{work}/out.safetensors", here / f"transformer-{b}-{t}-{s}.safetensors", tolerance)
-        return count
+        runs = [run("main", b=b, t=t, s=s) for b, t, s in ((3, 5, 4), (1, 1, 1), (2, 1, 4), (1, 4, 3))]
+        return outputs("transformer", float_type, tolerance, [(["fixed"], "3-5-4"), *runs])
 
     def convolution(float_type, tolerance):
         """A number of samples known to the compiler, and known to the run."""
-        count = 0
-        with tempfile.TemporaryDirectory() as work:
-            program = compiled("convolution", float_type, work)
-            for command, b in ("fixed", 3), ("main", 3), ("main", 1):
-                sizes = [f"--b={b}"] if command == "main" else []
-                tools.must([program, command, f"--input={here}/convolution-in.safetensors", f"--out={work}/out.safetensors", *sizes])
-                count += same(f"{work}/out.safetensors", here / f"convolution-{b}.safetensors", tolerance)
-        return count
+        return outputs("convolution", float_type, tolerance, [(["fixed"], "3"), run("main", b=3), run("main", b=1)])
+
+    def same_losses(printed, expected, tolerance):
+        got = [float(x) for x in printed.split()]
+        if len(got) != len(expected):
+            raise tools.Failure(f"{len(got)} losses, expected {len(expected)}:\n{printed}")
+        for step, (a, b) in enumerate(zip(got, expected)):
+            require(f"loss of step {step + 1}", abs(a - b) / abs(b), tolerance)
 
     def optimizers(float_type, tolerance):
         with tempfile.TemporaryDirectory() as work:
@@ -137,23 +118,13 @@ def tests(build, tools):
         with tempfile.TemporaryDirectory() as work:
             out, _ = tools.must([compiled("mlp", float_type, work), f"--images={here}/mlp-images.gz",
                                  f"--labels={here}/mlp-labels.gz", f"--input={here}/mlp-in.safetensors"])
-        got = [float(x) for x in out.split()]
-        expected = json.loads((here / "mlp.json").read_text())[float_type]
-        if len(got) != len(expected):
-            raise tools.Failure(f"{len(got)} losses, expected {len(expected)}:\n{out}")
-        for step, (a, b) in enumerate(zip(got, expected)):
-            require(f"loss of step {step + 1}", abs(a - b) / abs(b), tolerance)
+        same_losses(out, json.loads((here / "mlp.json").read_text())[float_type], tolerance)
 
     def speller(float_type, tolerance):
         with tempfile.TemporaryDirectory() as work:
             out, _ = tools.must([compiled("speller", float_type, work), f"--text={here}/speller.txt",
                                  f"--input={here}/speller-in.safetensors"])
-        got = [float(x) for x in out.split()]
-        expected = json.loads((here / "speller.json").read_text())[float_type]
-        if len(got) != len(expected):
-            raise tools.Failure(f"{len(got)} losses, expected {len(expected)}:\n{out}")
-        for step, (a, b) in enumerate(zip(got, expected)):
-            require(f"loss of step {step + 1}", abs(a - b) / abs(b), tolerance)
+        same_losses(out, json.loads((here / "speller.json").read_text())[float_type], tolerance)
 
     def gpt(float_type, tolerance):
         """The loss curve; the logits, also of positions fed one by one with a cache."""
@@ -168,12 +139,7 @@ def tests(build, tools):
                 for name in names:
                     require(f"{command}: {name}", worst(got[name][2], expected[name][2]), near)
             out, _ = tools.must([program, "train", *given])
-        got = [float(x) for x in out.split()]
-        curve = json.loads((here / "gpt.json").read_text())[float_type]
-        if len(got) != len(curve):
-            raise tools.Failure(f"{len(got)} losses, expected {len(curve)}:\n{out}")
-        for step, (a, b) in enumerate(zip(got, curve)):
-            require(f"loss of step {step + 1}", abs(a - b) / abs(b), tolerance)
+        same_losses(out, json.loads((here / "gpt.json").read_text())[float_type], tolerance)
 
     def levels():
         """The same losses, to the last bit, at every level of optimisation."""

@@ -102,14 +102,10 @@ static void add_checkpoint(void *user, Node *node) {
 }
 
 static const char *program_as_text(Arena *arena, const Graph *graph) {
-    char *buffer = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&buffer, &length);
-    graph_print(out, graph, (PrintOptions){0});
-    fclose(out);
-    char *text = arena_strndup(arena, buffer, length);
-    free(buffer);
-    return text;
+    char *text = graph_text(graph);
+    const char *kept = arena_strdup(arena, text);
+    free(text);
+    return kept;
 }
 
 RandomProgram random_program(Arena *arena, uint64_t seed) {

@@ -49,14 +49,10 @@ static void remove_dead(Edit *e) {
 }
 
 static const char *as_text(const Edit *e) {
-    char *buffer = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&buffer, &length);
-    graph_print(out, e->graph, (PrintOptions){0});
-    fclose(out);
-    char *text = arena_strndup(e->arena, buffer, length);
-    free(buffer);
-    return text;
+    char *text = graph_text(e->graph);
+    const char *kept = arena_strdup(e->arena, text);
+    free(text);
+    return kept;
 }
 
 /* --- edits */

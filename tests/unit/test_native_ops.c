@@ -414,14 +414,10 @@ static const char *finish(Table *t) {
     build_node(&t->build, OP_save, saved + 1, operands, 1, &attr);
     build_yield(&t->build, 0, NULL);
     graph_renumber(t->graph);
-    char *buffer = NULL;
-    size_t length = 0;
-    FILE *out = open_memstream(&buffer, &length);
-    graph_print(out, t->graph, (PrintOptions){0});
-    fclose(out);
-    char *text = arena_strndup(t->arena, buffer, length);
-    free(buffer);
-    return text;
+    char *text = graph_text(t->graph);
+    const char *kept = arena_strdup(t->arena, text);
+    free(text);
+    return kept;
 }
 
 /* All shapes of one type in one program. */
