@@ -1,12 +1,12 @@
-/* Where k is short, writing sums to a buffer and reading them again takes a good part of the time. */
+/* Where k isn't long, writing sums to a buffer and reading them again takes a good part of the time. */
 #include "codegen/contract_direct.h"
 #include "codegen/transpose.h"
 #include "codegen/vector.h"
 
 enum {
-    SHORT_DEPTH = 32, /* steps of k: with more, less than one in twenty of the cycles would be saved */
-    TRANSPOSING = 4,  /* registers that transposing takes besides */
-    MAX_CODE = 512,   /* vector operations of the epilogue that are written out for all tiles */
+    SHORT_DEPTH = 256, /* steps of k: with more, less than one in a hundred of the cycles would be saved */
+    TRANSPOSING = 4,   /* registers that transposing takes besides */
+    MAX_CODE = 1024,   /* vector operations of the epilogue that are written out for all tiles */
 };
 
 /* Whole vectors, or one that is a part of one. */
