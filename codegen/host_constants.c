@@ -50,8 +50,9 @@ LLVMValueRef host_loc(Emit *e, Loc loc) {
 }
 
 static LLVMValueRef param_record(Emit *e, const Param *param) {
-    return record(e, 3,
+    return record(e, 4,
                   (LLVMValueRef[]){host_text(e, param->name), host_text(e, param->fallback),
+                                   host_text(e, param->doc),
                                    host_i32(e, (int64_t)param->value->type->dtype)});
 }
 

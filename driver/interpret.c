@@ -310,7 +310,7 @@ static nn_command describe_command(Arena *arena, const Function *function) {
     nn_param *params = ARENA_ARRAY(arena, nn_param, function->params.count + 1);
     for (uint32_t i = 0; i < function->params.count; i++) {
         const Param *p = &function->params.at[i];
-        params[i] = (nn_param){p->name, p->fallback, (int32_t)p->value->type->dtype};
+        params[i] = (nn_param){p->name, p->fallback, p->doc, (int32_t)p->value->type->dtype};
     }
     bool resumes = false;
     for (const Node *node = function->body->first; node; node = node->next)

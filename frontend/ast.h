@@ -258,6 +258,7 @@ struct AstParam { /* of a fn, model, optimizer or command */
     AstName name;
     AstType *type;     /* NULL only in an optimizer's `update` */
     AstExpr *fallback; /* default, or NULL */
+    const char *doc;   /* as of a declaration */
 };
 
 struct AstDecl {

@@ -357,6 +357,12 @@ static void print_block(Printer *p, const char *name, const AstStmt *block) {
 
 /* --- declarations */
 
+static void print_doc(Printer *p, const char *doc) {
+    fputs("(doc ", p->out);
+    print_quoted(p, doc, strlen(doc));
+    fputc(')', p->out);
+}
+
 static void print_params(Printer *p, const AstParam *params) {
     for (; params; params = params->next) {
         line(p);
@@ -367,6 +373,7 @@ static void print_params(Printer *p, const AstParam *params) {
                 params->name.text);
         print_type_of(p, params->type);
         if (params->fallback) fputs(" = ", p->out), print_expr(p, params->fallback);
+        if (params->doc) fputc(' ', p->out), print_doc(p, params->doc);
         fputc(')', p->out);
     }
 }
@@ -438,12 +445,6 @@ static void print_field_if(Printer *p, const AstDecl *decl) {
         fputc(')', p->out);
     }
     p->indent--;
-}
-
-static void print_doc(Printer *p, const char *doc) {
-    fputs("(doc ", p->out);
-    print_quoted(p, doc, strlen(doc));
-    fputc(')', p->out);
 }
 
 static void print_decl(Printer *p, const AstDecl *decl) {

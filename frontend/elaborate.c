@@ -147,7 +147,7 @@ static void command_param(Elab *e, Scope *root, const AstParam *p) {
     const char *fallback = p->fallback ? fallback_text(e, p, ty) : NULL;
     const Type *type = ty->kind == TY_STRING ? type_scalar(e->ir, DTYPE_str) : ty->tensor;
     Value *value = block_param(e->function->body, type, p->name.text);
-    Param param = {value, p->name.text, fallback};
+    Param param = {value, p->name.text, fallback, p->doc};
     vec_push(e->arena, &e->function->params, param);
     scope_bind(e, root, p->name.text, p->name.span, val_of(e, value), false)->kind = BOUND_PARAM;
 }
@@ -167,7 +167,7 @@ static void elaborate_command(Elab *e, Unit *unit, const AstDecl *decl, Graph *g
 /* --- exports */
 static void name_params(Elab *e, const Block *body) {
     for (uint32_t i = 0; i < body->params.count; i++) {
-        Param param = {body->params.at[i], body->params.at[i]->name, NULL};
+        Param param = {.value = body->params.at[i], .name = body->params.at[i]->name};
         vec_push(e->arena, &e->function->params, param);
     }
 }

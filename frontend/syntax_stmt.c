@@ -81,6 +81,8 @@ AstParam *syntax_param(Parser *parser, Span span, bool inout, AstName name, AstT
                        AstExpr *fallback) {
     AstParam *param = ARENA_NEW(parser->arena, AstParam);
     *param = (AstParam){.span = span, .inout = inout, .name = name, .type = type, .fallback = fallback};
+    uint32_t token = syntax_token_at(parser, span.start);
+    if (token != NO_TOKEN) param->doc = parser->tokens->at[token].doc;
     return param;
 }
 

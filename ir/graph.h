@@ -111,6 +111,7 @@ typedef struct {
     Value *value;         /* the body block's parameter; a scalar or str for commands */
     const char *name;     /* as on the command line */
     const char *fallback; /* default as text ("10", "1e-3", "data/mnist"), or NULL if it must be given */
+    const char *doc;      /* doc comment, lines joined by '\n', or NULL */
 } Param;
 
 struct Function {

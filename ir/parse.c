@@ -426,6 +426,7 @@ static void read_param(Reader *r, Function *function) {
     if (!accept_word(r, "as")) expected(r, "`as`");
     param.name = read_text(r);
     if (accept(r, '=')) param.fallback = read_text(r);
+    param.doc = read_doc(r);
     vec_push(r->arena, &function->params, param);
 }
 

@@ -168,13 +168,12 @@ static void print_node(Printer *p, const Node *node) {
 }
 
 /* --- functions */
-static void print_param(FILE *out, const Param *param) {
-    print_definition(out, param->value);
-    fputs(" as ", out);
-    print_quoted(out, param->name);
-    if (!param->fallback) return;
-    fputs(" = ", out);
-    print_quoted(out, param->fallback);
+static void print_param(Printer *p, const Param *param) {
+    print_definition(p->out, param->value);
+    fputs(" as ", p->out);
+    print_quoted(p->out, param->name);
+    if (param->fallback) fputs(" = ", p->out), print_quoted(p->out, param->fallback);
+    print_doc(p, param->doc);
 }
 
 static void print_function(Printer *p, const Function *function) {
@@ -183,7 +182,7 @@ static void print_function(Printer *p, const Function *function) {
     fputs(" (", p->out);
     for (uint32_t i = 0; i < function->params.count; i++) {
         if (i) fputs(", ", p->out);
-        print_param(p->out, &function->params.at[i]);
+        print_param(p, &function->params.at[i]);
     }
     fputc(')', p->out);
     print_doc(p, function->doc);

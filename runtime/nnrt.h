@@ -52,6 +52,7 @@ typedef union {
 typedef struct {
     const char *name;     /* as written; `--name` on the command line, with - for _ */
     const char *fallback; /* NULL = required */
+    const char *doc;      /* what it is for; or NULL */
     int32_t dtype;        /* NN_I64 …, NN_F32 …, NN_BOOL or NN_STR */
 } nn_param;
 

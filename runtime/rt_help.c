@@ -77,6 +77,14 @@ static void add_default(rt_text *right, const nn_param *param) {
         rt_text_addf(right, "default: %s", param->fallback);
 }
 
+/* What it is for, and its default: `how often (default: 5)`. */
+static void add_meaning(rt_text *right, const nn_param *param) {
+    bool told = param->doc && *param->doc;
+    if (told) rt_text_addf(right, "%s (", param->doc);
+    add_default(right, param);
+    if (told) rt_text_adds(right, ")");
+}
+
 static void add_global(rt_text *left, const rt_global_row *row) {
     rt_text_addf(left, "--%s%s%s", row->name, row->placeholder ? " " : "",
                  row->placeholder ? row->placeholder : "");
@@ -118,7 +126,7 @@ static void add_params(Page *page, int pass) {
     for (int32_t i = 0; command && i < command->param_count; i++) {
         left.length = right.length = 0;
         add_param(&left, &command->params[i]);
-        add_default(&right, &command->params[i]);
+        add_meaning(&right, &command->params[i]);
         if (pass == 0) fit_column(page, &left);
         if (pass == 1) add_row(page, left.bytes, right.bytes);
     }

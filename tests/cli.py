@@ -5,7 +5,11 @@ import tempfile
 
 HELLO = """
 ## Greet somebody.
-command greet(name: string = "world", times: int = 1, loud: bool = false) {
+command greet(
+    ## who is
+    ## greeted
+    name: string = "world",
+    times: int = 1, loud: bool = false) {
     for i in 0..times { if loud { print("HELLO {name}") } else { print("hello {name}") } }
 }
 ## Add two numbers.
@@ -63,7 +67,7 @@ NNC = [
     (["build", "hello.nn", "--emit=llvm", "-o", "-"], 0, ["define"]),
     (["build", "hello.nn", "--target=aarch64-linux-gnu", "-o", "arm.o"], 0, []),
     (["build", "hello.nn", "-g", "-o", "debuggable"], 0, []),
-    (["build", "hello.nn", "--report", "-o", "reported"], 0, ["greet: 0 bytes", "table: 64*", "steps  hello.nn:12"]),
+    (["build", "hello.nn", "--report", "-o", "reported"], 0, ["greet: 0 bytes", "table: 64*", "steps  hello.nn:16"]),
     (["build", "product.nn", "--report", "-o", "reported"], 0, ["100.0%   1x  f32 m?:30:0 n40:0:1 k30:1:40 = lanes="]),
     (["build", "product.nn", "--report", "--blas=openblas", "-o", "reported"], 0, ["k30:1:40 = blas lanes="]),
     (["build", "product.nn", "--tune", "--cpu=x86-64"], 2, ["measures on this machine"]),
@@ -72,7 +76,7 @@ NNC = [
 
 PROGRAM = [
     (["--help"], 0, ["greet", "Greet somebody.", "add"]),
-    (["greet", "--help"], 0, ["--name", "--times", "--loud", "world"]),
+    (["greet", "--help"], 0, ["--name TEXT        who is greeted (default: `world`)\n", "--times INTEGER    default: 1\n", "--loud"]),
     (["greet"], 0, ["hello world"]),
     (["greet", "--loud", "--times=2"], 0, ["HELLO world\nHELLO world"]),
     (["greet", "--nmae=x"], 2, ["--name"]),
@@ -81,9 +85,9 @@ PROGRAM = [
     (["add"], 2, ["--a"]),
     (["add", "--a=1.25"], 0, ["1.75"]),
     (["square", "--n=3"], 0, ["9"]),
-    (["square", "--n=4294967296"], 1, ["hello.nn:9", "the size n*n is too large"]),
-    (["square", "--n=9223372036854775807"], 1, ["hello.nn:9", "the size n*n is too large"]),
-    (["square", "--n=-1"], 1, ["hello.nn:9", "negative"]),
+    (["square", "--n=4294967296"], 1, ["hello.nn:13", "the size n*n is too large"]),
+    (["square", "--n=9223372036854775807"], 1, ["hello.nn:13", "the size n*n is too large"]),
+    (["square", "--n=-1"], 1, ["hello.nn:13", "negative"]),
 ]
 
 

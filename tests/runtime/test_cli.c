@@ -32,11 +32,11 @@ static void report(nn_rt *rt, const nn_arg *args) {
     nn_write(rt, "{}", 1, (nn_tensor[]){{.data = &loss, .dtype = NN_F32}});
 }
 
-static const nn_param params[] = {{"epochs", "5", NN_I64},
-                                  {"lr", "1e-3", NN_F32},
-                                  {"dir", "data/mnist", NN_STR},
-                                  {"fast_mode", "false", NN_BOOL},
-                                  {"width", NULL, NN_U8}};
+static const nn_param params[] = {{"epochs", "5", NULL, NN_I64},
+                                  {"lr", "1e-3", "how far a step goes along\nthe gradient", NN_F32},
+                                  {"dir", "data/mnist", "the folder with the images", NN_STR},
+                                  {"fast_mode", "false", NULL, NN_BOOL},
+                                  {"width", NULL, "of the layer in the middle", NN_U8}};
 static const nn_command commands[] = {
     {"train", "Train from scratch and save the weights.", params, 5, train, true},
     {"write_report", NULL, NULL, 0, report, false}};
@@ -141,10 +141,13 @@ Test(cli, help) {
                "\n"
                "Options:\n"
                "  --epochs INTEGER             default: 5\n"
-               "  --lr NUMBER                  default: 1e-3\n"
-               "  --dir TEXT                   default: `data/mnist`\n"
+               "  --lr NUMBER                  how far a step goes along the\n"
+               "                               gradient (default: 1e-3)\n"
+               "  --dir TEXT                   the folder with the images\n"
+               "                               (default: `data/mnist`)\n"
                "  --fast-mode, --no-fast-mode  default: false\n"
-               "  --width INTEGER              required\n"
+               "  --width INTEGER              of the layer in the middle\n"
+               "                               (required)\n"
                "\n"
                "Options of every program:\n"
                "  --threads N                  worker threads (default: the\n"

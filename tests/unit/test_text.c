@@ -13,7 +13,8 @@ Test(text, every_detail) {
     static const char text[] =
         "graph \"t\" doc \"a\\nb \\\"q\\\" \\x01\\\\\"\n"
         "\n"
-        "command \"train\" (%0 \"n\": i64 as \"n\" = \"5\", %1: f32 as \"lr\") doc \"d\" loc(\"a.nn\":1:2) "
+        "command \"train\" (%0 \"n\": i64 as \"n\" = \"5\" doc \"p\", %1: f32 as \"lr\") doc \"d\" "
+        "loc(\"a.nn\":1:2) "
         "{\n"
         "  symbol(%0) dim=B loc(\"a.nn\":3:4)\n"
         "  %2 \"net.w\": f32[B, 2*B + 3] @0+64*B + 128 = const dims=[B, 2*B + 3] dtype=f32 value=0.1\n"
