@@ -608,6 +608,9 @@ const Val *call_value(Elab *e, const Val *callee, const AstExpr *expr, const Arg
     Diagnostic *d = diag_report(e->diags, D_NOT_CALLABLE, expr ? expr->span : span, val_type_text(e, callee));
     if (callee->kind == VAL_DECL)
         diag_help(d, "a command is started by who runs the program: move what both need into a `fn`");
+    else if (callee->kind == VAL_LIST && callee->list.count && callee->list.items[0]->kind == VAL_MODEL)
+        diag_help(d, "apply its items one after the other: `for layer in %s { x = layer(x) }`",
+                  expr ? el_source(e, expr->span) : "layers");
     else if (callee->kind == VAL_TENSOR || callee->kind == VAL_LIST || callee->kind == VAL_TUPLE)
         diag_help(d, "elements are in brackets: `x[i]`; a product is written `x * y`");
     else if (callee->kind == VAL_NUMBER)

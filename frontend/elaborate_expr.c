@@ -15,7 +15,7 @@ static bool habit_place(ValKind kind, HabitPlace *place) {
         HabitPlace place;
     } places[] = {{VAL_NUMBER, HABIT_TENSOR},       {VAL_TENSOR, HABIT_TENSOR},   {VAL_MODEL, HABIT_MODEL},
                   {VAL_OPTIMIZER, HABIT_OPTIMIZER}, {VAL_DATASET, HABIT_DATASET}, {VAL_LIST, HABIT_LIST},
-                  {VAL_TUPLE, HABIT_LIST}};
+                  {VAL_STRING, HABIT_STRING},       {VAL_TUPLE, HABIT_LIST}};
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         if (places[i].kind != kind) continue;
         *place = places[i].place;
@@ -25,11 +25,14 @@ static bool habit_place(ValKind kind, HabitPlace *place) {
 }
 
 /* How a function of this name is called, of the program, builtin or of an imported module; NULL if none. */
-static const char *function_called(Elab *e, const char *name) {
+static const char *function_called(Elab *e, const char *name, bool *builtin) {
     Found found;
+    *builtin = false;
     if (scope_find(e, e->scope, name, &found) && found.global &&
-        (found.global->kind == VAL_FUNCTION || found.global->kind == VAL_BUILTIN))
+        (found.global->kind == VAL_FUNCTION || found.global->kind == VAL_BUILTIN)) {
+        *builtin = found.global->kind == VAL_BUILTIN;
         return name;
+    }
     const char *module = scope_module_with(e, name);
     return module ? arena_printf(e->arena, "%s.%s", module, name) : NULL;
 }
@@ -39,8 +42,9 @@ static const Val *no_field(Elab *e, const Val *object, AstName field, const char
     Diagnostic *d = diag_report(e->diags, D_UNKNOWN_FIELD, field.span, val_type_text(e, object), field.text);
     HabitPlace place;
     const char *habit = habit_place(object->kind, &place) ? habit_help(place, field.text) : NULL;
-    const char *function = function_called(e, field.text);
-    if (habit && (!function || object->kind == VAL_MODEL))
+    bool builtin;
+    const char *function = function_called(e, field.text, &builtin);
+    if (habit && (!function || builtin || object->kind == VAL_MODEL))
         diag_help(d, "%s", habit);
     else if (function)
         diag_help(d, "it is a function: `%s(%s)`", function, expr ? el_source(e, expr->span) : "…");

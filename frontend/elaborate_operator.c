@@ -52,7 +52,9 @@ static bool literal_fits(const Val *v, DType dtype) {
 
 /* `other`: what the literal meets, and where; or NULL. */
 static void refuse_literal(Elab *e, const Val *v, DType dtype, Span span, const Val *other, Span other_span) {
-    const char *text = v->number.is_float ? arena_printf(e->arena, "%g", v->number.number)
+    bool whole =
+        v->number.is_float && v->number.number == trunc(v->number.number) && fabs(v->number.number) < 1e15;
+    const char *text = v->number.is_float ? arena_printf(e->arena, whole ? "%.1f" : "%g", v->number.number)
                                           : arena_printf(e->arena, "%lld", (long long)v->number.integer);
     const char *name = type_text_nn(e, type_scalar(e->ir, dtype));
     Diagnostic *d = diag_report(e->diags, D_LITERAL_TYPE, span, text, name);

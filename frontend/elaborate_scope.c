@@ -129,6 +129,11 @@ static const char *name_help(Elab *e, const char *name) {
     if (library_has(name)) return arena_printf(e->arena, "write `import %s` at the top of the file", name);
     if (module) return arena_printf(e->arena, "did you mean `%s.%s`?", module, name);
     if (habit) return habit;
+    const char *library = library_with(name);
+    if (library) {
+        const char *gathered = arena_strndup(e->arena, library, strcspn(library, "/"));
+        return arena_printf(e->arena, "`import %s`, then `%s.%s`", gathered, gathered, name);
+    }
     const char *near = scope_suggest(e, name);
     return near ? arena_printf(e->arena, "did you mean `%s`?", near) : NULL;
 }

@@ -134,6 +134,22 @@ static const char *dataset_text(Elab *e, const Ty *ty) {
 
 static const char *decl_text(const Ty *ty) { return ty->model ? ty->model->text : ty->decl->name.text; }
 
+/* "list of 3 float", "list of Linear(4, 2), ReLU and 3 more" */
+static const char *list_text(Elab *e, const Ty *ty) {
+    enum { SHOWN = 3 };
+    bool same = true;
+    for (uint32_t i = 1; i < ty->count; i++) same = same && ty_same(ty->parts[0], ty->parts[i]);
+    const char *text = ty_text(e, ty->parts[0]);
+    if (same) return arena_printf(e->arena, "list of %u %s", (unsigned)ty->count, text);
+    uint32_t shown = ty->count <= SHOWN + 1 ? ty->count : SHOWN;
+    for (uint32_t i = 1; i < shown; i++)
+        text = arena_printf(e->arena, i + 1 == ty->count ? "%s and %s" : "%s, %s", text,
+                            ty_text(e, ty->parts[i]));
+    if (shown < ty->count)
+        text = arena_printf(e->arena, "%s and %u more", text, (unsigned)(ty->count - shown));
+    return arena_printf(e->arena, "list of %s", text);
+}
+
 const char *ty_text(Elab *e, const Ty *ty) {
     switch (ty->kind) {
     case TY_POISON: return "?";
@@ -144,7 +160,7 @@ const char *ty_text(Elab *e, const Ty *ty) {
     case TY_TUPLE: return arena_printf(e->arena, ty->count == 1 ? "(%s,)" : "(%s)", parts_text(e, ty));
     case TY_LIST:
         if (ty->count == 0) return "an empty list";
-        return arena_printf(e->arena, "list of %u %s", (unsigned)ty->count, ty_text(e, ty->parts[0]));
+        return list_text(e, ty);
     case TY_MODEL: return decl_text(ty);
     case TY_GRADIENT:
         return ty->model ? arena_printf(e->arena, "gradient of %s", ty->model->text) : "gradient";

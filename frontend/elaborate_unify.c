@@ -36,35 +36,56 @@ static void label_called(const Matching *m, Diagnostic *d) {
     if (m->scope->called_text) diag_label(d, m->scope->called, "%s", m->scope->called_text);
 }
 
-static void explain_tensor(Elab *e, Diagnostic *d, const AstType *type, const Type *got, Span value) {
+/* Points at the argument before that says what `...s` is. */
+static void label_ellipsis(Elab *e, Diagnostic *d, const Matching *m, const AstIndex *index) {
+    const char *name = index->name.text ? index->name.text : el_name(e, " ...");
+    Found found;
+    if (!scope_find(e, m->scope, name, &found) || !found.binding || !found.binding->span.source) return;
+    const Val *bound = found.binding->value;
+    if (bound->kind != VAL_TUPLE) return;
+    const char *sizes = "";
+    for (uint32_t i = 0; i < bound->list.count; i++)
+        sizes = arena_printf(e->arena, "%s%s%s", sizes, i ? ", " : "",
+                             el_dim(e, bound->list.items[i]->tensor.dim));
+    diag_label(d, found.binding->span, "this makes `...%s` [%s]", index->name.text ? name : "", sizes);
+}
+
+static void explain_tensor(Elab *e, Diagnostic *d, const Matching *m, const AstType *type, const Type *got) {
     DType dtype;
     uint32_t written = 0;
     bool open = false;
     if (!dtype_of_name(e, type->name.text, &dtype)) return;
     for (const AstIndex *i = type->dims; i; i = i->next) {
-        if (i->kind == AST_INDEX_ELLIPSIS)
+        if (i->kind == AST_INDEX_ELLIPSIS) {
             open = true;
-        else
+            if (dtype == got->dtype) label_ellipsis(e, d, m, i);
+        } else {
             written++;
+        }
     }
     bool axes_differ = open ? got->rank < written : got->rank != written;
     if (axes_differ)
         diag_note(d, "%s%s, %s", axes_text(e, el_source(e, type->span), written), open ? " or more" : "",
                   axes_text(e, type_text_nn(e, got), got->rank));
-    if (dtype != got->dtype && !(axes_differ && got->rank == 0)) help_convert(e, d, type->name.text, value);
+    if (dtype != got->dtype && !(axes_differ && got->rank == 0))
+        help_convert(e, d, type->name.text, m->fit.value);
 }
 
 static const char batch_later[] = "write `.batch(…)` where the loop over it is: `for x in samples.batch(…)`";
 
 static bool refuse(Elab *e, const Matching *m, const AstType *type, const Ty *ty) {
+    DType dtype;
     if (m->fit.silent || m->bind_only || ty->kind == TY_POISON) return false;
+    if (type->kind == AST_TYPE_TENSOR && !dtype_of_name(e, type->name.text, &dtype)) {
+        ty_resolve(e, type, m->scope, false); /* there is no such type, and it says so */
+        return false;
+    }
     Diagnostic *d = diag_report(e->diags, D_TYPE_MISMATCH, m->fit.value, m->fit.what,
                                 el_source(e, type->span), ty_text(e, ty));
     diag_here(d, "this is %s", ty_text(e, ty));
     if (type->span.source) diag_label(d, type->span, "declared here");
     label_called(m, d);
-    if (type->kind == AST_TYPE_TENSOR && ty->kind == TY_TENSOR)
-        explain_tensor(e, d, type, ty->tensor, m->fit.value);
+    if (type->kind == AST_TYPE_TENSOR && ty->kind == TY_TENSOR) explain_tensor(e, d, m, type, ty->tensor);
     if (type->kind == AST_TYPE_TENSOR && ty->kind == TY_LIST)
         diag_help(d, "a list is no tensor: `stack(%s)` makes one of its items", el_source(e, m->fit.value));
     if (ty->batched) diag_help(d, "%s", batch_later);

@@ -9,6 +9,7 @@ typedef enum {
     HABIT_OPTIMIZER,
     HABIT_DATASET,
     HABIT_LIST,
+    HABIT_STRING,
     HABIT_ARGUMENT,
     HABIT_PARAMETER, /* the answer is a parameter's name, not a help line */
     HABIT_TYPE,

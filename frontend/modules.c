@@ -80,6 +80,26 @@ static const LibraryModule *find_embedded(const char *name) {
 
 bool library_has(const char *name) { return find_embedded(name) != NULL; }
 
+/* True where a line of the text is `KIND NAME…`, a declaration. */
+static bool declares(const char *text, const char *kind, const char *name) {
+    size_t length = strlen(kind), count = strlen(name);
+    for (const char *at = text; at; at = strchr(at, '\n')) {
+        at += *at == '\n';
+        if (strncmp(at, kind, length) || strncmp(at + length, name, count)) continue;
+        char next = at[length + count];
+        if (next == '(' || next == ' ') return true;
+    }
+    return false;
+}
+
+const char *library_with(const char *name) {
+    static const char *const kinds[] = {"fn ", "model ", "optimizer "};
+    for (uint32_t i = 0; i < library_module_count; i++)
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+            if (declares(library_modules[i].text, kinds[k], name)) return library_modules[i].name;
+    return NULL;
+}
+
 static Module *add(Modules *modules, const char *key, const char *path, bool library) {
     const char *interned = intern(ir_strings(modules->options->ir), key);
     for (uint32_t i = 0; i < modules->all.count; i++)

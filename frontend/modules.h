@@ -30,6 +30,10 @@ bool module_is_library(const Modules *modules, uint32_t source);
 /* True if the library has a module of that name. */
 bool library_has(const char *name);
 
+/* The library's module that declares a function, model or optimizer of that name ("nn/loss"); NULL if none
+ * does. */
+const char *library_with(const char *name);
+
 /* "nn", "a.b": as written in the import that loaded it first; "" for the program. */
 const char *module_name(const Modules *modules, uint32_t source);
 

@@ -287,12 +287,23 @@ static bool begins_line(const Mistake *m, const Token *token) {
            token[-1].kind == T_RBRACE;
 }
 
+/* `// why`, the same of C, `"""why"""`: comments as elsewhere. */
+static const char *comment_help(const Mistake *m) {
+    bool slashes = m->found->kind == T_FLOOR || m->found->kind == T_SLASH;
+    if (slashes && begins_line(m, m->found)) return "a comment begins with `#`, on every line";
+    if (m->found->kind != T_STRING_BEGIN) return NULL;
+    bool quotes = at_decl(m) || (m->index >= 2 && m->before->kind == T_STRING_END &&
+                                 m->before->end == m->found->start && begins_line(m, m->before - 1));
+    return quotes ? "a comment begins with `#`, on every line; `##` describes what is declared below" : NULL;
+}
+
 /* `def f`, `elif x`, `retrun x`: an unknown word where a keyword would stand. */
 static const char *word_help(const Mistake *m) {
     const Token *word = m->found->kind == T_NAME && begins_line(m, m->found) ? m->found : m->before;
     if (word->kind != T_NAME || !begins_line(m, word)) return NULL;
     const char *habit = habit_help(HABIT_STATEMENT, word->name);
-    if (habit) return habit;
+    bool call = word == m->found && m->tokens[m->index + 1].kind == T_LPAREN;
+    if (habit && !call) return habit;
     bool two_words = word == m->before && (is_word(m->found->kind) || begins_expr(m->found->kind));
     if (word == m->before && !two_words && m->found->kind != T_LBRACE && m->found->kind != T_COLON)
         return NULL;
@@ -346,6 +357,8 @@ static const char *assign_help(const Mistake *m) {
 /* Several names where one stands: `let a, b = …`, `for x, y in …`. */
 static const char *comma_help(const Mistake *m) {
     if (m->before->kind != T_NAME) return NULL;
+    if (m->before > m->tokens && m->before[-1].kind == T_ARROW)
+        return "a function returns several values as a tuple: `-> (float, float)`";
     if (has(m, T_IN)) return "what a loop takes apart is written in parentheses: `for (x, y) in …`";
     bool binds = m->index >= 2 && (m->before[-1].kind == T_LET || m->before[-1].kind == T_VAR);
     return binds ? "a tuple is taken apart in parentheses: `let (a, b) = …`" : NULL;
@@ -399,6 +412,8 @@ static const char *operator_help(const Mistake *m) {
 
 static const char *brace_help(const Mistake *m) {
     int kind = m->found->kind;
+    if (kind == T_LBRACE && at_expr(m) && m->before->kind != T_INTERPOLATION)
+        return "there are no dictionaries or sets; what belongs together is a tuple or the fields of a model";
     bool empty = m->before->kind == T_INTERPOLATION && (kind == T_INTERPOLATION_END || kind == T_LBRACE);
     return empty ? "for a brace in a string write `\\{` or `\\}`" : NULL;
 }
@@ -410,7 +425,8 @@ static const char *help_for(const Mistake *m) {
     if (in_equation_indices(m))
         return "an equation is `let y[i, j] = …` with plain names; to change elements, leave out `let` or "
                "`var`";
-    help = word_help(m);
+    help = comment_help(m);
+    if (!help) help = word_help(m);
     if (!help && at_decl(m)) help = decl_help(m);
     if (!help && at_stmt(m)) help = stmt_help(m);
     if (!help && at_member(m)) help = member_help(m);
@@ -420,6 +436,7 @@ static const char *help_for(const Mistake *m) {
     if (!help && m->found->kind == T_ASSIGN) help = assign_help(m);
     if (!help && m->found->kind == T_NEWLINE) help = newline_help(m);
     if (!help && at_operator(m)) help = operator_help(m);
+    if (!help && m->found->kind == T_NAME && has(m, T_COMMA)) help = "is there a `,` missing?";
     if (!help) help = brace_help(m);
     if (!help && at_name(m) && !at_member(m) && is_keyword(m->found->kind))
         help = "that is a keyword, so it can't be a name";
