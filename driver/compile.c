@@ -323,6 +323,14 @@ static int run_interpreted(Session *s, Graph *graph) {
     return interpret_program(graph, s->options->rest_count + 1, program_arguments(s));
 }
 
+/* An executable does what its commands do: without any it could only complain. */
+static bool has_command(const Session *s, const Graph *graph) {
+    for (uint32_t i = 0; i < graph->functions.count; i++)
+        if (graph->functions.at[i]->kind == FUNCTION_COMMAND) return true;
+    fail(s->options->input, "has no command, so there is nothing to run: declare `command main { … }`");
+    return false;
+}
+
 int compile(const Options *options, Arena *arena) {
     Session s = {.options = options, .arena = arena};
     s.sources = sources_new(arena);
@@ -346,6 +354,7 @@ int compile(const Options *options, Arena *arena) {
     if (emits) s.codegen.tune = tuning_read(options, s.sources, s.diags, arena);
     int status = show_diagnostics(&s);
     if (!graph || status != 0 || !keeps_sources(&s)) return EXIT_USER_ERROR;
+    if ((interpret || (emits && s.kind == KIND_EXE)) && !has_command(&s, graph)) return EXIT_USER_ERROR;
     if (options->value[OPTION_report]) report_memory(stdout, graph, arena);
     if (emits && options->value[OPTION_tune]) {
         const char *error = tuning_measure(options, graph, &s.codegen, s.sources, s.diags, arena);

@@ -1,6 +1,7 @@
 /* The table of builtin functions, and how arguments reach them. What can be written in .nn is in stdlib/
  * instead. */
 #include "frontend/elaborate_builtin.h"
+#include "frontend/habits.h"
 #include <string.h>
 
 #define METHOD BUILTIN_METHOD
@@ -157,8 +158,10 @@ static bool place_argument(Elab *e, BuiltinCall *c, const Arg *arg, uint32_t *ne
         slot = param_at(e, b, *next) ? (int)(*next)++ : -1;
     }
     if (slot < 0 && !(b->flags & BUILTIN_VARIADIC)) {
-        diag_report(e->diags, D_TOO_MANY_ARGS, arg->span, builtin_what(e, c), (int)*next,
-                    *next == 1 ? "" : "s");
+        Diagnostic *d = diag_report(e->diags, D_TOO_MANY_ARGS, arg->span, builtin_what(e, c), (int)*next,
+                                    *next == 1 ? "" : "s");
+        const char *habit = habit_help(HABIT_EXTRA, b->name);
+        if (habit) diag_help(d, "%s", habit);
         return false;
     }
     const Val *v = arg->val ? arg->val : el_value(e, arg->expr, NULL);

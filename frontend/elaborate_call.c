@@ -606,7 +606,9 @@ const Val *call_value(Elab *e, const Val *callee, const AstExpr *expr, const Arg
     case VAL_MODULE: break;
     }
     Diagnostic *d = diag_report(e->diags, D_NOT_CALLABLE, expr ? expr->span : span, val_type_text(e, callee));
-    if (callee->kind == VAL_DECL)
+    if (expr && expr->kind == AST_NAME && builtin_find(e, expr->name.text))
+        diag_help(d, "this `%s` hides the builtin function: give it another name", expr->name.text);
+    else if (callee->kind == VAL_DECL)
         diag_help(d, "a command is started by who runs the program: move what both need into a `fn`");
     else if (callee->kind == VAL_LIST && callee->list.count && callee->list.items[0]->kind == VAL_MODEL)
         diag_help(d, "apply its items one after the other: `for layer in %s { x = layer(x) }`",

@@ -11,6 +11,7 @@ typedef enum {
     HABIT_LIST,
     HABIT_STRING,
     HABIT_ARGUMENT,
+    HABIT_EXTRA,     /* the word is a builtin function with one argument too many */
     HABIT_PARAMETER, /* the answer is a parameter's name, not a help line */
     HABIT_TYPE,
     HABIT_MODULE,

@@ -57,6 +57,9 @@ NNC = [
     (["build", "hello.nn", "-D", "x"], 2, ["NAME=VALUE"]),
     (["build", "hello.nn", "--cpu=pdp11", "-o", "x"], 1, ["pdp11"]),
     (["build", "missing.nn"], 1, ["missing.nn"]),
+    (["build", "part.nn"], 1, ["part.nn: has no command", "command main"]),
+    (["run", "--interpret", "part.nn"], 1, ["part.nn: has no command"]),
+    (["check", "part.nn"], 0, []),
     (["check", "."], 1, ["directory"]),
     (["check", "/proc/self/status"], 1, ["does not say how long it is"]),
     (["check", "hello.nn"], 0, []),
@@ -103,6 +106,8 @@ def tests(build, tools):
     def prepare(work):
         with open(os.path.join(work, "hello.nn"), "w") as file:
             file.write(HELLO)
+        with open(os.path.join(work, "part.nn"), "w") as file:
+            file.write("fn twice(x: float) -> float = 2 * x\n")
         with open(os.path.join(work, "product.nn"), "w") as file:
             file.write(PRODUCT)
 
