@@ -321,6 +321,8 @@ const char *el_name(Elab *e, const char *text); /* interns */
 const char *el_source(Elab *e, Span span);      /* the program's own text there */
 /* For messages. Hyperparameters of the model being checked are shown by their plain names. */
 const char *el_dim(Elab *e, const Dim *dim);
+/* Where two sizes would be equal if a dimension were a multiple of what it is divided by: how to say that. */
+void help_multiple(Elab *e, Diagnostic *d, const Dim *a, const Dim *b);
 bool el_budget(Elab *e, Span span); /* false (after reporting once) where the program expands without end */
 /* Is it a function that is being checked, whose parameters some calls may know at compile time? */
 bool el_checks_function(const Elab *e);

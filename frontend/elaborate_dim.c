@@ -2,6 +2,7 @@
  * the same value gives the same symbol wherever that is visible, so that sizes made from it are provably
  * equal. */
 #include "frontend/elaborate.h"
+#include <string.h>
 
 static const Dim *visible_symbol(Elab *e, const void *key) {
     for (const SymbolUse *use = map_get(e->symbols, key); use; use = use->next)
@@ -176,4 +177,33 @@ bool dim_at_least(const Dim *d, int64_t bound) {
             if (!terms[i].atoms[k].symbol) return false;
     }
     return constant >= bound;
+}
+
+/* A dimension of a signature that is divided by a number somewhere in `d`. */
+static const Dim *divided(const Dim *d, int64_t *by) {
+    const DimTerm *terms;
+    uint32_t count = dim_terms(d, &terms);
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t k = 0; k < terms[i].count; k++) {
+            const DimAtom *atom = &terms[i].atoms[k];
+            const char *name = atom->symbol ? NULL : dim_symbol_name(atom->numerator);
+            bool hyperparameter = name && strchr(name, '.');
+            if (name && !hyperparameter && dim_is_const(atom->denominator, by)) return atom->numerator;
+        }
+    return NULL;
+}
+
+void help_multiple(Elab *e, Diagnostic *d, const Dim *a, const Dim *b) {
+    int64_t by;
+    const Dim *symbol = divided(a, &by);
+    if (!symbol) symbol = divided(b, &by);
+    if (!symbol) return;
+    const Dim *multiple = dim_mul(e->ir, dim_const(e->ir, by), symbol);
+    const Dim *x = dim_replace(e->ir, a, symbol, multiple), *y = dim_replace(e->ir, b, symbol, multiple);
+    if (x && x == y)
+        diag_help(d,
+                  "nothing says that `%s` is a multiple of %lld; the parameter's type can: `%lld * part` in "
+                  "the place "
+                  "of `%s` binds `part`",
+                  dim_symbol_name(symbol), (long long)by, (long long)by, dim_symbol_name(symbol));
 }

@@ -306,6 +306,7 @@ static bool shapes_clash(Elab *e, const Val *a, Span as, const Val *b, Span bs, 
             d,
             "axis -%u is %s on the left and %s on the right; axes must be equal, or one of them written as 1",
             (unsigned)k, el_dim(e, p), el_dim(e, q));
+        help_multiple(e, d, p, q);
         break;
     }
     if (x->rank == 2 && y->rank == 2 && x->dims[0] == y->dims[1] && x->dims[1] == y->dims[0])

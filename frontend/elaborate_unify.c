@@ -367,9 +367,11 @@ static void explain_types(Elab *e, Diagnostic *d, const Type *want, const Type *
         return;
     }
     for (uint32_t i = 0; i < want->rank; i++)
-        if (want->dims[i] != got->dims[i])
+        if (want->dims[i] != got->dims[i]) {
             diag_note(d, "axis %u must be %s, and is %s", (unsigned)i, el_dim(e, want->dims[i]),
                       el_dim(e, got->dims[i]));
+            help_multiple(e, d, want->dims[i], got->dims[i]);
+        }
 }
 
 const Val *fit_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
