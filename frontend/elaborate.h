@@ -321,6 +321,11 @@ const char *el_name(Elab *e, const char *text); /* interns */
 const char *el_source(Elab *e, Span span);      /* the program's own text there */
 /* For messages. Hyperparameters of the model being checked are shown by their plain names. */
 const char *el_dim(Elab *e, const Dim *dim);
+/* Is it a size of the model being checked, which each model that is made knows as a number? */
+bool dim_is_hyper(const Elab *e, const Dim *dim);
+/* Are two sizes that aren't provably equal so in each model that is made of the one being checked, unless
+ * what is divided there leaves a rest? */
+bool dim_fits_later(Elab *e, const Dim *a, const Dim *b);
 /* Where two sizes would be equal if a dimension were a multiple of what it is divided by: how to say that. */
 void help_multiple(Elab *e, Diagnostic *d, const Dim *a, const Dim *b);
 bool el_budget(Elab *e, Span span); /* false (after reporting once) where the program expands without end */

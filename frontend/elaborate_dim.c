@@ -2,6 +2,7 @@
  * the same value gives the same symbol wherever that is visible, so that sizes made from it are provably
  * equal. */
 #include "frontend/elaborate.h"
+#include <ctype.h>
 #include <string.h>
 
 static const Dim *visible_symbol(Elab *e, const void *key) {
@@ -179,28 +180,86 @@ bool dim_at_least(const Dim *d, int64_t bound) {
     return constant >= bound;
 }
 
+typedef struct {
+    const char *model;
+    bool only; /* symbols are the hyperparameters of this model */
+} Hypers;
+
+/* They are called `Model.size`; a symbol made for a number has another number behind the point. */
+static void look_for_others(void *user, const Dim *symbol) {
+    Hypers *hypers = user;
+    size_t length = strlen(hypers->model);
+    const char *name = dim_symbol_name(symbol);
+    hypers->only = hypers->only && strncmp(name, hypers->model, length) == 0 && name[length] == '.' &&
+                   !isdigit((unsigned char)name[length + 1]);
+}
+
+bool dim_is_hyper(const Elab *e, const Dim *dim) {
+    if (!e->checking || !e->model_name) return false;
+    Hypers hypers = {e->model_name, !dim_is_const(dim, NULL)};
+    dim_symbols(dim, look_for_others, &hypers);
+    return hypers.only;
+}
+
+/* --- what is equal if nothing that is divided leaves a rest */
+typedef struct {
+    const Dim *over, *under; /* NULL: too large */
+} Ratio;
+
+static const Dim *times(Elab *e, const Dim *a, const Dim *b) { return a && b ? dim_mul(e->ir, a, b) : NULL; }
+
+static Ratio ratio(Elab *e, const Dim *d) {
+    const DimTerm *terms;
+    Ratio sum = {dim_const(e->ir, 0), dim_const(e->ir, 1)};
+    uint32_t count = d ? dim_terms(d, &terms) : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        Ratio term = {dim_const(e->ir, terms[i].coefficient), dim_const(e->ir, 1)};
+        for (uint32_t k = 0; k < terms[i].count; k++) {
+            const DimAtom *atom = &terms[i].atoms[k];
+            Ratio over = {atom->symbol, dim_const(e->ir, 1)},
+                  under = {dim_const(e->ir, 1), dim_const(e->ir, 1)};
+            if (!atom->symbol) over = ratio(e, atom->numerator), under = ratio(e, atom->denominator);
+            for (uint32_t power = 0; power < atom->power; power++) {
+                term.over = times(e, term.over, times(e, over.over, under.under));
+                term.under = times(e, term.under, times(e, over.under, under.over));
+            }
+        }
+        const Dim *left = times(e, sum.over, term.under), *right = times(e, term.over, sum.under);
+        sum = (Ratio){left && right ? dim_add(e->ir, left, right) : NULL, times(e, sum.under, term.under)};
+    }
+    return sum;
+}
+
+static bool equal_without_rest(Elab *e, const Dim *a, const Dim *b) {
+    Ratio x = ratio(e, a), y = ratio(e, b);
+    const Dim *left = times(e, x.over, y.under);
+    return left && left == times(e, y.over, x.under);
+}
+
+bool dim_fits_later(Elab *e, const Dim *a, const Dim *b) {
+    const Dim *difference = dim_sub(e->ir, a, b);
+    return difference && dim_is_hyper(e, difference) && equal_without_rest(e, a, b);
+}
+
 /* A dimension of a signature that is divided by a number somewhere in `d`. */
-static const Dim *divided(const Dim *d, int64_t *by) {
+static const Dim *divided(const Elab *e, const Dim *d, int64_t *by) {
     const DimTerm *terms;
     uint32_t count = dim_terms(d, &terms);
     for (uint32_t i = 0; i < count; i++)
         for (uint32_t k = 0; k < terms[i].count; k++) {
             const DimAtom *atom = &terms[i].atoms[k];
-            const char *name = atom->symbol ? NULL : dim_symbol_name(atom->numerator);
-            bool hyperparameter = name && strchr(name, '.');
-            if (name && !hyperparameter && dim_is_const(atom->denominator, by)) return atom->numerator;
+            if (!atom->symbol && dim_symbol_name(atom->numerator) && !dim_is_hyper(e, atom->numerator) &&
+                dim_is_const(atom->denominator, by))
+                return atom->numerator;
         }
     return NULL;
 }
 
 void help_multiple(Elab *e, Diagnostic *d, const Dim *a, const Dim *b) {
     int64_t by;
-    const Dim *symbol = divided(a, &by);
-    if (!symbol) symbol = divided(b, &by);
-    if (!symbol) return;
-    const Dim *multiple = dim_mul(e->ir, dim_const(e->ir, by), symbol);
-    const Dim *x = dim_replace(e->ir, a, symbol, multiple), *y = dim_replace(e->ir, b, symbol, multiple);
-    if (x && x == y)
+    const Dim *symbol = divided(e, a, &by);
+    if (!symbol) symbol = divided(e, b, &by);
+    if (symbol && equal_without_rest(e, a, b))
         diag_help(d,
                   "nothing says that `%s` is a multiple of %lld; the parameter's type can: `%lld * part` in "
                   "the place "

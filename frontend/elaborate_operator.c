@@ -173,27 +173,6 @@ static const Dim *plain_dim(Elab *e, const Val *v) {
     return v->kind == VAL_TENSOR && !v->tensor.value ? v->tensor.dim : NULL;
 }
 
-typedef struct {
-    const char *model;
-    bool only; /* symbols are the hyperparameters of this model */
-} Hypers;
-
-/* They are called `Model.size`; a symbol made for a number has another number behind the point. */
-static void look_for_others(void *user, const Dim *symbol) {
-    Hypers *hypers = user;
-    size_t length = strlen(hypers->model);
-    const char *name = dim_symbol_name(symbol);
-    hypers->only = hypers->only && strncmp(name, hypers->model, length) == 0 && name[length] == '.' &&
-                   !isdigit((unsigned char)name[length + 1]);
-}
-
-/* Is it a size of the model being checked, which each model that is made knows as a number? */
-static bool is_hyper(const Elab *e, const Dim *dim) {
-    Hypers hypers = {e->model_name, !dim_is_const(dim, NULL)};
-    dim_symbols(dim, look_for_others, &hypers);
-    return hypers.only;
-}
-
 /* NULL: not so simple, compute it at run time. */
 static const Val *fold_dims(Elab *e, AstOperator op, const Val *a, const Val *b, Span span) {
     const Dim *x = plain_dim(e, a), *y = plain_dim(e, b);
@@ -205,8 +184,8 @@ static const Val *fold_dims(Elab *e, AstOperator op, const Val *a, const Val *b,
         if (x == y) return val_bool(e, op == AST_EQ || op == AST_LE || op == AST_GE);
         /* A model is checked with sizes that differ, from each other and from numbers; one that is made with
          * equal ones is checked as it is. */
-        bool differ = (op == AST_EQ || op == AST_NE) && e->checking && e->model_name &&
-                      (is_hyper(e, x) || dim_is_const(x, NULL)) && (is_hyper(e, y) || dim_is_const(y, NULL));
+        bool differ = (op == AST_EQ || op == AST_NE) && (dim_is_hyper(e, x) || dim_is_const(x, NULL)) &&
+                      (dim_is_hyper(e, y) || dim_is_const(y, NULL));
         return differ ? val_bool(e, op == AST_NE) : NULL;
     }
     if ((op == AST_FLOORDIV || op == AST_MOD) && dim_is(y, 0)) {
@@ -294,14 +273,26 @@ static void help_line_up(Elab *e, Diagnostic *d, const Type *small, Span span, c
     }
 }
 
+/* Axes of these sizes. */
+static bool axes_clash(const Dim *p, const Dim *q) { return p != q && !dim_is(p, 1) && !dim_is(q, 1); }
+
+static bool shapes_fit_later(Elab *e, const Type *x, const Type *y) {
+    for (uint32_t k = 1; k <= x->rank && k <= y->rank; k++) {
+        const Dim *p = x->dims[x->rank - k], *q = y->dims[y->rank - k];
+        if (axes_clash(p, q) && !dim_fits_later(e, p, q)) return false;
+    }
+    return true;
+}
+
 static bool shapes_clash(Elab *e, const Val *a, Span as, const Val *b, Span bs, Span at, const char *what) {
+    const Type *x = a->tensor.type, *y = b->tensor.type;
+    if (shapes_fit_later(e, x, y)) return false;
     Diagnostic *d = diag_report(e->diags, D_BROADCAST, at, what, val_type_text(e, a), val_type_text(e, b));
     diag_label(d, as, "%s", val_type_text(e, a));
     diag_label(d, bs, "%s", val_type_text(e, b));
-    const Type *x = a->tensor.type, *y = b->tensor.type;
     for (uint32_t k = 1; k <= x->rank && k <= y->rank; k++) {
         const Dim *p = x->dims[x->rank - k], *q = y->dims[y->rank - k];
-        if (p == q || dim_is(p, 1) || dim_is(q, 1)) continue;
+        if (!axes_clash(p, q)) continue;
         diag_note(
             d,
             "axis -%u is %s on the left and %s on the right; axes must be equal, or one of them written as 1",

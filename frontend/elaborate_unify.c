@@ -107,7 +107,7 @@ static const Binding *bound_by(const Scope *scope, const char *name) {
 
 static bool refuse_dim(Elab *e, const Matching *m, const AstIndex *index, uint32_t axis, const Ty *ty,
                        const Dim *want) {
-    if (m->fit.silent || m->bind_only) return false;
+    if (m->fit.silent || m->bind_only || dim_fits_later(e, want, ty->tensor->dims[axis])) return false;
     const char *name = el_source(e, index->span), *size = el_dim(e, want);
     Diagnostic *d = diag_report(e->diags, D_DIM_MISMATCH, m->fit.value, m->fit.what,
                                 dim_title(e, index, axis), size, el_dim(e, ty->tensor->dims[axis]));
@@ -187,6 +187,8 @@ static bool match_dim(Elab *e, Matching *m, const AstIndex *index, uint32_t axis
     const char *unknown = m->solve ? dim_unknown(e, index->value, m->scope) : NULL;
     if (!unknown) return true;
     const Dim *solution = dim_solve(e, index->value, m->scope, got);
+    /* A model that is made is checked as it is. */
+    if (!solution && dim_is_hyper(e, got)) return false;
     if (!solution) return refuse_form(e, m, index, unknown, ty, got);
     scope_bind(e, m->scope, unknown, m->fit.value, val_dim(e, solution), false);
     return true;
@@ -374,13 +376,22 @@ static void explain_types(Elab *e, Diagnostic *d, const Type *want, const Type *
         }
 }
 
+static bool types_fit_later(Elab *e, const Ty *want, const Ty *got) {
+    if (want->kind != TY_TENSOR || got->kind != TY_TENSOR) return false;
+    const Type *x = want->tensor, *y = got->tensor;
+    if (x->rank != y->rank || x->dtype != y->dtype) return false;
+    for (uint32_t i = 0; i < x->rank; i++)
+        if (x->dims[i] != y->dims[i] && !dim_fits_later(e, x->dims[i], y->dims[i])) return false;
+    return true;
+}
+
 const Val *fit_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
     if (val_poisoned(v) || ty->kind == TY_POISON) return e->poison;
     v = meet_type(e, ty, v, fit);
     if (val_poisoned(v)) return v;
     const Ty *got = ty_of(e, v);
     if (ty_same(ty, got)) return v;
-    if (fit.silent) return e->poison;
+    if (fit.silent || types_fit_later(e, ty, got)) return e->poison;
     Diagnostic *d =
         diag_report(e->diags, D_TYPE_MISMATCH, fit.value, fit.what, ty_text(e, ty), val_type_text(e, v));
     diag_here(d, "this is %s", val_type_text(e, v));
