@@ -138,14 +138,17 @@ static const char *dotted(Modules *modules, const char *path) {
 
 typedef VEC(const char *) Names;
 
-/* The names of the .nn files of a folder. */
-static void list_folder(Modules *modules, const char *folder, Names *names) {
+/* The names of the .nn files of a folder but `importer`, each behind `prefix`. */
+static void list_folder(Modules *modules, const char *folder, const char *prefix, const char *importer,
+                        Names *names) {
     DIR *entries = opendir(*folder ? folder : ".");
     if (!entries) return;
     for (const struct dirent *entry; (entry = readdir(entries));) {
         size_t length = strlen(entry->d_name);
         if (length <= 3 || strcmp(entry->d_name + length - 3, ".nn")) continue;
-        vec_push(modules->arena, names, arena_strndup(modules->arena, entry->d_name, length - 3));
+        if (!strcmp(arena_printf(modules->arena, "%s%s", folder, entry->d_name), importer)) continue;
+        vec_push(modules->arena, names,
+                 arena_printf(modules->arena, "%s%.*s", prefix, (int)length - 3, entry->d_name));
     }
     closedir(entries);
 }
@@ -157,7 +160,9 @@ static void report_missing(Modules *modules, const AstDecl *import, const Module
     for (uint32_t i = 0; i < library_module_count; i++)
         vec_push(modules->arena, &names, dotted(modules, library_modules[i].name));
     if (!importer->library) {
-        list_folder(modules, folder_of(modules, importer->path), &names);
+        const char *beside = folder_of(modules, importer->path), *below = folder_of(modules, path);
+        list_folder(modules, arena_printf(modules->arena, "%s%s", beside, below), dotted(modules, below),
+                    importer->path, &names);
         diag_note(d, "looked for `%s%s.nn`, then in the library", folder_of(modules, importer->path), path);
     }
     const char *near = suggest(name, names.at, names.count);

@@ -418,6 +418,18 @@ static const char *brace_help(const Mistake *m) {
     return empty ? "for a brace in a string write `\\{` or `\\}`" : NULL;
 }
 
+/* `(float x)`, `(a: int b: int)`, `f(x: int) int`, `import a, b` */
+static const char *signature_help(const Mistake *m) {
+    const Token *first = m->found;
+    while (!begins_line(m, first)) first--;
+    if (m->found->kind == T_COMMA && first->kind == T_IMPORT)
+        return "an `import` names one module: write each on its line";
+    if (m->found->kind != T_NAME) return NULL;
+    if (has(m, T_ARROW)) return "the type of the result follows `->`";
+    if (has(m, T_COLON)) return "a parameter is written `name: type`";
+    return has(m, T_COMMA) ? "is there a `,` missing?" : NULL;
+}
+
 static bool is_keyword(int kind) { return kind >= T_AND && kind <= T_WHILE && !is_word(kind); }
 
 static const char *help_for(const Mistake *m) {
@@ -436,7 +448,7 @@ static const char *help_for(const Mistake *m) {
     if (!help && m->found->kind == T_ASSIGN) help = assign_help(m);
     if (!help && m->found->kind == T_NEWLINE) help = newline_help(m);
     if (!help && at_operator(m)) help = operator_help(m);
-    if (!help && m->found->kind == T_NAME && has(m, T_COMMA)) help = "is there a `,` missing?";
+    if (!help) help = signature_help(m);
     if (!help) help = brace_help(m);
     if (!help && at_name(m) && !at_member(m) && is_keyword(m->found->kind))
         help = "that is a keyword, so it can't be a name";
