@@ -25,6 +25,7 @@ static const Builtin builtins[] = {
     {"isnan", "x", 1, METHOD, builtin_kind, OP_ne},
     {"isinf", "x", 1, METHOD, builtin_kind, OP_is_finite},
     {"parameters", "model", 1, 0, builtin_parameters, OP_COUNT},
+    {"with_parameters", "model parameters", 2, 0, builtin_with_parameters, OP_COUNT},
     {"stop_gradient", "x", 1, METHOD, builtin_stop, OP_stop_gradient},
     {"minimum", "a b", 2, 0, builtin_pair, OP_min},
     {"maximum", "a b", 2, 0, builtin_pair, OP_max},

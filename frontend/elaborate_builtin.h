@@ -52,7 +52,7 @@ BuiltinBody builtin_scan, builtin_recurrence, builtin_argsort, builtin_sort, bui
 BuiltinBody builtin_pad, builtin_window, builtin_window_add;
 /* elaborate_builtin_effect.c */
 BuiltinBody builtin_print, builtin_report, builtin_check, builtin_save, builtin_load, builtin_grad,
-    builtin_open, builtin_has, builtin_checkpoint, builtin_parameters;
+    builtin_open, builtin_has, builtin_checkpoint, builtin_parameters, builtin_with_parameters;
 /* elaborate_remat.c */
 BuiltinBody builtin_remat;
 /* elaborate_builtin_text.c */

@@ -275,6 +275,19 @@ const Val *builtin_parameters(Elab *e, BuiltinCall *c) {
     return model_gradient(e, v, leaves.at);
 }
 
+/* The model with other parameters, which a loss may be differentiated by through them. */
+const Val *builtin_with_parameters(Elab *e, BuiltinCall *c) {
+    ValList leaves = {0};
+    const Val *v = c->slot[0];
+    if (v->kind != VAL_MODEL || v->model.gradient) return refuse_argument(e, c, 0, "a model");
+    Ty gradient = {.kind = TY_GRADIENT, .decl = v->model.type->decl, .model = v->model.type};
+    Fit fit = {"argument `parameters` of `with_parameters`", c->span_of[1], c->span_of[0], false};
+    const Val *parameters = fit_type(e, &gradient, c->slot[1], fit);
+    if (val_poisoned(parameters)) return e->poison;
+    model_leaves(e, parameters, false, &leaves, NULL, NULL);
+    return model_with_leaves(e, v, false, leaves.at);
+}
+
 /* --- data */
 const Val *builtin_open(Elab *e, BuiltinCall *c) {
     const Val *format = c->slot[0];

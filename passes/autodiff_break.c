@@ -38,7 +38,8 @@ static void label_break(Diagnostic *d, const Autodiff *ad, const Node *node) {
                    dtype_name(node->results[0]->type->dtype));
     else if (node->op == OP_stop_gradient)
         diag_label(d, span,
-                   "the chain ends here: no derivative passes `stop_gradient`, nor an optimizer's step");
+                   "the chain ends here: no derivative passes `stop_gradient`, nor an optimizer's step: "
+                   "`with_parameters` makes one that it passes");
     else
         diag_label(d, span, "no gradient flows through `%s`", op_name(node->op));
 }
