@@ -138,36 +138,43 @@ static const char *dotted(Modules *modules, const char *path) {
 
 typedef VEC(const char *) Names;
 
-/* The names of the .nn files of a folder but `importer`, each behind `prefix`. */
-static void list_folder(Modules *modules, const char *folder, const char *prefix, const char *importer,
-                        Names *names) {
+/* The names of the .nn files of a folder but `importer`. */
+static void list_folder(Modules *modules, const char *folder, const char *importer, Names *names) {
     DIR *entries = opendir(*folder ? folder : ".");
     if (!entries) return;
     for (const struct dirent *entry; (entry = readdir(entries));) {
         size_t length = strlen(entry->d_name);
         if (length <= 3 || strcmp(entry->d_name + length - 3, ".nn")) continue;
         if (!strcmp(arena_printf(modules->arena, "%s%s", folder, entry->d_name), importer)) continue;
-        vec_push(modules->arena, names,
-                 arena_printf(modules->arena, "%s%.*s", prefix, (int)length - 3, entry->d_name));
+        vec_push(modules->arena, names, arena_strndup(modules->arena, entry->d_name, length - 3));
     }
     closedir(entries);
+}
+
+/* A module in the folder where this one was looked for, with a name like its last; NULL if none is. */
+static const char *near_beside(Modules *modules, const Module *importer, const char *path, const char *last) {
+    Names names = {0};
+    const char *below = folder_of(modules, path);
+    list_folder(modules, arena_printf(modules->arena, "%s%s", folder_of(modules, importer->path), below),
+                importer->path, &names);
+    const char *near = suggest(last, names.at, names.count);
+    return near ? arena_printf(modules->arena, "%s%s", dotted(modules, below), near) : NULL;
 }
 
 static void report_missing(Modules *modules, const AstDecl *import, const Module *importer, Span span) {
     const char *name = join_path(modules, import, "."), *path = join_path(modules, import, "/");
     Diagnostic *d = diag_report(modules->options->diags, D_MODULE_NOT_FOUND, span, name);
+    AstName last = import->import.path[import->import.depth - 1];
     Names names = {0};
     for (uint32_t i = 0; i < library_module_count; i++)
         vec_push(modules->arena, &names, dotted(modules, library_modules[i].name));
     if (!importer->library) {
-        const char *beside = folder_of(modules, importer->path), *below = folder_of(modules, path);
-        list_folder(modules, arena_printf(modules->arena, "%s%s", beside, below), dotted(modules, below),
-                    importer->path, &names);
+        const char *beside = near_beside(modules, importer, path, last.text);
+        if (beside) vec_push(modules->arena, &names, beside);
         diag_note(d, "looked for `%s%s.nn`, then in the library", folder_of(modules, importer->path), path);
     }
     const char *near = suggest(name, names.at, names.count);
     const char *habit = habit_help(HABIT_MODULE, import->import.path[0].text);
-    AstName last = import->import.path[import->import.depth - 1];
     if (habit)
         diag_help(d, "%s", habit);
     else if (import->import.depth == 2 && library_has(import->import.path[0].text))
