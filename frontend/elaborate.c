@@ -56,6 +56,8 @@ bool el_budget(Elab *e, Span span) {
 
 bool el_checks_function(const Elab *e) { return e->checking && e->frame && e->frame->decl->kind == AST_FN; }
 
+bool el_of_library(const void *modules, uint32_t source) { return module_is_library(modules, source); }
+
 void el_queue(Elab *e, const AstDecl *decl, Unit *unit, const Val *self) {
     if (!e->checking) return;
     /* A method is checked once per set of hyperparameters. */
@@ -199,13 +201,28 @@ static void scratch(Elab *e, const AstDecl *decl) {
     begin_function(e, graph_new(e->ir, "check"), FUNCTION_COMMAND, decl);
 }
 
+/* Has it hyperparameters, and values for them? */
+static bool is_made(const ModelType *type) {
+    for (uint32_t i = 0; i < type->hypers; i++) {
+        const Val *hyper = type->hyper[i];
+        if (hyper->kind == VAL_TENSOR && hyper->tensor.dim && !dim_is_const(hyper->tensor.dim, NULL))
+            return false;
+    }
+    return type->hypers > 0;
+}
+
 static void check_item(Elab *e, const CheckItem *item) {
+    uint32_t reported = diagnostics_count(e->diags);
+    const ModelType *type = item->self ? item->self->model.type : NULL;
     scratch(e, item->decl);
     e->scope = item->unit->scope;
     if (item->decl->kind == AST_OPTIMIZER)
         optimizer_check(e, item->decl, item->unit);
     else
         check_declaration(e, item);
+    if (type && is_made(type))
+        diagnostics_called(e->diags, reported, type->made,
+                           arena_printf(e->arena, "%s is made here", type->text), el_of_library, e->modules);
 }
 
 static void check_queue(Elab *e) {

@@ -235,6 +235,7 @@ struct ModelType {
     const Val *shape; /* a value of this type, for its structure only */
     const char *text; /* Linear(784, 128) */
     Scope *scope;     /* hyperparameters */
+    Span made;        /* where the first one with these hyperparameters is made */
 };
 
 /* Where an assignment goes: a variable and the way into it. */
@@ -331,6 +332,8 @@ void help_multiple(Elab *e, Diagnostic *d, const Dim *a, const Dim *b);
 bool el_budget(Elab *e, Span span); /* false (after reporting once) where the program expands without end */
 /* Is it a function that is being checked, whose parameters some calls may know at compile time? */
 bool el_checks_function(const Elab *e);
+/* Of diagnostics_called: is the source one of `modules`' library? */
+bool el_of_library(const void *modules, uint32_t source);
 void el_queue(Elab *e, const AstDecl *decl, Unit *unit, const Val *self);
 
 /* --- elaborate_unit.c */

@@ -351,8 +351,6 @@ static const Val *body_value(Elab *e, Frame *frame, Span span) {
     return e->poison;
 }
 
-static bool of_library(const void *modules, uint32_t source) { return module_is_library(modules, source); }
-
 const Val *call_body(Elab *e, Frame *frame, Span span) {
     Scope *outside = e->scope;
     Span site = e->site;
@@ -365,7 +363,7 @@ const Val *call_body(Elab *e, Frame *frame, Span span) {
     e->scope = outside;
     e->site = site;
     if (!e->checking && span.source && !module_is_library(e->modules, span.source))
-        diagnostics_called(e->diags, reported, span, of_library, e->modules);
+        diagnostics_called(e->diags, reported, span, "called here", el_of_library, e->modules);
     return v;
 }
 

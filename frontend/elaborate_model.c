@@ -247,7 +247,7 @@ static void make_members(Elab *e, Making *m, const AstDecl *decls) {
 }
 
 static const Val *make_model(Elab *e, const AstDecl *decl, Unit *unit, Scope *scope, uint32_t count,
-                             const Val *const *hyper) {
+                             const Val *const *hyper, Span span) {
     Scope *outside = e->scope;
     Frame *frame = e->frame;
     Making m = {.scope = scope};
@@ -276,7 +276,8 @@ static const Val *make_model(Elab *e, const AstDecl *decl, Unit *unit, Scope *sc
                             .methods = methods.count,
                             .method = methods.at,
                             .text = instance_text(e, decl, count, hyper),
-                            .scope = scope};
+                            .scope = scope,
+                            .made = span};
         type = made;
         vec_push(e->arena, &e->models, type);
     }
@@ -311,7 +312,7 @@ const Val *model_construct(Elab *e, const AstDecl *decl, Unit *unit, const Args 
         ok &= !val_poisoned(hyper[i]);
         scope_bind(e, scope, p->name.text, p->name.span, hyper[i], false);
     }
-    return ok ? make_model(e, decl, unit, scope, count, hyper) : e->poison;
+    return ok ? make_model(e, decl, unit, scope, count, hyper, span) : e->poison;
 }
 
 /* --- the type without a value: constructed once in a graph that is thrown away */

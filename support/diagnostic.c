@@ -51,7 +51,7 @@ uint32_t diagnostics_count(const Diagnostics *diags) { return diags->all.count; 
 
 enum { MAX_CALLS = 8 };
 
-void diagnostics_called(Diagnostics *diags, uint32_t since, Span call,
+void diagnostics_called(Diagnostics *diags, uint32_t since, Span call, const char *label,
                         bool (*hidden)(const void *user, uint32_t source), const void *user) {
     for (uint32_t i = since; i < diags->all.count; i++) {
         Diagnostic *d = diags->all.at[i];
@@ -62,7 +62,7 @@ void diagnostics_called(Diagnostics *diags, uint32_t since, Span call,
             d->labels.at[d->labels.count - 1] = (Label){call, "called here, after other calls"};
         else if (inside.span.source)
             diag_label(d, moves ? inside.span : call, "%s",
-                       !moves        ? "called here"
+                       !moves        ? label
                        : inside.text ? inside.text
                                      : "here");
     }

@@ -37,9 +37,10 @@ void diag_label(Diagnostic *d, Span span, const char *format, ...) __attribute__
 void diag_note(Diagnostic *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void diag_help(Diagnostic *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Everything reported after the first `since` happened in what `call` called: that is where the user looks.
- * Where `hidden` says of a source that it isn't the user's, the call becomes the place. */
-void diagnostics_called(Diagnostics *diags, uint32_t since, Span call,
+/* Everything reported after the first `since` happened in what `call` called or made, as `label` says: that
+ * is where the user looks. Where `hidden` says of a source that it isn't the user's, the call becomes the
+ * place. */
+void diagnostics_called(Diagnostics *diags, uint32_t since, Span call, const char *label,
                         bool (*hidden)(const void *user, uint32_t source), const void *user);
 uint32_t diagnostics_count(const Diagnostics *diags); /* number of all so far */
 
