@@ -258,9 +258,11 @@ static bool store_int(Table *t, const Target *target, const char *text, size_t l
     return true;
 }
 
-static bool store_name(Table *t, Target *target, const char *text, size_t length, uint8_t *out) {
+/* What stands for missing cells is a name here, whatever it looks like. */
+static bool store_name(Table *t, Target *target, const char *text, size_t length, uint8_t *out,
+                       bool missing) {
     int64_t unwanted;
-    if (rt_read_int(text, length, &unwanted))
+    if (!missing && rt_read_int(text, length, &unwanted))
         return wrong_cell(t, "a name, as in the column's first row", "");
     int64_t number = rt_names_number(&target->names, text, length);
     if (!rt_int_fits(target->dtype, number))
@@ -278,7 +280,8 @@ static bool store_cell(Table *t, Target *target) {
     bool truth, missing = is_missing(target, t->count == 0, text, length);
     if (missing && !*other)
         return wrong_cell(t, target->has_names ? "a name" : rt_dtype_name(target->dtype),
-                          " (`missing=\"0\"` would read such cells as 0)");
+                          target->has_names ? " (`missing=\"none\"` would read such cells as that name)"
+                                            : " (`missing=\"0\"` would read such cells as 0)");
     if (missing) text = other, length = strlen(other);
     if (rt_dtype_is_float(target->dtype)) return store_float(t, target, text, length, out, missing);
     if (target->dtype == NN_BOOL) {
@@ -288,7 +291,7 @@ static bool store_cell(Table *t, Target *target) {
     }
     int64_t number;
     if (t->count == 0) target->has_names = !rt_read_int(text, length, &number);
-    return target->has_names ? store_name(t, target, text, length, out)
+    return target->has_names ? store_name(t, target, text, length, out, missing)
                              : store_int(t, target, text, length, out);
 }
 

@@ -373,7 +373,7 @@ Test(csv, names) {
                    "`t.csv`, line 3, column 3 (`c`): expected i64, found `setosa`");
     expect_refused("a,b,c\n0,0,x\n0,1,\n",
                    "`t.csv`, line 3, column 3 (`c`): expected a name, found an empty cell "
-                   "(`missing=\"0\"` would read such cells as 0)");
+                   "(`missing=\"none\"` would read such cells as that name)");
 }
 
 Test(csv, many_names) {
@@ -394,6 +394,7 @@ Test(csv, missing_cells) {
     settings[MISSING] = "-1";
     label_dtype = NN_I64;
     expect_rows("a,b,c\n,NaN,3\nn/a,2,NULL\n1,2,\n", "-1.0 -1.0 3\n-1.0 2.0 -1\n1.0 2.0 -1\n");
+    expect_rows("a,b,c\n1,2,x\n1,,\n", "1.0 2.0 1\n1.0 -1.0 0\n");
     settings[MISSING] = "nan";
     expect_rows("a,b,c\n,NA,3\n", "nan nan 3\n");
     expect_refused("a,b,c\n,2,3\n1,2,\n",
