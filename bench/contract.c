@@ -58,8 +58,9 @@ static const Shape shapes[] = {
 };
 
 /* --- convolutions, as programs compute them: zeros around pictures are neither read nor multiplied, but by
- * the gradient of the weights, for which the picture is stored with them. In inference, of one picture,
- * channels come first and weights lie in panels; in training channels are last, but in the program's input.
+ * the gradient of the weights, for which the picture is stored with them. Channels are last, but in the
+ * program's input and where each has a filter of its own; in inference, of one picture, weights lie in
+ * panels.
  */
 typedef enum { INFERENCE, FORWARD, OF_WEIGHTS, OF_INPUT } Pass;
 
@@ -115,16 +116,16 @@ static const Convolution convolutions[] = {
     {"8 depthwise 56 x64 dW", OF_WEIGHTS, 1, {8, 64, 1, 1, 56, 3, 1}},
 };
 
-enum { PANEL = 32, COLOURS = 3 }; /* channels */
+enum { PANEL = 32, COLOURS = 3, LINE = 16 }; /* channels */
 
 /* Strides of pictures. */
 typedef struct {
     int64_t sample, channel, row, column;
 } Picture;
 
-static Picture picture_of(Pass pass, const OnednnConvolution *s, int64_t channels, int64_t side) {
+static Picture picture_of(const OnednnConvolution *s, int64_t channels, int64_t side) {
     int64_t all = s->groups * channels, field = side * side;
-    bool last = pass != INFERENCE && s->groups == 1 && channels > COLOURS;
+    bool last = s->groups == 1 && channels > COLOURS;
     return last ? (Picture){all * field, 1, side * all, all} : (Picture){all * field, field, side, 1};
 }
 
@@ -132,34 +133,58 @@ static void push(ProductCase *c, char role, int64_t extent, int64_t a, int64_t b
     if (extent > 1) c->axis[c->count++] = (CaseAxis){role, extent, a, b, out, false, false};
 }
 
-/* Zeros around the places whose rows are axis `rows` of the product, before all of k are there. */
-static void leave_zeros_out(ProductCase *c, uint32_t rows, int64_t channels, const OnednnConvolution *s) {
+/* A picture's places; those of 1 x 1 by strides of 1 follow each other. */
+static void push_places(ProductCase *c, char role, const OnednnConvolution *s, Picture x, Picture y) {
+    bool of_a = role == 'm', one = s->kernel == 1 && s->stride == 1;
+    int64_t rows = one ? 1 : s->size, columns = one ? s->size * s->size : s->size;
+    int64_t row = s->stride * x.row, column = s->stride * x.column;
+    push(c, role, rows, of_a ? row : 0, of_a ? 0 : row, y.row);
+    push(c, role, columns, of_a ? column : 0, of_a ? 0 : column, y.column);
+}
+
+/* Zeros around the places whose rows are axis `rows` of the product, before all of k are there; `window`: the
+ * axis of k that is the window's rows. */
+static void leave_zeros_out(ProductCase *c, uint32_t rows, uint32_t window, const OnednnConvolution *s) {
     if (s->kernel == 1) return;
     for (uint32_t i = 0; i < 2; i++)
         c->edge[c->edge_count++] = (ContractEdge){.place_axis = rows + i,
-                                                  .k_axis = (channels > 1) + i,
+                                                  .k_axis = window + i,
                                                   .stride = s->stride,
                                                   .dilation = 1,
                                                   .low = s->kernel / 2,
                                                   .extent = s->size * s->stride};
 }
 
-/* out[b, g, o, h, w] = Σ w[g, o, c, i, j] · x[b, g, c, h·s + i, w·s + j] */
+/* out[b, h, w, o] = Σ x[b, h·s + i, w·s + j, c] · w[panel, i, j, c, o], or by w[panel, c, i, j, o] where
+ * there are few channels */
 static ProductCase inference_case(const OnednnConvolution *s) {
-    Picture x = picture_of(INFERENCE, s, s->channels, s->size * s->stride),
-            y = picture_of(INFERENCE, s, s->outputs, s->size);
-    int64_t panel = s->outputs < PANEL ? s->outputs : PANEL, depth = s->channels * s->kernel * s->kernel;
+    Picture x = picture_of(s, s->channels, s->size * s->stride), y = picture_of(s, s->outputs, s->size);
+    int64_t panel = s->outputs < PANEL ? s->outputs : PANEL, window = s->kernel * s->kernel,
+            depth = s->channels * window;
+    bool last = s->channels >= LINE;
+    int64_t within = panel * (last ? s->channels : 1); /* from column to column of the window */
     ProductCase c = {.dtype = DTYPE_f32};
-    push(&c, 'b', s->groups, s->outputs * depth, s->channels * x.channel, s->outputs * y.channel);
-    push(&c, 'm', s->outputs / panel, panel * depth, 0, panel * y.channel);
-    push(&c, 'm', panel, 1, 0, y.channel);
-    push(&c, 'n', s->batch, 0, x.sample, y.sample);
-    leave_zeros_out(&c, c.count, s->channels, s);
-    push(&c, 'n', s->size, 0, s->stride * x.row, y.row);
-    push(&c, 'n', s->size, 0, s->stride * x.column, y.column);
-    push(&c, 'k', s->channels, panel * s->kernel * s->kernel, x.channel, 0);
-    push(&c, 'k', s->kernel, panel * s->kernel, x.row, 0);
-    push(&c, 'k', s->kernel, panel, x.column, 0);
+    push(&c, 'm', s->batch, x.sample, 0, y.sample);
+    leave_zeros_out(&c, c.count, !last && s->channels > 1, s);
+    push_places(&c, 'm', s, x, y);
+    push(&c, 'n', s->outputs / panel, 0, panel * depth, panel * y.channel);
+    push(&c, 'n', panel, 0, 1, y.channel);
+    if (!last) push(&c, 'k', s->channels, x.channel, panel * window, 0);
+    push(&c, 'k', s->kernel, x.row, within * s->kernel, 0);
+    push(&c, 'k', s->kernel, x.column, within, 0);
+    if (last) push(&c, 'k', s->channels, x.channel, panel, 0);
+    return c;
+}
+
+/* out[g, h, w] = Σ w[g, i, j] · x[g, h·s + i, w·s + j] */
+static ProductCase depthwise_case(const OnednnConvolution *s) {
+    Picture x = picture_of(s, 1, s->size * s->stride), y = picture_of(s, 1, s->size);
+    ProductCase c = {.dtype = DTYPE_f32};
+    push(&c, 'b', s->groups, s->kernel * s->kernel, x.channel, y.channel);
+    leave_zeros_out(&c, c.count, 0, s);
+    push_places(&c, 'n', s, x, y);
+    push(&c, 'k', s->kernel, s->kernel, x.row, 0);
+    push(&c, 'k', s->kernel, 1, x.column, 0);
     return c;
 }
 
@@ -170,12 +195,11 @@ static ProductCase training_case(Pass pass, const OnednnConvolution *s) {
     int64_t in = s->channels, out = s->outputs, side = s->size * s->stride + 2 * (s->kernel / 2);
     if (pass == OF_INPUT)
         in = s->outputs, out = s->channels, w_in = s->channels * window, w_out = window, side = s->size;
-    Picture x = picture_of(pass, s, in, side), y = picture_of(pass, s, out, s->size);
+    Picture x = picture_of(s, in, side), y = picture_of(s, out, s->size);
     ProductCase c = {.dtype = DTYPE_f32};
     push(&c, 'm', s->batch, x.sample, 0, y.sample);
-    leave_zeros_out(&c, c.count, in, s);
-    push(&c, 'm', s->size, s->stride * x.row, 0, y.row);
-    push(&c, 'm', s->size, s->stride * x.column, 0, y.column);
+    leave_zeros_out(&c, c.count, in > 1, s);
+    push_places(&c, 'm', s, x, y);
     push(&c, 'n', out, 0, w_out, y.channel);
     push(&c, 'k', in, x.channel, w_in, 0);
     push(&c, 'k', s->kernel, x.row, s->kernel, 0);
@@ -187,8 +211,7 @@ static ProductCase training_case(Pass pass, const OnednnConvolution *s) {
  * so. */
 static ProductCase weights_case(int64_t parts, const OnednnConvolution *s) {
     int64_t side = s->size * s->stride + 2 * (s->kernel / 2), batch = s->batch / parts;
-    Picture x = picture_of(OF_WEIGHTS, s, s->channels, side),
-            y = picture_of(OF_WEIGHTS, s, s->outputs, s->size);
+    Picture x = picture_of(s, s->channels, side), y = picture_of(s, s->outputs, s->size);
     int64_t window = s->kernel * s->kernel, one = s->outputs * s->channels * window;
     bool last = x.channel == 1;
     int64_t place = last ? s->channels : 1;
@@ -207,7 +230,8 @@ static ProductCase weights_case(int64_t parts, const OnednnConvolution *s) {
 }
 
 static ProductCase convolution_case(const Convolution *c) {
-    if (c->pass == INFERENCE) return inference_case(&c->sizes);
+    if (c->pass == INFERENCE)
+        return c->sizes.groups > 1 ? depthwise_case(&c->sizes) : inference_case(&c->sizes);
     return c->pass == OF_WEIGHTS ? weights_case(c->parts, &c->sizes) : training_case(c->pass, &c->sizes);
 }
 

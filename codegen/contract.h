@@ -23,9 +23,9 @@ typedef struct {
  * where 0 <= place · stride + k · dilation - low < extent, place and k being the indices of axis `place_axis`
  * and axis `k_axis`, whose extents are known; elsewhere it counts as 0 and isn't read. Either windows slide
  * (contract_slide.h): k has at most EDGE_MAX_STEPS steps at each edge, edges are at the last two n axes, of
- * known extents. Or there are an m and an n, and the places of all edges are in one of them: that one's
- * innermost axis's edge, if it has one, is at the innermost k axis, and that has at most EDGE_MAX_STEPS
- * steps; none of its axes but the outermost is known only when the program runs. Axes of extent 1 don't
+ * known extents. Or there are an m and an n, and the places of all edges are in one of them: the k axis of
+ * that one's innermost axis's edge, if it has one, has at most EDGE_MAX_STEPS steps; none of its axes but the
+ * outermost is known only when the program runs. Axes of extent 1 don't
  * count. */
 typedef struct {
     uint32_t place_axis, k_axis; /* of batch…, m…, n… in this order, and of `k` */

@@ -45,7 +45,7 @@ static void looped(Emit *e, const DepthNest *n, uint32_t depth, NestPlace start)
         initial[i] = n->sum[i];
         carried[i] = n->sum[i] = phi(e, initial[i], before);
     }
-    level(e, n, depth + 1, (NestPlace){a_offset, b_offset, 0});
+    level(e, n, depth + 1, (NestPlace){a_offset, b_offset, start.step});
     LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->builder);
     LLVMValueRef k_next = offset_add(e, k, emit_i64(e, 1));
     LLVMValueRef a_next = offset_add(e, a_offset, axis->a.value);
@@ -72,7 +72,8 @@ static void level(Emit *e, const DepthNest *n, uint32_t depth, NestPlace at) {
     }
     Size extent = n->axis[depth].extent;
     bool innermost = depth + 1 == n->axis_count;
-    if (extent.known && (extent.constant <= 1 || (innermost && extent.constant <= n->unroll)))
+    int64_t most = innermost && n->unroll > 1 ? n->unroll : 1;
+    if (depth + 1 == n->written || (extent.known && extent.constant <= most))
         written_out(e, n, depth, at);
     else
         looped(e, n, depth, at);

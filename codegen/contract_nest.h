@@ -10,8 +10,8 @@ typedef struct {
     Size extent, a, b; /* strides in elements */
 } TileAxis;
 
-/* What is done at each place: updates the sums. `step` is the index along the innermost axis where that is
- * written out, else 0. */
+/* What is done at each place: updates the sums. `step` is the index along the innermost axis that is written
+ * out, else 0. */
 typedef void DepthBody(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t step, void *user);
 
 typedef struct {
@@ -19,7 +19,8 @@ typedef struct {
     uint32_t axis_count;
     LLVMValueRef *sum; /* in and out; the body's to change */
     uint32_t sum_count;
-    int64_t unroll; /* steps up to which an innermost axis of known extent is written out */
+    int64_t unroll;   /* steps up to which an innermost axis of known extent is written out; */
+    uint32_t written; /* 1 + the axis that is written out wherever it is; 0 = none */
     DepthBody *body;
     void *user;
 } DepthNest;

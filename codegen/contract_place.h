@@ -30,7 +30,7 @@ typedef struct {
     const Variant *row_variant, *column_variant;
     LLVMValueRef tile_a[CONTRACT_MAX_ROWS]; /* first element of each row of A in this block of k */
     /* Where there are zeros around A: */
-    const EdgeTiles *edge_tiles;       /* what this tile's rows lack of the innermost axis of k, or NULL */
+    const EdgeTiles *edge_tiles;       /* what this tile's rows lack of an axis of k, or NULL */
     LLVMValueRef first_step[MAX_RANK]; /* that they have of the others, NULL = all */
     Size steps[MAX_RANK];              /* so many */
 } Where;

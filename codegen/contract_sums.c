@@ -95,7 +95,8 @@ static void set_steps(Emit *e, const Where *at, Tile *tile) {
         tile->k[i].extent = at->steps[i];
     }
     if (!at->edge_tiles) return;
-    tile->skips = true;
+    for (uint32_t i = 0; i < tile->k_count; i++)
+        if (at->p->k.at[i].first == edge_of_rows(at->p)->k_axis) tile->skips = i + 1;
     memcpy(tile->skip, at->edge_tiles->skip, sizeof tile->skip);
 }
 

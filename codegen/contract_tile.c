@@ -110,9 +110,8 @@ void tile_multiply(Emit *e, Tile *t) {
                       .axis_count = t->k_count,
                       .sum = t->sum,
                       .sum_count = sums,
-                      .unroll = t->skips  ? EDGE_MAX_STEPS
-                                : crowded ? 0
-                                          : UNROLL_WORK / sums,
+                      .unroll = crowded || t->skips ? 0 : UNROLL_WORK / sums,
+                      .written = t->skips,
                       .body = step,
                       .user = t};
     assert(sums <= CONTRACT_MAX_TILE && t->k_count <= MAX_RANK);

@@ -21,8 +21,8 @@ typedef struct {
     LLVMValueRef
         ahead_panel; /* place in what follows B in memory, which is brought near, or NULL: at each step */
     uint32_t ahead_shift;          /* what is as far from here as B's row is from `b`, >> ahead_shift */
-    uint32_t skip[EDGE_MAX_STEPS]; /* by step of the innermost axis of k: a bit for each row that lacks it; */
-    bool skips;                    /* that axis is then written out */
+    uint32_t skip[EDGE_MAX_STEPS]; /* by step of an axis of k: a bit for each row that lacks it; */
+    uint32_t skips;                /* 1 + that axis, which is then written out; 0 = no row lacks any */
     uint32_t k_count;
     TileAxis k[MAX_RANK];                /* outer to inner */
     LLVMValueRef sum[CONTRACT_MAX_TILE]; /* [rows][vectors], in and out */

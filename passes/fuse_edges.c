@@ -18,8 +18,7 @@ enum {
 typedef struct {
     const ContractSpec *spec;
     const char *picture, *weights; /* labels */
-    const char *depth; /* those of the operand whose order k has: that with the result's last axis */
-    const Type *type;  /* the picture's, as windows */
+    const Type *type;              /* the picture's, as windows */
 } Edges;
 
 static const Dim *extent_of(const Edges *e, char label) {
@@ -68,7 +67,7 @@ static bool fits(const Edges *e, const StridedEdge *edge) {
         return false;
     if (places <= 1 || steps <= 1) return false;
     if (place != innermost(e, e->spec->result, e->weights)) return true;
-    return steps <= STEPS && within == innermost(e, e->depth, e->spec->result);
+    return steps <= STEPS;
 }
 
 /* --- a filter for each channel */
@@ -135,7 +134,6 @@ bool fuse_fits_edges(const Node *contract, const Strided *x, const Strided *y) {
     Edges e = {.spec = &spec,
                .picture = second ? spec.y : spec.x,
                .weights = second ? spec.x : spec.y,
-               .depth = last ? spec.y : spec.x,
                .type = contract->operands[second]->type};
     if ((second ? x : y)->edge_count || !places_are_known(&e)) return false;
     int64_t outputs = channels(&e, contract->operands[!second]->type);

@@ -33,6 +33,6 @@ void pass_hoist(PassContext *context, Graph *graph) {
     graph_resolve(graph);
     for (uint32_t i = 0; i < graph->functions.count; i++) {
         hoist_sink(&h, graph->functions.at[i]->body);
-        hoist_layout(&h, graph->functions.at[i]->body);
+        hoist_layout(&h, graph->functions.at[i]->body, NULL);
     }
 }

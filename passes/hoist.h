@@ -29,9 +29,10 @@ Value *hoist_view_before(Hoist *h, Node *loop, Value *value);
 /* Gives every block its own copies of the weightless nodes that it uses from outer ones (hoist_sink.c). */
 void hoist_sink(Hoist *h, Block *block);
 /* Lays out before loops what products in them read in every iteration: as panels of channels where that pays
- * (hoist_panels.c), */
-bool hoist_panels(Hoist *h, Node *contract);
-/* else transposed where it would be packed (hoist_layout.c). */
-void hoist_layout(Hoist *h, Block *block);
+ * (hoist_panels.c), or where the result will have its channels last, */
+bool hoist_panels(Hoist *h, Node *contract, bool channels_last);
+/* else transposed where it would be packed (hoist_layout.c). `loop`: the body that the block is in, or NULL.
+ */
+void hoist_layout(Hoist *h, Block *block, const Block *loop);
 
 #endif

@@ -5,6 +5,7 @@
 #include "ir/build.h"
 #include "ir/shape.h"
 #include "passes/hoist.h"
+#include "passes/layout.h"
 #include <assert.h>
 #include <string.h>
 
@@ -77,9 +78,13 @@ static void lay_out(Hoist *h, Node *contract) {
     value_replace(contract->results[0], build_contract(&here, x, y, text));
 }
 
-void hoist_layout(Hoist *h, Block *block) {
+void hoist_layout(Hoist *h, Block *block, const Block *loop) {
+    bool last = layout_wants_channels_last(block, loop);
     for (Node *node = block->first; node; node = node->next) {
-        if (node->op == OP_contract && !hoist_panels(h, node)) lay_out(h, node);
-        for (uint32_t i = 0; i < node->block_count; i++) hoist_layout(h, node->blocks[i]);
+        if (node->op == OP_contract && !hoist_panels(h, node, last && layout_puts_channels_last(node)))
+            lay_out(h, node);
+        bool is_loop = node->op == OP_for || node->op == OP_while;
+        for (uint32_t i = 0; i < node->block_count; i++)
+            hoist_layout(h, node->blocks[i], is_loop ? node->blocks[i] : loop);
     }
 }

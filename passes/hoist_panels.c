@@ -91,6 +91,7 @@ typedef struct {
     uint32_t weights; /* which operand they are */
     char *labels;     /* theirs */
     const char *other;
+    bool channels_last; /* so will the result be */
     int64_t axis, width, panels;
     int64_t more; /* channels of zeros that fill up the last panel */
 } Layout;
@@ -126,11 +127,24 @@ static Value *turned(Builder *b, const Layout *l, Value *value, uint32_t rank, c
     return build_concat(b, node->operand_count, parts, (uint32_t)to);
 }
 
+/* The picture's channels, summed last where these are its innermost axis: a tile reads whole lines of it. The
+ * program's input, which has few, is as it is. 0 = none. */
+static char summed_last(const Layout *l, const Type *weights) {
+    if (!l->channels_last) return 0;
+    for (uint32_t i = 0; l->other[i]; i++) {
+        if (labels_have(l->spec.result, l->other[i]) || !labels_have(l->labels, l->other[i])) continue;
+        int64_t size, axis = strchr(l->labels, l->other[i]) - l->labels;
+        return dim_is_const(weights->dims[axis], &size) && size >= MULTIPLE ? l->other[i] : 0;
+    }
+    return 0;
+}
+
 /* [shared with the picture, panels, what is summed, channels of a panel], from [.., panels, channels, ..]. */
 static Value *laid_out(Builder *b, Layout *l, Value *weights, char panel) {
     const Type *type = weights->type;
     const Dim *dims[MAX_RANK];
     char split[MAX_RANK + 1] = {0}, ordered[MAX_RANK + 1] = {0}, channel = l->labels[l->axis];
+    char inner = summed_last(l, type);
     int64_t perm[MAX_RANK];
     uint32_t rank = 0, count = 0;
     for (uint32_t i = 0; i < type->rank; i++) {
@@ -138,10 +152,11 @@ static Value *laid_out(Builder *b, Layout *l, Value *weights, char panel) {
         split[rank] = l->labels[i];
         dims[rank++] = i == l->axis ? dim_const(b->graph->ir, l->width) : type->dims[i];
     }
-    for (int group = 0; group < 4; group++)
+    for (int group = 0; group < 5; group++)
         for (uint32_t i = 0; i < rank; i++) {
             bool shared = labels_have(l->spec.result, split[i]) && split[i] != channel;
-            if (group != (split[i] == panel ? 1 : split[i] == channel ? 3 : shared ? 0 : 2)) continue;
+            int summed = split[i] == inner ? 3 : 2;
+            if (group != (split[i] == panel ? 1 : split[i] == channel ? 4 : shared ? 0 : summed)) continue;
             ordered[count] = split[i];
             perm[count++] = i;
         }
@@ -192,7 +207,7 @@ static bool choose_picture(const Node *contract, Layout *l, char last) {
     int64_t size, channels, count = places(&l->spec, result, l->labels);
     l->axis = channel_axis(&l->spec, l->labels, l->other);
     if (l->axis < 0 || !type_count(type, &size) || size >= LARGE || count <= FEW_PLACES) return false;
-    if (!is_windowed(picture) && (count > SMALL || count % MULTIPLE == 0)) return false;
+    if (!l->channels_last && !is_windowed(picture) && (count > SMALL || count % MULTIPLE == 0)) return false;
     dim_is_const(type->dims[l->axis], &channels);
     set_panels(l, picture_widths, channels, size);
     return channels >= MULTIPLE && l->labels[l->axis + 1];
@@ -225,8 +240,8 @@ static bool choose(const Node *contract, Layout *l) {
     return choose_picture(contract, l, last) || choose_rows(contract, l, last);
 }
 
-bool hoist_panels(Hoist *h, Node *contract) {
-    Layout l;
+bool hoist_panels(Hoist *h, Node *contract, bool channels_last) {
+    Layout l = {.channels_last = channels_last};
     if (!choose(contract, &l)) return false;
     Value *weights = contract->operands[l.weights], *picture = contract->operands[!l.weights];
     Node *loop = hoist_loop_without(contract, weights);

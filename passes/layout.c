@@ -1,14 +1,15 @@
-/* The pass `layout`: pictures of networks that are trained have their channels last. What a convolution
- * computes with lanes along its channels, which fill vectors whatever the picture's width is, is then stored
- * as it is computed, its gradients by the weights read two factors whose channels lie side by side, and
- * nothing is transposed. The program says [sample, channel, row, column]: a convolution is computed in the
- * other order, and the permutation that puts its axes back moves on through what is computed of it
- * (layout_move.c), up to other products and sums, which read any order.
- * Gradients by weights whose channels lie beside the window's axes, [.., channel, row, column], are computed
- * with the channels last, too, and put in order by what reads them: else all that an optimizer reads and
- * writes would be picked from lines that each hold few of a vector's elements.
+/* The pass `layout`: pictures have their channels last. What a convolution computes with lanes along its
+ * channels, which fill vectors whatever the picture's width is, is then stored as it is computed, its
+ * gradients by the weights read two factors whose channels lie side by side, and nothing is transposed. The
+ * program says [sample, channel, row, column]: a convolution is computed in the other order, and the
+ * permutation that puts its axes back moves on through what is computed of it (layout_move.c), up to other
+ * products and sums, which read any order. Gradients by weights whose channels lie beside the window's axes,
+ * [.., channel, row, column], are computed with the channels last, too, and put in order by what reads them:
+ * else all that an optimizer reads and writes would be picked from lines that each hold few of a vector's
+ * elements.
  *
- * Weights that a loop doesn't change are laid out before it instead (hoist_panels.c). */
+ * Weights that a loop doesn't change were laid out before it (hoist_panels.c); where they weren't, as they
+ * are many or the picture is small, lanes lie along the picture or the weights are packed as ever. */
 #include "passes/layout.h"
 #include "ir/shape.h"
 #include "passes/passes.h"
@@ -43,9 +44,10 @@ static bool channels_are_between(const Convolution *c) {
         if (is_channel(c, *label)) {
             if (!before) return false;
             between = true;
-        } else if (labels_have(c->places, *label) && !is_unit(c->picture, c->places, *label)) {
-            before = true;
-            after |= between;
+        } else if (labels_have(c->places, *label)) {
+            bool unit = is_unit(c->picture, c->places, *label);
+            before |= !unit || !labels_have(c->channels, *label); /* a batch of one, too */
+            after |= between && !unit;
         }
     }
     return after;
@@ -83,9 +85,13 @@ static bool fills_lanes(const Convolution *c) {
     return count >= CHANNELS && count % MULTIPLE == 0;
 }
 
+/* Tiles of windows, element by element sums (winograd.c), too. */
 static bool reads_windows(const Value *value) {
-    for (const Node *node = value->node; node && op_has(node->op, TRAIT_VIEW); node = node->operands[0]->node)
+    for (const Node *node = value->node; node && node->operand_count; node = node->operands[0]->node) {
+        bool by_element = op_has(node->op, TRAIT_VIEW) || op_has(node->op, TRAIT_ELEMENTWISE);
         if (node->op == OP_window && !dim_is(node_dim(node, ATTR_size), 1)) return true;
+        if (!by_element && node->op != OP_concat && node->op != OP_pad) return false;
+    }
     return false;
 }
 
@@ -95,17 +101,28 @@ static bool changes(const Value *weights, const Block *loop) {
     return loop && block_inside(weights->block, loop);
 }
 
-/* Filters for some of the channels each want lanes along rows (contract_slide.c). */
-static bool wants_channels_last(const Block *block, const Block *loop) {
+/* Have they their channels last? */
+static bool are_panels(const Convolution *c) {
+    return c->channels[0] && is_channel(c, c->channels[strlen(c->channels) - 1]);
+}
+
+/* Filters for some of the channels each want lanes along rows (contract_slide.c), and so do tiles whose
+ * elements are products of their own. */
+bool layout_wants_channels_last(const Block *block, const Block *loop) {
     bool found = false;
-    for (const Node *node = block->first; node; node = node->next) {
+    for (const Node *node = block->first; node && loop; node = node->next) {
         Convolution c;
         bool convolution = read_convolution(node, &c);
         if (!c.picture || !reads_windows(c.picture)) continue;
         if (c.grouped) return false;
-        found |= convolution && changes(c.weights, loop) && fills_lanes(&c);
+        found |= convolution && fills_lanes(&c);
     }
     return found;
+}
+
+bool layout_puts_channels_last(const Node *node) {
+    Convolution c;
+    return read_convolution(node, &c) && fills_lanes(&c);
 }
 
 /* --- their order */
@@ -185,7 +202,8 @@ static void order_node(const Layout *l, Node *node, const Block *loop, bool want
     Builder b = {.graph = l->graph, .block = node->block, .before = node, .loc = node->loc};
     for (uint32_t i = 0; i < node->operand_count; i++) node->operands[i] = value_resolve(node->operands[i]);
     Value *by = NULL;
-    if (wanted && read_convolution(node, &c) && fills_lanes(&c) && changes(c.weights, loop)) {
+    bool convolution = wanted && read_convolution(node, &c) && fills_lanes(&c);
+    if (convolution && (changes(c.weights, loop) || are_panels(&c))) {
         by = channels_last(&b, node, &c, l->context->scratch);
         layout_mark(by);
     } else if (!(by = layout_move(&b, node)) && wanted) {
@@ -196,7 +214,7 @@ static void order_node(const Layout *l, Node *node, const Block *loop, bool want
 
 /* What is computed only to say what went wrong stays as it is: it runs once. */
 static void order_block(const Layout *l, Block *block, const Block *loop) {
-    bool wanted = wants_channels_last(block, loop);
+    bool wanted = layout_wants_channels_last(block, loop);
     for (Node *node = block->first; node; node = node->next) {
         order_node(l, node, loop, wanted);
         for (uint32_t i = 0; i < node->block_count; i++) {

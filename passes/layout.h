@@ -1,8 +1,15 @@
-/* Between the pass `layout` and how it moves a change of the axes' order. */
+/* Which pictures have their channels last, as the passes `hoist` and `layout` see it, and how a change of the
+ * axes' order moves. */
 #ifndef PASSES_LAYOUT_H
 #define PASSES_LAYOUT_H
 
 #include "ir/build.h"
+
+/* Do convolutions of this block, in the body of `loop` (NULL = none), make pictures with their channels last?
+ */
+bool layout_wants_channels_last(const Block *block, const Block *loop);
+/* Is the node one of them there? */
+bool layout_puts_channels_last(const Node *node);
 
 /* The value is a permutation that may move from operands to results. */
 void layout_mark(Value *permuted);
