@@ -439,6 +439,7 @@ typedef struct {
     Span value, type;
     bool silent;
 } Fit;
+extern const char fit_assigned[]; /* the `what` of assignments to whole variables */
 /* The value converted to the declared type (literals take it), binding unknown dimension names in `scope`;
  * poison after reporting. */
 const Val *unify(Elab *e, const AstType *type, const Val *v, Scope *scope, Fit fit);

@@ -325,7 +325,7 @@ static const Val *step_write(Elab *e, const Val *into, const Target *t, uint32_t
         if (at == 0 && takes_shape(e, t->root, v)) return v;
         const Ty *ty = at == 0 && t->root->type ? t->root->type : ty_of(e, into);
         if (ty_same(ty, ty_of(e, v)) && other_settings(e, into, v, span)) return e->poison;
-        return fit_type(e, ty, v, (Fit){"what is assigned", span, t->span, false});
+        return fit_type(e, ty, v, (Fit){fit_assigned, span, t->span, false});
     }
     const TargetStep *step = &t->steps[at];
     if (val_poisoned(into)) return into;

@@ -346,8 +346,11 @@ static const Val *meet_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
     return val_tuple(e, VAL_TUPLE, v->list.count, items);
 }
 
+const char fit_assigned[] = "what is assigned";
+
 /* How two tensor types differ, and what mends it. */
-static void explain_types(Elab *e, Diagnostic *d, const Type *want, const Type *got, Span value) {
+static void explain_types(Elab *e, Diagnostic *d, const Type *want, const Type *got, Fit fit) {
+    Span value = fit.value;
     if (want->dtype != got->dtype && !(want->rank && !got->rank)) {
         const char *dtype = type_text_nn(e, type_scalar(e->ir, want->dtype));
         if (dtype_is_integer(want->dtype) && dtype_is_float(got->dtype))
@@ -374,6 +377,9 @@ static void explain_types(Elab *e, Diagnostic *d, const Type *want, const Type *
                       el_dim(e, got->dims[i]));
             help_multiple(e, d, want->dims[i], got->dims[i]);
         }
+    if (fit.what == fit_assigned)
+        diag_help(d, "a variable keeps its shape: make it as large as it gets and assign to parts of it, "
+                     "`x[i] = …`, or give the new value a new name");
 }
 
 static bool types_fit_later(Elab *e, const Ty *want, const Ty *got) {
@@ -397,8 +403,7 @@ const Val *fit_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
     diag_here(d, "this is %s", val_type_text(e, v));
     if (fit.type.source && (fit.type.start != fit.value.start || fit.type.source != fit.value.source))
         diag_label(d, fit.type, "%s is expected because of this", ty_text(e, ty));
-    if (ty->kind == TY_TENSOR && got->kind == TY_TENSOR)
-        explain_types(e, d, ty->tensor, got->tensor, fit.value);
+    if (ty->kind == TY_TENSOR && got->kind == TY_TENSOR) explain_types(e, d, ty->tensor, got->tensor, fit);
     if (got->batched && !ty->batched) diag_help(d, "%s", batch_later);
     if (ty->kind == TY_MODEL && got->kind == TY_GRADIENT)
         diag_help(d, "an optimizer moves a model along a gradient: `opt.step(net, g)`");
