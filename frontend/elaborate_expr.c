@@ -313,9 +313,12 @@ static bool other_settings(Elab *e, const Val *into, const Val *v, Span span) {
 /* A loop over a list is expanded, and a branch that is known stands in its place: what goes through items or
  * a part that only some models have may have another shape after it. That isn't so where a branch or loop of
  * the run lies between the variable and the assignment. */
+static bool is_expanded(const Elab *e, const Binding *root) {
+    return e->unrolled && e->unrolled == e->block && root->block == e->block && !root->type;
+}
+
 static bool takes_shape(const Elab *e, const Binding *root, const Val *v) {
-    bool expanded = e->unrolled && e->unrolled == e->block && root->block == e->block && !root->type;
-    return expanded && root->value->kind == VAL_TENSOR && v->kind == VAL_TENSOR &&
+    return is_expanded(e, root) && root->value->kind == VAL_TENSOR && v->kind == VAL_TENSOR &&
            root->value->tensor.type->dtype == v->tensor.type->dtype;
 }
 
@@ -345,7 +348,11 @@ static const Val *step_write(Elab *e, const Val *into, const Target *t, uint32_t
 
 void target_write(Elab *e, const Target *t, const Val *v, Span span) {
     Binding *root = t->root;
-    if (val_poisoned(v)) return;
+    if (val_poisoned(v)) {
+        /* Of a shape that nobody knows: what its old one doesn't fit is no further mistake. */
+        if (t->count == 0 && root->is_mutable && is_expanded(e, root)) root->value = e->poison;
+        return;
+    }
     if (!root->is_mutable) {
         if (root->value && val_poisoned(root->value)) return;
         Diagnostic *d =
