@@ -7,7 +7,7 @@
  *             pack the block of B, if the schedule says so
  *             for each tile of rows, for each panel of columns:
  *                 multiply in registers; leave the sums in a buffer
- *                 unless k is in blocks: the epilogue of the tile (of a short k, without a buffer)
+ *                 unless k is in blocks: the epilogue of the tile (of a k that is not long, without a buffer)
  *     if k is in blocks: the epilogue of the chunk
  *
  * With k in one block the buffer is one tile on the stack; in several it is the rows and columns of the
@@ -302,7 +302,7 @@ void emit_contract(Emit *e, const Contract *contract, LLVMValueRef chunk) {
     at.blocked = p.plan.depth_block && p.k.count && (!depth->known || depth->constant > p.plan.depth_block);
     if (!at.blocked) p.plan.depth_block = 0;
     if (p.plan.blas) at.blocked = true;
-    at.direct = !at.blocked && direct_pays(&p, &at.row_variants, &at.column_variants);
+    at.direct = !at.blocked && direct_pays(e, &p, &at.row_variants, &at.column_variants);
     for (uint32_t i = 0; i < product_index_count(&p); i++) at.index[i] = emit_i64(e, 0);
     for (uint32_t i = 0; i < p.k.count; i++) at.k[i] = (TileAxis){p.k.at[i].extent, p.k.at[i].a, p.k.at[i].b};
     take_memory(e, &at);

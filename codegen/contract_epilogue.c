@@ -84,9 +84,10 @@ static void line_index(Emit *e, const Epilogue *epilogue, LLVMValueRef i) {
         row_index(e, epilogue, i);
 }
 
-void epilogue_store(Emit *e, const Epilogue *epilogue, uint32_t line, uint32_t offset, LLVMValueRef value) {
+void epilogue_store(Emit *e, const Epilogue *epilogue, uint32_t line, uint32_t offset, LLVMValueRef value,
+                    LLVMValueRef tail) {
     line_index(e, epilogue, emit_i64(e, line));
-    store_value(e, epilogue, emit_i64(e, offset), value, NULL);
+    store_value(e, epilogue, emit_i64(e, offset), value, tail);
 }
 
 static void epilogue_line(Emit *e, LLVMValueRef i, void *user) {

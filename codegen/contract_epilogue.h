@@ -24,7 +24,9 @@ void epilogue_of_tile(Emit *e, const Product *p, LLVMValueRef *index, const LLVM
 void ahead_of_tile(Emit *e, const Product *p, LLVMValueRef *index, const LLVMValueRef *tile);
 /* Elements from line to line of the sums of a tile on the stack. */
 Size tile_stride(Emit *e, const Product *p);
-/* What is no buffer's: lanes of a line, from the one numbered `offset` on. */
-void epilogue_store(Emit *e, const Epilogue *epilogue, uint32_t line, uint32_t offset, LLVMValueRef value);
+/* What is no buffer's: lanes of a line, from the one numbered `offset` on, of which `tail` exist, NULL = all.
+ */
+void epilogue_store(Emit *e, const Epilogue *epilogue, uint32_t line, uint32_t offset, LLVMValueRef value,
+                    LLVMValueRef tail);
 
 #endif
