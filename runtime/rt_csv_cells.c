@@ -71,7 +71,8 @@ static bool begins(const rt_cells *cells, const char *bytes, size_t count) {
 static const char *other_format(const rt_cells *cells) {
     if (begins(cells, "\xff\xfe", 2) || begins(cells, "\xfe\xff", 2))
         return " is text in UTF-16: save it as UTF-8";
-    if (begins(cells, "\x1f\x8b", 2)) return " is gzip data: unpack it first";
+    if (begins(cells, "\x1f\x8b", 2))
+        return " is gzip data: unpack it first, or give `/dev/stdin` and what `zcat` writes";
     if (begins(cells, "PK\3\4", 4)) return " is a zip archive or a spreadsheet: save the table as CSV";
     return NULL;
 }

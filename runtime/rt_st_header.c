@@ -20,6 +20,29 @@ const char *rt_st_dtype_name(int32_t dtype) {
     return NULL;
 }
 
+/* What files of other formats begin with. */
+static const struct {
+    const char *bytes, *what;
+} others[] = {
+    {"PK\3\4",
+     "a zip archive, as PyTorch's files are: write the state dict by `safetensors.torch.save_file`"},
+    {"\x80\2", "a pickle, as PyTorch's files were: write the state dict by `safetensors.torch.save_file`"},
+    {"\x93NUMPY", "an array of NumPy's: write it by `safetensors.numpy.save_file`"},
+    {"\x89HDF", "an HDF5 file: write its arrays by `safetensors.numpy.save_file`"},
+    {"GGUF", "a GGUF file"},
+    {"\x1f\x8b", "gzip data: unpack it first"},
+};
+
+/* A number that no header has as its length may be text that says what the file is. */
+static void add_other_format(const uint8_t prefix[RT_ST_PREFIX], uint64_t header, rt_text *error) {
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (memcmp(prefix, others[i].bytes, strlen(others[i].bytes)) == 0) {
+            rt_text_addf(error, "it is %s", others[i].what);
+            return;
+        }
+    rt_text_addf(error, "a header of %llu bytes is more than the format allows", (unsigned long long)header);
+}
+
 bool rt_st_prefix(const uint8_t prefix[RT_ST_PREFIX], uint64_t file_bytes, uint64_t *header, rt_text *error) {
     *header = 0;
     for (int i = 0; i < RT_ST_PREFIX; i++) *header |= (uint64_t)prefix[i] << 8 * i;
@@ -27,8 +50,7 @@ bool rt_st_prefix(const uint8_t prefix[RT_ST_PREFIX], uint64_t file_bytes, uint6
     if (*header < 2)
         rt_text_addf(error, "is no safetensors file: its header has %llu bytes", (unsigned long long)*header);
     else if (*header > RT_ST_HEADER_LIMIT)
-        rt_text_addf(error, "is no safetensors file: a header of %llu bytes is more than the format allows",
-                     (unsigned long long)*header);
+        rt_text_adds(error, "is no safetensors file: "), add_other_format(prefix, *header, error);
     else
         rt_text_addf(error, "is cut off: its header has %llu bytes, but only %llu follow",
                      (unsigned long long)*header, (unsigned long long)(file_bytes - RT_ST_PREFIX));

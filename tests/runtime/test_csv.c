@@ -95,7 +95,8 @@ Test(csv, bad_text) {
     expect_refused("\xff\xfe"
                    "a,",
                    "`t.csv` is text in UTF-16: save it as UTF-8");
-    expect_refused("\x1f\x8b", "`t.csv` is gzip data: unpack it first");
+    expect_refused("\x1f\x8b",
+                   "`t.csv` is gzip data: unpack it first, or give `/dev/stdin` and what `zcat` writes");
     expect_refused("PK\3\4", "`t.csv` is a zip archive or a spreadsheet: save the table as CSV");
     expect_refused("1,2,3\n4,5,6\n",
                    "`t.csv` has numbers in its first row, where the names of the columns are expected: give "

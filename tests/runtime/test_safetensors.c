@@ -128,6 +128,15 @@ Test(safetensors, bad_lengths) {
          10,
          "is no safetensors file: a header of 9223372036854775808 bytes is more than the format allows"},
         {{3, 0, 0, 0, 0, 0, 0, 0, '{', '}'}, 10, "is cut off: its header has 3 bytes, but only 2 follow"},
+        {"PK\3\4\0\0\10\10", 10,
+         "is no safetensors file: it is a zip archive, as PyTorch's files are: write the state dict by "
+         "`safetensors.torch.save_file`"},
+        {{0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20},
+         10,
+         "is no safetensors file: it is a pickle, as PyTorch's files were: write the state dict by "
+         "`safetensors.torch.save_file`"},
+        {"\x93NUMPY\1", 10,
+         "is no safetensors file: it is an array of NumPy's: write it by `safetensors.numpy.save_file`"},
     };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         write_file("w.st", files[i].bytes, files[i].count);
