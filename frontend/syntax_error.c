@@ -432,6 +432,16 @@ static const char *signature_help(const Mistake *m) {
 
 static bool is_keyword(int kind) { return kind >= T_AND && kind <= T_WHILE && !is_word(kind); }
 
+/* `x.var(1)`, `var(x)`: a function elsewhere, a keyword here. */
+static const char *keyword_help(const Mistake *m) {
+    if (!is_keyword(m->found->kind)) return NULL;
+    const char *word = text_of(m, m->found), *habit = NULL;
+    if (m->before->kind == T_DOT) habit = habit_help(HABIT_TENSOR, word);
+    if (!habit && at_expr(m)) habit = habit_help(HABIT_NAME, word);
+    if (habit) return habit;
+    return at_name(m) && !at_member(m) ? "that is a keyword, so it can't be a name" : NULL;
+}
+
 static const char *help_for(const Mistake *m) {
     const char *help = NULL;
     if (in_equation_indices(m))
@@ -450,9 +460,7 @@ static const char *help_for(const Mistake *m) {
     if (!help && at_operator(m)) help = operator_help(m);
     if (!help) help = signature_help(m);
     if (!help) help = brace_help(m);
-    if (!help && at_name(m) && !at_member(m) && is_keyword(m->found->kind))
-        help = "that is a keyword, so it can't be a name";
-    return help;
+    return help ? help : keyword_help(m);
 }
 
 /* --- the message */
