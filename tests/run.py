@@ -106,6 +106,10 @@ def criterion(build, name):
                                env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}, cwd=ROOT)
         match = re.search(r"Tested:\D*(\d+).*?Passing:\D*(\d+).*?Failing:\D*(\d+).*?Crashing:\D*(\d+)",
                           re.sub(r"\x1b\[[0-9;]*m", "", err + out))
+        if not match and status < 0:
+            # It starts each test as a stopped process, and takes whatever else stops one for that.
+            raise Failure(f"{name}: signal {-status} inside Criterion itself, as where processes are stopped and "
+                          f"continued (^Z) while tests run\n{err}{out}")
         if not match or status != 0 or int(match.group(1)) == 0:
             raise Failure(err + out)
         return int(match.group(2))
