@@ -11,7 +11,8 @@
  *   fuse_store.c     step 3: what is stored, and what is computed again by those that read it
  *   fuse_place.c     where in the block a kernel goes
  *   fuse_build.c     step 4: groups become kernel nodes, in an order that respects all needs
- *   fuse_graph.c     who uses and needs whom; no group may need itself */
+ *   fuse_graph.c     who uses and needs whom
+ *   fuse_order.c     no group may need itself */
 #ifndef PASSES_FUSE_H
 #define PASSES_FUSE_H
 
@@ -46,7 +47,8 @@ struct Group {
     uint32_t last;   /* the greatest position among them */
     uint32_t place;  /* the kernel comes after the node at this position, once `placed` */
     bool placed;
-    Group *into; /* the group it was merged into, or NULL */
+    Group *into;    /* the group it was merged into, or NULL */
+    FuseNode *rank; /* of its nodes the one whose place in the order is the group's (fuse_order.c) */
     Node *kernel;
     uint32_t mark;
     uint32_t shared, own; /* while a value's readers are looked at: evaluations of it here (fuse_inline.c) */
@@ -70,6 +72,9 @@ struct FuseNode {
     uint32_t overlap;  /* how many windows an element is in, at most, on the way to its users; 0 = 1 */
     uint32_t weight;   /* how often an element is computed, at most, where its users are */
     uint32_t from;     /* where a scalar could be computed already: position + 1; 0 = not known yet */
+    uint64_t order;    /* that of a rank, or of what no group stores, after what that needs */
+    FuseNode *before, *after; /* in this order */
+    uint32_t met;             /* the last search that met it, as a rank */
     uint32_t mark;
     bool emitted;
 };
@@ -82,9 +87,13 @@ typedef struct {
     FuseNodes nodes; /* in order */
     Groups groups;
     uint32_t mark;
-    FuseNodes heap;   /* of a search: what it has still to look at (fuse_graph.c) */
-    bool has_symbols; /* some symbol is defined in this block */
-    Map *symbols;     /* const Dim * → FuseNode * that defines it in this block */
+    FuseNode *first;     /* in the order of fuse_order.c */
+    uint32_t searches;   /* so far */
+    FuseNodes heap, met; /* of the last one: what it has still to look at, and what it has looked at, the
+                            latest first */
+    const FuseNode *way; /* where it began, if it can go on; or NULL */
+    bool has_symbols;    /* some symbol is defined in this block */
+    Map *symbols;        /* const Dim * → FuseNode * that defines it in this block */
 } Fuse;
 
 /* --- fuse_graph.c */
@@ -95,13 +104,24 @@ Value *fuse_result(const FuseNode *n);
 Group *fuse_root(Group *group); /* follows merges */
 Group *fuse_open(Fuse *f, GroupKind kind, FuseNode *seed, const Type *space);
 void fuse_add(Fuse *f, Group *group, FuseNode *n);
-void fuse_remove(Group *group, FuseNode *n);
+void fuse_remove(Fuse *f, Group *group, FuseNode *n);
 bool fuse_is_home(const FuseNode *n, const Group *group);
-/* Does computing `node` (or its group), or group `a`, need something that group `b` stores? */
-bool fuse_needs(Fuse *f, FuseNode *node, const Group *b);
-bool fuse_group_needs(Fuse *f, Group *a, const Group *b);
+
+/* --- fuse_order.c */
+/* In the program's order, before there are groups. */
+void fuse_order_start(Fuse *f);
+/* Would the group need itself if it computed its consumer `n`, which no group does yet? Where it wouldn't, it
+ * is to do so now. */
+bool fuse_join_cyclic(Fuse *f, const FuseNode *n, Group *group);
+/* Would a group need itself that is made of two? Where it wouldn't, the second is to be merged into the first
+ * now. */
+bool fuse_merge_cyclic(Fuse *f, Group *first, const Group *second);
 /* Would storing `n` in `group` make the group need itself, through a user of `n` outside it? */
-bool fuse_store_is_cyclic(Fuse *f, FuseNode *n, Group *group);
+bool fuse_store_cyclic(Fuse *f, FuseNode *n, const Group *group);
+/* It wouldn't, as was asked last, and does so now. */
+void fuse_order_store(Fuse *f, FuseNode *n, Group *group);
+/* The group, which isn't known by the rank of `n`, has stored it and doesn't any more. */
+void fuse_order_leave(Fuse *f, FuseNode *n, const Group *group);
 
 /* --- fuse_build.c */
 /* Does the group store the node's result for others? */

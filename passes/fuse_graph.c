@@ -1,5 +1,4 @@
-/* Who uses and needs whom in a block, and whether two computations can become one without needing themselves.
- */
+/* Who uses and needs whom in a block, and which groups compute what. */
 #include "passes/fuse.h"
 
 /* Rank-0 arithmetic on rank-0 operands is host code; everything else that is pure and has a numeric result is
@@ -124,6 +123,7 @@ void fuse_collect(Fuse *f, Block *block) {
         effect = n;
     }
     drop_dead(f);
+    fuse_order_start(f);
 }
 
 Group *fuse_root(Group *group) {
@@ -138,7 +138,7 @@ void fuse_add(Fuse *f, Group *group, FuseNode *n) {
     if (n->position > group->last) group->last = n->position;
 }
 
-void fuse_remove(Group *group, FuseNode *n) {
+void fuse_remove(Fuse *f, Group *group, FuseNode *n) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < group->nodes.count; i++)
         if (group->nodes.at[i] != n) group->nodes.at[kept++] = group->nodes.at[i];
@@ -147,7 +147,9 @@ void fuse_remove(Group *group, FuseNode *n) {
     for (uint32_t i = 0; i < n->homes.count; i++)
         if (fuse_root(n->homes.at[i]) != group) n->homes.at[kept++] = n->homes.at[i];
     n->homes.count = kept;
-    if (fuse_root(n->yielder) == group) n->yielder = NULL;
+    if (fuse_root(n->yielder) != group) return;
+    n->yielder = NULL;
+    fuse_order_leave(f, n, group);
 }
 
 /* Looks through the shorter of two lists: what is made of indices may be at home in every group. */
@@ -165,113 +167,10 @@ bool fuse_is_home(const FuseNode *n, const Group *group) {
 Group *fuse_open(Fuse *f, GroupKind kind, FuseNode *seed, const Type *space) {
     Group *group = ARENA_NEW(f->arena, Group);
     group->kind = kind;
-    group->seed = seed;
+    group->seed = group->rank = seed;
     group->space = space;
     vec_push(f->arena, &f->groups, group);
     fuse_add(f, group, seed);
     seed->yielder = group;
     return group;
-}
-
-/* --- reachability: through what is needed, back to `from` (a group's earliest position: nothing before it
- * can need it). The latest comes first: the norm of all gradients leads down its sum to any of them, without
- * a look at what the others were computed from. */
-typedef struct {
-    Fuse *fuse;
-    const Group *target;
-    uint32_t from;
-} Search;
-
-static void push(Fuse *f, FuseNode *n) {
-    vec_push(f->arena, &f->heap, n);
-    FuseNode **at = f->heap.at;
-    uint32_t i = f->heap.count - 1;
-    for (; i > 0 && at[(i - 1) / 2]->position < n->position; i = (i - 1) / 2) at[i] = at[(i - 1) / 2];
-    at[i] = n;
-}
-
-static FuseNode *pop(Fuse *f) {
-    FuseNode **at = f->heap.at, *first = at[0];
-    uint32_t count = --f->heap.count, i = 0;
-    FuseNode *last = at[count];
-    for (uint32_t k = 1; k < count; i = k, k = 2 * k + 1) {
-        if (k + 1 < count && at[k + 1]->position > at[k]->position) k++;
-        if (at[k]->position <= last->position) break;
-        at[i] = at[k];
-    }
-    at[i] = last;
-    return first;
-}
-
-/* Puts `n`, or the group that stores it, on the heap, once; true where that is the target. */
-static bool meet(Search *s, FuseNode *n) {
-    Group *group = fuse_root(n->yielder);
-    if (group && group == s->target) return true;
-    uint32_t *mark = group ? &group->mark : &n->mark;
-    if (*mark == s->fuse->mark || (group ? group->last : n->position) < s->from) return false;
-    *mark = s->fuse->mark;
-    push(s->fuse, n);
-    return false;
-}
-
-/* What a group reads: everything its nodes need that it doesn't compute itself, and that isn't `but`. */
-static bool meet_reads(Search *s, const Group *group, const FuseNode *but) {
-    for (uint32_t i = 0; i < group->nodes.count; i++) {
-        const FuseNode *n = group->nodes.at[i];
-        for (uint32_t k = 0; k < n->needs.count; k++) {
-            FuseNode *need = n->needs.at[k];
-            if (need != but && !fuse_is_home(need, group) && meet(s, need)) return true;
-        }
-    }
-    return false;
-}
-
-static bool meet_needs(Search *s, const FuseNode *n) {
-    if (n->yielder) return meet_reads(s, fuse_root(n->yielder), NULL);
-    for (uint32_t i = 0; i < n->needs.count; i++)
-        if (meet(s, n->needs.at[i])) return true;
-    return false;
-}
-
-static bool reaches(Search *s) {
-    while (s->fuse->heap.count)
-        if (meet_needs(s, pop(s->fuse))) return true;
-    return false;
-}
-
-static Search search_for(Fuse *f, const Group *target) {
-    Search s = {f, target, UINT32_MAX};
-    f->mark++;
-    f->heap.count = 0;
-    for (uint32_t i = 0; i < target->nodes.count; i++) {
-        FuseNode *n = target->nodes.at[i];
-        if (fuse_root(n->yielder) == target && n->position < s.from) s.from = n->position;
-    }
-    return s;
-}
-
-bool fuse_needs(Fuse *f, FuseNode *node, const Group *b) {
-    Search s = search_for(f, b);
-    return meet(&s, node) || reaches(&s);
-}
-
-bool fuse_group_needs(Fuse *f, Group *a, const Group *b) {
-    Search s = search_for(f, b);
-    if (a->last < s.from) return false;
-    a->mark = f->mark;
-    return meet_reads(&s, a, NULL) || reaches(&s);
-}
-
-/* Does `group` need `n` by a way that leaves the group? */
-bool fuse_store_is_cyclic(Fuse *f, FuseNode *n, Group *group) {
-    /* As if `n` were a group of its own, that only others than `group` read. */
-    Group alone = {.kind = GROUP_LOOP, .seed = n};
-    Group *stored = n->yielder;
-    vec_push(f->arena, &alone.nodes, n);
-    n->yielder = &alone;
-    Search s = search_for(f, &alone);
-    group->mark = f->mark;
-    bool cyclic = meet_reads(&s, group, n) || reaches(&s);
-    n->yielder = stored;
-    return cyclic;
 }

@@ -42,7 +42,7 @@ static bool fits_contract(Fuse *f, FuseNode *n, Group *group) {
     bool fits = strided_view(f->ir, contract->operands[0], is_outside, &view, &x) &&
                 strided_view(f->ir, contract->operands[1], is_outside, &view, &y) &&
                 fuse_fits_edges(contract, &x, &y);
-    fuse_remove(group, n);
+    fuse_remove(f, group, n);
     group->last = last;
     return fits;
 }
@@ -186,7 +186,7 @@ bool fuse_can_store(Fuse *f, FuseNode *n, Group *group) {
     if (!full || group->nodes.count >= MAX_GROUP_NODES) return false;
     const Dim *elements = type_elements(f->ir, fuse_result(n)->type);
     if (!elements || elements != type_elements(f->ir, group->space)) return false;
-    return read_in_place(n, group) && !fuse_store_is_cyclic(f, n, group);
+    return read_in_place(n, group) && !fuse_store_cyclic(f, n, group);
 }
 
 /* The space of a concatenation of equal parts is that of one, so that what several are computed from is
@@ -199,6 +199,7 @@ static void store(Fuse *f, FuseNode *n, const Reading *r) {
     for (uint32_t i = r->groups.count; i-- > 0;) {
         Group *group = r->groups.at[i];
         if (!fuse_can_store(f, n, group)) continue;
+        fuse_order_store(f, n, group);
         fuse_add(f, group, n);
         n->yielder = group;
         return;
@@ -244,7 +245,7 @@ static bool leave_group(Fuse *f, FuseNode *n) {
     }
     Reading r = readers_of(f, n);
     if (!r.possible || !cheap_to_copy(f, n, &r)) return false;
-    fuse_remove(group, n);
+    fuse_remove(f, group, n);
     n->space = SPACE_NONE;
     return true;
 }

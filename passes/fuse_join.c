@@ -83,19 +83,12 @@ static Space space_of_operands(const Group *group, const FuseNode *n, const Node
     return space;
 }
 
-/* Does something that `n` needs from outside the group need the group? */
-static bool consumer_is_cyclic(Fuse *f, const FuseNode *n, const Group *group) {
-    for (uint32_t i = 0; i < n->needs.count; i++)
-        if (!fuse_is_home(n->needs.at[i], group) && fuse_needs(f, n->needs.at[i], group)) return true;
-    return false;
-}
-
 static bool join_group(Fuse *f, FuseNode *n, Group *group) {
     const Node *frame = NULL;
     Space operands = space_of_operands(group, n, &frame);
     if (operands == SPACE_NONE) return false;
     Space space = space_of_consumer(f, group, n, operands);
-    if (space == SPACE_NONE || consumer_is_cyclic(f, n, group)) return false;
+    if (space == SPACE_NONE || fuse_join_cyclic(f, n, group)) return false;
     n->space = space;
     n->frame = n->node->op == OP_permute ? n->node : frame;
     n->yielder = group;
@@ -116,7 +109,7 @@ static void merge_rows(Fuse *f, const FuseNode *n) {
         }
         bool alike =
             type_same_shape(first->space, group->space) && same_axes(first->seed->node, group->seed->node);
-        if (!alike || fuse_group_needs(f, first, group) || fuse_group_needs(f, group, first)) continue;
+        if (!alike || fuse_merge_cyclic(f, first, group)) continue;
         for (uint32_t k = 0; k < group->nodes.count; k++) {
             FuseNode *member = group->nodes.at[k];
             if (!fuse_is_home(member, first)) vec_push(f->arena, &first->nodes, member);
@@ -170,8 +163,9 @@ static bool join_sibling(Fuse *f, FuseNode *n) {
         if (other == n || !group || !op_has(other->node->op, TRAIT_REDUCES) ||
             !same_axes(n->node, other->node))
             continue;
-        if (fuse_is_home(operand, group) || fuse_needs(f, operand, group)) continue;
-        if (!type_same_shape(group->space, n->node->operands[0]->type)) continue;
+        if (fuse_is_home(operand, group) || !type_same_shape(group->space, n->node->operands[0]->type))
+            continue;
+        if (fuse_join_cyclic(f, n, group)) continue;
         n->space = SPACE_ROW;
         n->yielder = group;
         fuse_add(f, group, n);
