@@ -1,5 +1,6 @@
 /* An order of groups and of nodes that no group stores, in which whatever one needs comes before it. It bounds
- * the search for what would need itself: nothing that comes before a group can need the group.
+ * the search for what would need itself: nothing that comes before a group can need the group (as Pearce and
+ * Kelly, A Dynamic Topological Sort Algorithm for Directed Acyclic Graphs, 2006, bound theirs).
  *
  * Two become one where the earlier of them is. What the later one needs and that comes between them then goes
  * before both: the search for a way from the later to the earlier has just met all of it.
