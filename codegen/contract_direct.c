@@ -41,23 +41,12 @@ bool direct_pays(Emit *e, const Product *p, const Variants *rows, const Variants
     return code * max64(steps, SHORT_DEPTH) <= MAX_CODE * SHORT_DEPTH;
 }
 
-/* The first `lanes` of a vector of at least as many, a power of two. */
-static LLVMValueRef first_lanes(Emit *e, LLVMValueRef vector, uint32_t lanes) {
-    LLVMValueRef mask[VECTOR_MAX_LANES];
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);
-    if (lanes == vector_lanes(LLVMTypeOf(vector))) return vector;
-    if (lanes == 1) return LLVMBuildExtractElement(e->builder, vector, emit_i64(e, 0), "");
-    for (uint32_t i = 0; i < lanes; i++) mask[i] = LLVMConstInt(i32, i, false);
-    return LLVMBuildShuffleVector(e->builder, vector, LLVMGetPoison(LLVMTypeOf(vector)),
-                                  LLVMConstVector(mask, lanes), "");
-}
-
 /* The first `count` lanes of `value`, in the narrowest vector that holds them. */
 static void store_some(Emit *e, const Epilogue *epilogue, uint32_t line, uint32_t offset, LLVMValueRef value,
                        uint32_t count) {
     uint32_t lanes = vector_lanes_over(count);
     LLVMValueRef tail = lanes == count ? NULL : vector_first_lanes(e, emit_i64(e, count), lanes);
-    epilogue_store(e, epilogue, line, offset, first_lanes(e, value, lanes), tail);
+    epilogue_store(e, epilogue, line, offset, vector_resize(e, value, lanes), tail);
 }
 
 /* Rows from `first` on as lanes of the columns of vector `v`. */

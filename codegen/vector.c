@@ -161,6 +161,7 @@ LLVMValueRef vector_resize(Emit *e, LLVMValueRef value, uint32_t lanes) {
     uint32_t before = vector_lanes(LLVMTypeOf(value));
     int64_t order[64];
     if (lanes == before) return value;
+    if (lanes == 1) return LLVMBuildExtractElement(e->builder, value, emit_i64(e, 0), "");
     for (uint32_t l = 0; l < lanes; l++) order[l] = l < before ? l : before;
     return shuffle(e, value, LLVMConstNull(LLVMTypeOf(value)), order, lanes);
 }

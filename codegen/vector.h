@@ -47,7 +47,7 @@ LLVMValueRef vector_twice(Emit *e, LLVMValueRef mask, uint32_t half);
 /* Each lane `times` times; and whether any of so many neighbours is set. */
 LLVMValueRef vector_repeat(Emit *e, LLVMValueRef value, uint32_t times);
 LLVMValueRef vector_any_of(Emit *e, LLVMValueRef mask, uint32_t neighbours);
-/* Its first lanes, or all and zeros behind them. */
+/* Its first lanes, of which one is a scalar, or all and zeros behind them. */
 LLVMValueRef vector_resize(Emit *e, LLVMValueRef value, uint32_t lanes);
 void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer);
 /* The same, lanes `stride` (an i64) elements apart. Lanes whose mask bit is clear are not written; NULL = all

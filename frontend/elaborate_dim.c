@@ -262,7 +262,6 @@ void help_multiple(Elab *e, Diagnostic *d, const Dim *a, const Dim *b) {
     if (symbol && equal_without_rest(e, a, b))
         diag_help(d,
                   "nothing says that `%s` is a multiple of %lld; the parameter's type can: `%lld * part` in "
-                  "the place "
-                  "of `%s` binds `part`",
+                  "the place of `%s` binds `part`",
                   dim_symbol_name(symbol), (long long)by, (long long)by, dim_symbol_name(symbol));
 }
