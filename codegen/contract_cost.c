@@ -12,7 +12,10 @@ enum {
     POINTERS = 11,        /* to rows that registers hold */
     PIECE = 3,            /* to load a vector of a transposed tile and store it */
     SQUARE = 60,          /* to transpose a square of a vector's lanes */
+    COPIED_COLUMNS = 256, /* that are packed together at most */
     PAGE = 4096,          /* bytes: strides that are multiples of it collide in the caches */
+    LINE = 64,            /* bytes of a cache's line */
+    FEW_SUMS = 10         /* that barely hide the latency of multiply-adds */
 };
 
 int64_t cost_assumed(int64_t size) { return size < 0 ? ASSUMED_SIZE : size; }
@@ -23,28 +26,31 @@ uint32_t cost_lanes(const Target *target, const ContractShape *shape) {
     return lanes;
 }
 
+bool cost_is_narrow(const Target *target) { return target->vector_bytes < LINE; }
+
 /* --- the register tile */
 /* Half cycles for one step of k: two multiply-adds, two loads a cycle, a latency of four cycles, and a
  * quarter of the first-level bandwidth for vectors that come from the second level. Rows that are not one
  * axis take a pointer each, and what is beyond the registers for these is loaded before it is used. */
-static double step_cost(const ContractShape *shape, int64_t rows, double vectors) {
+static double step_cost(const Target *target, const ContractShape *shape, int64_t rows, double vectors) {
     if (rows == 0 || vectors == 0) return 0;
     double multiplies = (double)rows * vectors;
     double loads = (double)rows + vectors + (double)(shape->a_row < 0 ? max64(rows - POINTERS, 0) : 0);
     double cost = fmax(fmax(multiplies, loads), fmax(8, 3 * vectors));
     cost *= vectors <= 1 ? 1.1 : 1 + 0.01 * fmax(vectors - 4, 0);
+    if (cost_is_narrow(target) && multiplies < FEW_SUMS) cost *= 1.05;
     return rows > 12 ? 1.05 * cost : rows > 8 ? 1.03 * cost : cost;
 }
 
-double cost_tiles(const ContractShape *shape, int64_t rows, double vectors, int64_t tile_rows,
-                  int64_t tile_vectors, int64_t depth) {
+double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows, double vectors,
+                  int64_t tile_rows, int64_t tile_vectors, int64_t depth) {
     int64_t full_rows = rows / tile_rows, rest_rows = rows % tile_rows;
     int64_t full_vectors = (int64_t)vectors / tile_vectors;
     double rest_vectors = vectors - (double)(full_vectors * tile_vectors), whole = (double)tile_vectors;
-    double step = (double)full_rows * (double)full_vectors * step_cost(shape, tile_rows, whole) +
-                  (double)full_vectors * step_cost(shape, rest_rows, whole) +
-                  (double)full_rows * step_cost(shape, tile_rows, rest_vectors) +
-                  step_cost(shape, rest_rows, rest_vectors);
+    double step = (double)full_rows * (double)full_vectors * step_cost(target, shape, tile_rows, whole) +
+                  (double)full_vectors * step_cost(target, shape, rest_rows, whole) +
+                  (double)full_rows * step_cost(target, shape, tile_rows, rest_vectors) +
+                  step_cost(target, shape, rest_rows, rest_vectors);
     double tiles = (double)(full_rows + (rest_rows > 0)) * (double)(full_vectors + (rest_vectors > 0));
     return step * (double)depth + tiles * (double)TILE_OVERHEAD;
 }
@@ -68,13 +74,25 @@ double cost_b_elements(const ContractShape *shape) {
 
 /* Steps of k that are summed up in registers at most. */
 int64_t cost_depth_limit(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
-    if (plan->pack_b || plan->dot_lanes) return PACKED_DEPTH;
+    if (plan->dot_lanes) return PACKED_DEPTH;
+    if (plan->pack_b) return cost_is_narrow(target) ? NARROW_DEPTH : PACKED_DEPTH;
     int64_t depth =
         cost_is_far(target, cost_b_elements(shape), shape->memory_bytes) ? FAR_DEPTH : DIRECT_DEPTH;
     if (!shape->b_streams) return depth;
     /* The second level has room for a panel, the next one and some of A. */
     int64_t streamed = (int64_t)target->l2_bytes / 3 / (shape->columns * shape->memory_bytes);
     return max64(depth, streamed < PANEL_DEPTH ? streamed : PANEL_DEPTH);
+}
+
+/* Columns of a packed B that each tile of rows passes before the next one: what the second level holds beside
+ * others. Pieces of B's rows that are longer than a panel are copied faster, and A is read as often as there
+ * are such blocks. */
+int64_t cost_columns_together(const Target *target, const ContractShape *shape, const ContractSchedule *plan,
+                              int64_t depth) {
+    int64_t panel = (int64_t)plan->vectors * plan->lanes;
+    int64_t room = (int64_t)target->l2_bytes / 4 / (max64(depth, 1) * shape->bytes);
+    if (shape->b_column != 1 && !cost_is_narrow(target)) return panel;
+    return max64(min64(COPIED_COLUMNS, room) / panel, 1) * panel;
 }
 
 /* Vectors that store a line of so many elements: what is left over goes by vectors of 8, 4, 2 and 1. */
@@ -117,8 +135,11 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
            far = 1;
     double a = cost_distinct(rows * depth, shape->a_span);
     double b = cost_b_elements(shape);
-    double again = (double)cost_assumed(shape->columns) / (plan->vectors * plan->lanes) - 1;
-    double limit = (double)cost_depth_limit(target, shape, plan),
+    double limit = (double)cost_depth_limit(target, shape, plan);
+    double together = plan->vectors * plan->lanes;
+    if (plan->pack_b && cost_is_narrow(target))
+        together = (double)cost_columns_together(target, shape, plan, (int64_t)fmin(limit, depth));
+    double again = (double)cost_assumed(shape->columns) / together - 1,
            block = depth > limit ? a * limit / depth : a;
     bool far_block = cost_is_far(target, block, shape->bytes),
          huge = block * shape->bytes > 4.0 * (double)target->l2_bytes;

@@ -12,6 +12,7 @@ static inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 /* Steps of k that are summed up in registers at most: */
 enum {
     PACKED_DEPTH = 2048, /* steps of k that a packed block holds */
+    NARROW_DEPTH = 800,  /* the same where panels are narrow */
     DIRECT_DEPTH = 1024, /* the same where B is read where it lies, */
     FAR_DEPTH = 512,     /* and the second level doesn't hold it; */
     PANEL_DEPTH = 4096,  /* where it is a stream whose next panel is asked for in time, at most */
@@ -21,6 +22,8 @@ enum {
 int64_t cost_assumed(int64_t size);
 /* Elements of a vector. */
 uint32_t cost_lanes(const Target *target, const ContractShape *shape);
+/* Are two vectors, a tile's row of B, no more than a line of a cache? */
+bool cost_is_narrow(const Target *target);
 /* Is a block of so many elements more than the second level holds beside others? */
 bool cost_is_far(const Target *target, double elements, uint32_t bytes);
 /* Do elements so far apart fall into one set of a cache? */
@@ -30,9 +33,12 @@ double cost_distinct(double elements, int64_t span);
 double cost_b_elements(const ContractShape *shape);
 /* Steps of k that are summed up in registers at most. */
 int64_t cost_depth_limit(const Target *target, const ContractShape *shape, const ContractSchedule *plan);
+/* Columns that are packed together, in blocks so many steps deep. */
+int64_t cost_columns_together(const Target *target, const ContractShape *shape, const ContractSchedule *plan,
+                              int64_t depth);
 /* Of so many rows by so many vectors, the last of which may be a half, by tiles and what these leave over. */
-double cost_tiles(const ContractShape *shape, int64_t rows, double vectors, int64_t tile_rows,
-                  int64_t tile_vectors, int64_t depth);
+double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows, double vectors,
+                  int64_t tile_rows, int64_t tile_vectors, int64_t depth);
 /* By which an epilogue is slower whose lanes are not neighbours in memory. */
 double cost_store(const ContractShape *shape, const ContractSchedule *plan, int64_t rows, int64_t tile_rows);
 /* To pack all of an operand, in steps of k of `depth_stride`, `run` of which follow each other. */

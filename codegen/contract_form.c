@@ -44,8 +44,8 @@ double form_tile(const Target *target, const ContractShape *shape, ContractSched
     for (int64_t r = CONTRACT_MAX_ROWS; r >= 1; r--)
         for (int64_t v = CONTRACT_MAX_VECTORS; v >= 1; v--) {
             if (r > rows || v > vectors || r * v + v + 1 > registers - registers / 16) continue;
-            double cost =
-                runs * (cost_tiles(shape, rows, multiplied, r, v, depth) + cost_store(shape, plan, rows, r));
+            double cost = runs * (cost_tiles(target, shape, rows, multiplied, r, v, depth) +
+                                  cost_store(shape, plan, rows, r));
             if (best >= 0 && cost >= best) continue;
             best = cost, plan->rows = (uint32_t)r, plan->vectors = (uint32_t)v;
         }
@@ -59,6 +59,12 @@ static const double SCATTERED = 1.01; /* a panel's pieces of rows lie apart, */
 static const double COLLIDING = 1.07; /* all in one set of a cache */
 static const double FETCHED =
     0.75; /* half cycles an element that it takes to pack these rather than near ones */
+
+/* The same where a panel's rows are a line at most, whose places no prefetcher foresees: */
+static const double NARROW = 1.06; /* of a B that the first level doesn't hold, */
+static const double EVEN_2 = 1.2;  /* with a stride that is a multiple of 1024 bytes, */
+static const double EVEN_4 = 1.3;  /* of 2048, */
+static const double EVEN_8 = 2;    /* of 4096: every row is in another page, and all in one set */
 
 /* Windows share their memory, which packing would multiply. */
 static bool may_copy_b(const ContractShape *shape) {
@@ -85,13 +91,26 @@ bool form_packs_b(const Target *target, const ContractShape *shape) {
            cost_collides(shape->b_depth, shape->memory_bytes) && !whole_b_is_far(target, shape);
 }
 
+/* Of so many steps of k whose elements lie side by side, the steps so many elements apart. */
+static double slowed_narrow(const Target *target, uint32_t bytes, int64_t depth, int64_t stride,
+                            double elements) {
+    bool near = elements * bytes <= target->l1_bytes / 2.0;
+    if (cost_collides(stride, bytes)) return depth > FEW ? EVEN_8 : 1;
+    return near                               ? 1
+           : cost_collides(2 * stride, bytes) ? EVEN_4
+           : cost_collides(4 * stride, bytes) ? EVEN_2
+                                              : NARROW;
+}
+
 /* How many times as long tiles take with B read where it lies as with a packed one, if it comes from beyond
  * the second level. */
 static double slowed_by_b(const Target *target, const ContractShape *shape) {
     double depth = (double)cost_assumed(shape->depth),
            elements = depth * (double)cost_assumed(shape->columns);
-    bool panel_is_near = depth * LINE * shape->memory_bytes <= target->l1_bytes;
     if (!may_copy_b(shape)) return 1;
+    if (cost_is_narrow(target))
+        return slowed_narrow(target, shape->memory_bytes, (int64_t)depth, shape->b_depth, elements);
+    bool panel_is_near = depth * LINE * shape->memory_bytes <= target->l1_bytes;
     if (target->vector_bytes == LINE && shape->b_depth % LINE * shape->memory_bytes % LINE != 0 &&
         cost_is_far(target, elements, shape->memory_bytes))
         return TWO_LINES;
@@ -105,6 +124,14 @@ static bool may_pack_a(const ContractShape *shape) {
     return !shape->edges && shape->a_row == 1 && shape->a_depth != 1 && shape->rows > 0 &&
            shape->rows <= MAX_PACKED / min64(max64(depth, 1), PACKED_DEPTH) && depth > FEW &&
            cost_assumed(shape->columns) >= FEW;
+}
+
+/* The same of an A that lies transposed. */
+static double slowed_by_a(const Target *target, const ContractShape *shape) {
+    int64_t depth = cost_assumed(shape->depth);
+    if (!cost_is_narrow(target) || shape->edges || shape->a_row != 1 || shape->a_depth <= 1) return 1;
+    return slowed_narrow(target, shape->memory_bytes, depth, shape->a_depth,
+                         (double)cost_assumed(shape->rows) * (double)depth);
 }
 
 /* --- dot products: lanes along k */
@@ -167,6 +194,7 @@ static double tiles_cost(const Target *target, const ContractShape *shape, Contr
         if (transposed < cost) cost = transposed, *plan = other;
     }
     if (!plan->pack_b) cost *= slowed_by_b(target, shape);
+    if (!plan->pack_a) cost *= slowed_by_a(target, shape);
     if (plan->pack_a)
         cost += cost_pack(target, depth * (double)cost_assumed(shape->rows), shape->bytes, shape->a_row,
                           shape->a_depth, shape->depth_last);

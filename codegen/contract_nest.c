@@ -10,9 +10,12 @@ typedef struct {
 
 static void level(Emit *e, const DepthNest *n, uint32_t depth, NestPlace at);
 
-static void written_out(Emit *e, const DepthNest *n, uint32_t depth, NestPlace at) {
+/* So many steps of the axis, one after the other. */
+static void written_out(Emit *e, const DepthNest *n, uint32_t depth, NestPlace at, int64_t steps) {
     const TileAxis *axis = &n->axis[depth];
-    for (at.step = 0; at.step < axis->extent.constant; at.step++) {
+    if (n->ahead && depth + 1 == n->axis_count && steps > 0) n->ahead(e, at.a, at.b, at.step, steps, n->user);
+    for (int64_t i = 0; i < steps; i++) {
+        if (depth + 1 == n->written) at.step = i;
         level(e, n, depth + 1, at);
         at.a = offset_add(e, at.a, axis->a.value);
         at.b = offset_add(e, at.b, axis->b.value);
@@ -25,19 +28,21 @@ static LLVMValueRef phi(Emit *e, LLVMValueRef initial, LLVMBasicBlockRef from) {
     return value;
 }
 
-static void looped(Emit *e, const DepthNest *n, uint32_t depth, NestPlace start) {
+/* By a loop of so many rounds, of so many steps of the axis each. */
+static void looped(Emit *e, const DepthNest *n, uint32_t depth, NestPlace start, Size rounds, int64_t steps) {
     const TileAxis *axis = &n->axis[depth];
+    Size width = size_known(e, steps);
     LLVMValueRef initial[NEST_MAX_SUMS], carried[NEST_MAX_SUMS];
     LLVMBasicBlockRef before = LLVMGetInsertBlock(e->builder);
     LLVMValueRef function = LLVMGetBasicBlockParent(before);
     LLVMBasicBlockRef inside = LLVMAppendBasicBlockInContext(e->llvm, function, "k");
     LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(e->llvm, function, "k.end");
     LLVMValueRef zero = emit_i64(e, 0);
-    if (axis->extent.known)
+    if (rounds.known)
         LLVMBuildBr(e->builder, inside);
     else
-        LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSGT, axis->extent.value, zero, ""),
-                        inside, after);
+        LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSGT, rounds.value, zero, ""), inside,
+                        after);
     LLVMPositionBuilderAtEnd(e->builder, inside);
     LLVMValueRef k = phi(e, zero, before);
     LLVMValueRef a_offset = phi(e, start.a, before), b_offset = phi(e, start.b, before);
@@ -45,24 +50,38 @@ static void looped(Emit *e, const DepthNest *n, uint32_t depth, NestPlace start)
         initial[i] = n->sum[i];
         carried[i] = n->sum[i] = phi(e, initial[i], before);
     }
-    level(e, n, depth + 1, (NestPlace){a_offset, b_offset, start.step});
+    written_out(e, n, depth, (NestPlace){a_offset, b_offset, start.step}, steps);
     LLVMBasicBlockRef latch = LLVMGetInsertBlock(e->builder);
     LLVMValueRef k_next = offset_add(e, k, emit_i64(e, 1));
-    LLVMValueRef a_next = offset_add(e, a_offset, axis->a.value);
-    LLVMValueRef b_next = offset_add(e, b_offset, axis->b.value);
+    LLVMValueRef a_next = offset_add(e, a_offset, size_mul(e, axis->a, width).value);
+    LLVMValueRef b_next = offset_add(e, b_offset, size_mul(e, axis->b, width).value);
     LLVMAddIncoming(k, &k_next, &latch, 1);
     LLVMAddIncoming(a_offset, &a_next, &latch, 1);
     LLVMAddIncoming(b_offset, &b_next, &latch, 1);
     for (uint32_t i = 0; i < n->sum_count; i++) LLVMAddIncoming(carried[i], &n->sum[i], &latch, 1);
-    LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSLT, k_next, axis->extent.value, ""), inside,
+    LLVMBuildCondBr(e->builder, LLVMBuildICmp(e->builder, LLVMIntSLT, k_next, rounds.value, ""), inside,
                     after);
     LLVMMoveBasicBlockAfter(after, latch);
     LLVMPositionBuilderAtEnd(e->builder, after);
     for (uint32_t i = 0; i < n->sum_count; i++) {
         LLVMValueRef last = phi(e, n->sum[i], latch);
-        if (!axis->extent.known) LLVMAddIncoming(last, &initial[i], &before, 1);
+        if (!rounds.known) LLVMAddIncoming(last, &initial[i], &before, 1);
         n->sum[i] = last;
     }
+}
+
+/* Rounds of several steps, and what is left over. */
+static void in_rounds(Emit *e, const DepthNest *n, uint32_t depth, NestPlace at) {
+    const TileAxis *axis = &n->axis[depth];
+    Size width = size_known(e, n->together), rounds = size_div(e, axis->extent, (uint32_t)n->together);
+    Size whole = size_mul(e, rounds, width), rest = size_sub(e, axis->extent, whole);
+    if (!size_is(rounds, 0)) looped(e, n, depth, at, rounds, n->together);
+    at.a = offset_add(e, at.a, size_mul(e, whole, axis->a).value);
+    at.b = offset_add(e, at.b, size_mul(e, whole, axis->b).value);
+    if (rest.known)
+        written_out(e, n, depth, at, rest.constant);
+    else
+        looped(e, n, depth, at, rest, 1);
 }
 
 static void level(Emit *e, const DepthNest *n, uint32_t depth, NestPlace at) {
@@ -74,9 +93,11 @@ static void level(Emit *e, const DepthNest *n, uint32_t depth, NestPlace at) {
     bool innermost = depth + 1 == n->axis_count;
     int64_t most = innermost && n->unroll > 1 ? n->unroll : 1;
     if (depth + 1 == n->written || (extent.known && extent.constant <= most))
-        written_out(e, n, depth, at);
+        written_out(e, n, depth, at, extent.constant);
+    else if (innermost && n->together > 1)
+        in_rounds(e, n, depth, at);
     else
-        looped(e, n, depth, at);
+        looped(e, n, depth, at, extent, 1);
 }
 
 void depth_nest_emit(Emit *e, const DepthNest *nest, LLVMValueRef a_offset, LLVMValueRef b_offset) {

@@ -7,9 +7,9 @@
 enum {
     MIN_CHUNK_WORK = 400000, /* multiply-adds: below it a thread's start costs more than it saves */
     BYTE_WORK = 8,           /* multiply-adds in the time in which a byte arrives from memory */
-    COPIED_COLUMNS = 256,    /* that are packed together at most */
     ROWS_AHEAD = 960,        /* half cycles that rows of B are asked for ahead, */
-    MAX_ROWS_AHEAD = 64,     /* so many of them at most */
+    MAX_ROWS_AHEAD = 64,     /* so many of them at most, */
+    MAX_LINES_AHEAD = 16,    /* where each is but a line: the first level has few places for what lies so */
     TILES_AHEAD = 8,         /* that ask for the next panel of B, each for a part */
     CYCLES_AHEAD = 400,      /* that memory takes; of k at most */
     MAX_AHEAD = 32,          /* so many steps */
@@ -44,10 +44,7 @@ void schedule_blocks(const Target *target, const ContractShape *shape, ContractS
     /* A packed panel is used while it is near; so is one of a B that the second level doesn't hold. */
     bool large = (double)depth * (double)cost_assumed(shape->columns) * shape->bytes > target->l2_bytes / 2;
     if (plan->pack_b || large) plan->column_block = panel;
-    /* A B with contiguous rows is packed from longer pieces of these if the cache has room. */
-    int64_t room = target->l2_bytes / 4 / (max64(depth, 1) * shape->bytes);
-    if (plan->pack_b && shape->b_column == 1)
-        plan->column_block = max64(min64(COPIED_COLUMNS, room) / panel, 1) * panel;
+    if (plan->pack_b) plan->column_block = cost_columns_together(target, shape, plan, depth);
 }
 
 /* A stream of panels each of which is used by the tiles of a chunk: they ask for the next one. */
@@ -76,7 +73,8 @@ static uint32_t depth_ahead(const ContractShape *shape, const ContractSchedule *
  * which asking for only delays where one or two rows do little but load. */
 static uint32_t rows_ahead(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     if (form_streams(target, shape, plan)) return shape->rows > FEW_ROWS / 2 ? STREAMED_DEPTH : 0;
-    int64_t steps = min64(ROWS_AHEAD / (plan->rows * plan->vectors), MAX_ROWS_AHEAD);
+    int64_t most = cost_is_narrow(target) ? MAX_LINES_AHEAD : MAX_ROWS_AHEAD;
+    int64_t steps = min64(ROWS_AHEAD / (plan->rows * plan->vectors), most);
     int64_t depth = plan->depth_block ? plan->depth_block : cost_assumed(shape->depth);
     return (uint32_t)min64(steps, depth / 2);
 }
@@ -90,9 +88,12 @@ void schedule_prefetch(const Target *target, const ContractShape *shape, Contrac
     plan->ahead_panel = panel_ahead(target, shape, plan);
     plan->ahead_depth = cost_is_far(target, a, shape->memory_bytes) ? depth_ahead(shape, plan) : 0;
     if (plan->dot_lanes || !shape->single_depth) return;
-    plan->ahead_a = !plan->pack_a && !shape->edges && shape->a_depth == 1 && shape->a_row >= 0 &&
+    /* Rows that share their places in a narrow CPU's first level drive each other out. */
+    bool apart = !cost_is_narrow(target) || !cost_collides(2 * shape->a_row, shape->memory_bytes);
+    plan->ahead_a = !plan->pack_a && !shape->edges && shape->a_depth == 1 && shape->a_row >= 0 && apart &&
                     cost_is_far(target, a * (double)cost_assumed(shape->outer), shape->memory_bytes);
-    if (!plan->pack_b && !plan->ahead_panel && cost_is_far(target, b, shape->memory_bytes))
+    bool even = cost_is_narrow(target) && cost_collides(4 * shape->b_depth, shape->memory_bytes);
+    if (!plan->pack_b && !plan->ahead_panel && !even && cost_is_far(target, b, shape->memory_bytes))
         plan->ahead_b = rows_ahead(target, shape, plan);
 }
 

@@ -126,6 +126,20 @@ static void set_terms(Emit *e, const Where *at, Tile *tile) {
     k->extent = size_run_time(offset_sub(e, end, from));
 }
 
+/* Do rows read the same elements at different steps of the innermost axis of k, as windows do? */
+static bool rows_overlap(const Product *p) {
+    if (p->k.count == 0) return false;
+    const ProductAxis *k = &p->k.at[p->k.count - 1];
+    for (uint32_t i = 0; i < p->rows.count; i++) {
+        Size step = k->a, row = p->rows.at[i].a;
+        if (!step.known || !row.known || step.constant == 0) continue;
+        int64_t steps = row.constant / step.constant;
+        bool beyond = k->extent.known && steps >= k->extent.constant;
+        if (steps > 0 && row.constant % step.constant == 0 && !beyond) return true;
+    }
+    return false;
+}
+
 static LLVMValueRef sum_pointer(Emit *e, const Where *at, uint32_t r, uint32_t v) {
     const Product *p = at->p;
     LLVMValueRef row = emit_i64(e, r), column = emit_i64(e, (int64_t)v * p->plan.lanes);
@@ -173,6 +187,7 @@ void multiply_tile(Emit *e, void *user) {
                  .b = tile_b(e, at),
                  .ahead_depth = p->plan.ahead_depth,
                  .ahead_b = p->plan.ahead_b,
+                 .apart = e->target.vector_registers < 32 && !at->packed_a && rows_overlap(p),
                  .k_count = p->k.count};
     memcpy(tile.k, at->k, sizeof tile.k);
     memcpy(tile.a, at->tile_a, sizeof tile.a);

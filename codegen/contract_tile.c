@@ -5,7 +5,12 @@
 #include <assert.h>
 
 /* Up to this many multiply-adds a k axis of known extent is written out instead of looped over. */
-enum { UNROLL_WORK = 128, CACHE_LINE = 64 };
+enum {
+    UNROLL_WORK = 128,
+    TOGETHER_WORK = 48, /* multiply-adds of one round of a longer axis */
+    MAX_TOGETHER = 8,   /* steps of it */
+    CACHE_LINE = 64
+};
 
 static LLVMTypeKind kind_of_elements(LLVMValueRef value) {
     LLVMTypeRef type = LLVMTypeOf(value);
@@ -30,15 +35,19 @@ static LLVMValueRef load_b(Emit *e, const Tile *t, LLVMValueRef pointer, uint32_
     return tile_load(e, t->b_memory, t->element, at, v + 1 == t->vectors ? t->last_lanes : t->lanes);
 }
 
-/* One line a step: that which has the step's place in the first row behind the tile, at the next step in the
- * row behind that. A tile with more rows than a line has elements, of f64, leaves its last ones out. */
-static void prefetch_a(Emit *e, const Tile *t, LLVMValueRef k) {
-    int64_t line = CACHE_LINE / (int64_t)LLVMABISizeOfType(e->layout, t->a_memory);
+/* The lines that have the steps' place in the first rows behind the tile, at the next steps in those behind
+ * them, so that all rows are asked for while a line is passed. */
+static void prefetch_a(Emit *e, const Tile *t, LLVMValueRef k, int64_t steps) {
+    int64_t line = CACHE_LINE / (int64_t)LLVMABISizeOfType(e->layout, t->a_memory), rows = t->rows;
+    int64_t lines = line % steps ? rows : (rows * steps + line - 1) / line;
     LLVMValueRef within = LLVMBuildAnd(e->builder, k, emit_i64(e, line - 1), "");
-    LLVMValueRef last = emit_i64(e, t->rows - 1), begin = offset_sub(e, k, within);
-    LLVMValueRef row = size_min(e, size_run_time(within), size_run_time(last)).value;
-    row = offset_add(e, row, emit_i64(e, t->rows));
-    vector_prefetch(e, t->a_memory, t->a[0], offset_add(e, begin, offset_multiply(e, row, t->a_stride)));
+    LLVMValueRef number = LLVMBuildUDiv(e->builder, within, emit_i64(e, steps), "");
+    LLVMValueRef begin = offset_sub(e, k, within), first = offset_multiply(e, number, emit_i64(e, lines));
+    first = size_min(e, size_run_time(first), size_known(e, rows - lines)).value;
+    for (int64_t i = 0; i < lines; i++) {
+        LLVMValueRef row = offset_add(e, first, emit_i64(e, rows + i));
+        vector_prefetch(e, t->a_memory, t->a[0], offset_add(e, begin, offset_multiply(e, row, t->a_stride)));
+    }
 }
 
 /* The ends of a column of A, where rows are a few lines at most. */
@@ -49,20 +58,32 @@ static void prefetch_column(Emit *e, const Tile *t, LLVMValueRef a_offset) {
     if (t->rows > 1) vector_prefetch(e, t->a_memory, t->a[t->rows - 1], place);
 }
 
-static void prefetch_b(Emit *e, const Tile *t, LLVMValueRef row) {
+static void prefetch_b(Emit *e, const Tile *t, LLVMValueRef b_offset, int64_t steps) {
     int64_t line = CACHE_LINE / (int64_t)LLVMABISizeOfType(e->layout, t->b_memory);
-    Size ahead = size_mul(e, size_known(e, t->ahead_b), t->k[t->k_count - 1].b);
-    for (int64_t i = 0; i < (int64_t)t->vectors * t->lanes; i += line)
-        vector_prefetch(e, t->b_memory, row, offset_add(e, ahead.value, emit_i64(e, i)));
+    for (int64_t s = 0; s < steps; s++) {
+        Size ahead = size_mul(e, size_known(e, t->ahead_b + s), t->k[t->k_count - 1].b);
+        for (int64_t i = 0; i < (int64_t)t->vectors * t->lanes; i += line)
+            vector_prefetch(e, t->b_memory, t->b,
+                            offset_add(e, b_offset, offset_add(e, ahead.value, emit_i64(e, i))));
+    }
 }
 
-/* All lines of what is this step's part: rows of B follow each other without gaps. */
-static void prefetch_panel(Emit *e, const Tile *t, LLVMValueRef b_offset) {
+/* All lines of what is the steps' part: rows of B follow each other without gaps. */
+static void prefetch_panel(Emit *e, const Tile *t, LLVMValueRef b_offset, int64_t steps) {
     int64_t line = CACHE_LINE / (int64_t)LLVMABISizeOfType(e->layout, t->b_memory);
-    int64_t part = t->k_count ? t->k[t->k_count - 1].b.constant >> t->ahead_shift : 1;
+    int64_t part = steps * t->k[t->k_count - 1].b.constant >> t->ahead_shift;
     LLVMValueRef place = LLVMBuildLShr(e->builder, b_offset, emit_i64(e, t->ahead_shift), "");
     for (int64_t i = 0; i == 0 || i < part; i += line)
         vector_prefetch(e, t->b_memory, t->ahead_panel, offset_add(e, place, emit_i64(e, i)));
+}
+
+static void ask_ahead(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t step, int64_t steps,
+                      void *user) {
+    const Tile *t = user;
+    if (t->ahead_b) prefetch_b(e, t, b_offset, steps);
+    if (t->ahead_a) prefetch_a(e, t, a_offset, steps);
+    if (t->ahead_depth && step == 0) prefetch_column(e, t, a_offset);
+    if (t->ahead_panel) prefetch_panel(e, t, b_offset, steps);
 }
 
 /* For half a vector LLVM would make a broadcast of its own, and a shuffle of the other. */
@@ -77,12 +98,9 @@ static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t 
     Tile *t = user;
     uint32_t skip = t->skips ? t->skip[index] : 0;
     LLVMValueRef b[CONTRACT_MAX_VECTORS];
+    if (t->apart) a_offset = vector_opaque(e, a_offset);
     LLVMValueRef b_row = vector_at(e, t->b_memory, t->b, b_offset);
     for (uint32_t v = 0; v < t->vectors; v++) b[v] = load_b(e, t, b_row, v);
-    if (t->ahead_b && t->k_count) prefetch_b(e, t, b_row);
-    if (t->ahead_a && t->k_count) prefetch_a(e, t, a_offset);
-    if (t->ahead_depth && t->k_count && index == 0) prefetch_column(e, t, a_offset);
-    if (t->ahead_panel) prefetch_panel(e, t, b_offset);
     for (uint32_t r = 0; r < t->rows; r++) {
         if (skip >> r & 1) continue;
         LLVMValueRef at = vector_at(e, t->a_memory, t->a[r], a_offset);
@@ -102,17 +120,25 @@ static void resize_last(Emit *e, Tile *t, uint32_t lanes) {
     }
 }
 
+/* A short step is hidden by what its loop takes besides, above all where threads share a core's front end. */
+static int64_t steps_together(const Tile *t) {
+    int64_t steps = MAX_TOGETHER;
+    while (steps > 1 && steps * t->rows * t->vectors > TOGETHER_WORK) steps /= 2;
+    return steps;
+}
+
 void tile_multiply(Emit *e, Tile *t) {
     uint32_t sums = t->rows * t->vectors;
-    /* Written out, windows of neighbouring rows share what LLVM then keeps in registers: too many for 16. */
-    bool crowded = t->k_count > 1 && e->target.vector_registers < 32;
+    bool few = e->target.vector_registers < 32;
     DepthNest nest = {.axis = t->k,
                       .axis_count = t->k_count,
                       .sum = t->sum,
                       .sum_count = sums,
-                      .unroll = crowded || t->skips ? 0 : UNROLL_WORK / sums,
+                      .unroll = t->skips ? 0 : UNROLL_WORK / sums,
+                      .together = few ? steps_together(t) : 0,
                       .written = t->skips,
                       .body = step,
+                      .ahead = ask_ahead,
                       .user = t};
     assert(sums <= CONTRACT_MAX_TILE && t->k_count <= MAX_RANK);
     resize_last(e, t, t->last_lanes);

@@ -201,7 +201,7 @@ Test(contract, panels_share_a_far_picture) {
     Jit jit;
     ContractShape shapes[2];
     ProductUse use;
-    jit_open(&jit, 0, NULL);
+    jit_open(&jit, 0, "x86-64-v4");
     product_examine(&jit, &c, shapes, &use);
     cr_expect(use.plan.outer_first && use.plan.chunk_rows);
     jit_close(&jit);
