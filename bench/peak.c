@@ -8,7 +8,15 @@
 #include <sys/mman.h>
 #include <time.h>
 
-enum { LANES = 16, CHAINS = 12, MAX_THREADS = 256 };
+/* The widest vector that the machine has: of two the chains wouldn't fit into its registers. */
+#if defined __AVX512F__
+enum { LANES = 16 };
+#elif defined __AVX__
+enum { LANES = 8 };
+#else
+enum { LANES = 4 };
+#endif
+enum { CHAINS = 12, MAX_THREADS = 256 };
 typedef float Lanes __attribute__((vector_size(4 * LANES)));
 
 typedef struct {

@@ -37,6 +37,11 @@ const char *codegen_emit(Graph *graph, const CodegenOptions *options, EmitKind k
 const char *codegen_objects(Graph *graph, const CodegenOptions *options, const char *directory, Arena *arena,
                             const char *const **objects, uint32_t *count, bool *uses_blas);
 
+/* Columns of f32 that tiles of products have on the target, so that weights can be laid out in panels of
+ * them: 0 where vectors are as wide as a cache's line, with which several widths are as good, and for a
+ * target that codegen_emit refuses. */
+uint32_t codegen_panel(const CodegenOptions *options, Arena *arena);
+
 /* A product of the program, as tune files have it. */
 typedef struct {
     const char *product, *schedule; /* what it is; how it is computed */

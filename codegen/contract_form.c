@@ -11,6 +11,7 @@ enum {
     FEW_NEIGHBOURS = 4,   /* rows next to each other in the result that transposing doesn't pay for */
     SHORT_RUN = 6,        /* rows next to each other: fewer make too small a tile */
     LINE = 64,            /* bytes of a cache's line */
+    SHORT_ROW = 1024,     /* bytes: fewer are fetched as well by parts */
     STREAMED_VECTORS = 8  /* of k at once, where one column follows the other */
 };
 
@@ -94,7 +95,7 @@ bool form_packs_b(const Target *target, const ContractShape *shape) {
 /* Of so many steps of k whose elements lie side by side, the steps so many elements apart. */
 static double slowed_narrow(const Target *target, uint32_t bytes, int64_t depth, int64_t stride,
                             double elements) {
-    bool near = elements * bytes <= target->l1_bytes / 2.0;
+    bool near = elements * bytes <= target->l1_bytes / 2.0 || stride * bytes < SHORT_ROW;
     if (cost_collides(stride, bytes)) return depth > FEW ? EVEN_8 : 1;
     return near                               ? 1
            : cost_collides(2 * stride, bytes) ? EVEN_4

@@ -151,6 +151,15 @@ const char *target_open(const CodegenOptions *options, Arena *arena, TargetMachi
     return out->machine ? NULL : arena_printf(arena, "LLVM cannot generate code for `%s`", out->triple);
 }
 
+uint32_t codegen_panel(const CodegenOptions *options, Arena *arena) {
+    TargetMachine machine;
+    if (target_open(options, arena, &machine)) return 0;
+    const Target *target = &machine.target;
+    uint32_t vectors = target->vector_registers < 32 ? 2 : 4;
+    target_close(&machine);
+    return target->vector_bytes < 64 ? vectors * target->vector_bytes / (uint32_t)sizeof(float) : 0;
+}
+
 LLVMTargetMachineRef target_machine(const TargetMachine *machine) {
     return LLVMCreateTargetMachine(LLVMGetTargetMachineTarget(machine->machine), machine->triple,
                                    machine->cpu, machine->features, level_of(machine->optimize), LLVMRelocPIC,

@@ -141,6 +141,7 @@ static bool run_passes(Session *s, Graph *graph) {
                           .stop_after = o->value[OPTION_stop_after],
                           .disable = o->value[OPTION_disable_pass],
                           .winograd = o->value[OPTION_winograd] != NULL,
+                          .panel = o->command == COMMAND_IR ? 0 : codegen_panel(&s->codegen, s->arena),
                           .time = o->value[OPTION_time_passes] != NULL,
                           .verify = o->value[OPTION_verify] != NULL,
                           .out = stderr};

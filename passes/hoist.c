@@ -24,7 +24,7 @@ static void hoist_block(Hoist *h, Block *block) {
 }
 
 void pass_hoist(PassContext *context, Graph *graph) {
-    Hoist h = {.graph = graph, .scratch = context->scratch};
+    Hoist h = {.graph = graph, .scratch = context->scratch, .panel = context->panel};
     h.counted = graph->next_id;
     h.uses = graph_count_uses(graph, h.scratch);
     for (uint32_t i = 0; i < graph->functions.count; i++) hoist_rows(&h, graph->functions.at[i]->body);

@@ -10,6 +10,7 @@ typedef struct {
     Arena *scratch;
     const uint32_t *uses; /* by value id, before the pass */
     uint32_t counted;     /* values that it has entries for */
+    int64_t panel;        /* columns of panels of weights; 0 = those of wide vectors */
 } Hoist;
 
 /* Costs nothing inside a kernel that uses it, but a tensor of its own where none does: better made again than

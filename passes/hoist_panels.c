@@ -23,7 +23,7 @@ enum {
     LARGE = 1 << 22 /* elements of weights: from here on a second copy costs more memory than it saves time */
 };
 
-/* Channels of a panel, the better first: as wide as most tiles. */
+/* Channels of a panel of wide vectors, the better first: as wide as most tiles. */
 static const int64_t picture_widths[] = {32, 16, 0}, row_widths[] = {48, 32, 0};
 
 /* The only axis of the weights that the result has and the other factor lacks; -1 where there isn't just one.
@@ -92,6 +92,7 @@ typedef struct {
     char *labels;     /* theirs */
     const char *other;
     bool channels_last; /* so will the result be */
+    int64_t tile;       /* channels of a panel where the target has a width of its own, else 0 */
     int64_t axis, width, panels;
     int64_t more; /* channels of zeros that fill up the last panel */
 } Layout;
@@ -99,6 +100,8 @@ typedef struct {
 /* Channels of a panel: the first width that divides them, or else the first that zeros fill up at little cost
  * where the weights are far, or else all of them. */
 static void set_panels(Layout *l, const int64_t *widths, int64_t channels, int64_t weights) {
+    int64_t own[] = {l->tile, 0};
+    if (l->tile) widths = own;
     const int64_t *divisor = widths;
     while (*divisor && channels % *divisor) divisor++;
     if (!*divisor && weights > NEAR)
@@ -241,7 +244,7 @@ static bool choose(const Node *contract, Layout *l) {
 }
 
 bool hoist_panels(Hoist *h, Node *contract, bool channels_last) {
-    Layout l = {.channels_last = channels_last};
+    Layout l = {.channels_last = channels_last, .tile = h->panel};
     if (!choose(contract, &l)) return false;
     Value *weights = contract->operands[l.weights], *picture = contract->operands[!l.weights];
     Node *loop = hoist_loop_without(contract, weights);

@@ -22,9 +22,11 @@ typedef struct {
     const char
         *disable;  /* comma-separated names that are skipped, or NULL; autodiff, fuse and plan cannot be */
     bool winograd; /* run that pass, too */
-    bool time;     /* report wall time a pass to stderr */
-    bool verify;   /* verify after every pass: abort with the pass named where it fails */
-    FILE *out;     /* for printed graphs */
+    uint32_t
+        panel; /* columns of weights that `hoist` lays together; 0 = those of wide vectors (codegen_panel) */
+    bool time; /* report wall time a pass to stderr */
+    bool verify; /* verify after every pass: abort with the pass named where it fails */
+    FILE *out;   /* for printed graphs */
 } PassOptions;
 
 /* What a pass may use: diagnostics (autodiff refuses what has no derivative, at the .nn place) and scratch
@@ -32,6 +34,7 @@ typedef struct {
 typedef struct {
     Diagnostics *diags;
     Arena *scratch;
+    uint32_t panel; /* as in PassOptions */
 } PassContext;
 
 const char *pass_name(PassId pass);

@@ -118,7 +118,7 @@ static void verify_after(const Runner *r, PassId pass) {
 /* False where the pass reported an error: the graph is then not fit for the next one. */
 static bool run_pass(const Runner *r, PassId pass) {
     if (is_disabled(r->options, pass)) return true;
-    PassContext context = {.diags = r->diags, .scratch = arena_new()};
+    PassContext context = {.diags = r->diags, .scratch = arena_new(), .panel = r->options->panel};
     char *before = r->options->print_changed ? graph_text(r->graph) : NULL;
     unsigned errors = diagnostics_errors(r->diags);
     double start = clock_milliseconds();

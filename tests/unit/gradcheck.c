@@ -80,7 +80,7 @@ void run_autodiff(Graph *graph, const char *what) {
     const char *wrong = graph_verify(graph, arena);
     cr_assert_null(wrong, "%s before autodiff: %s", what, wrong ? wrong : "");
     Diagnostics *diags = diagnostics_new(arena, sources_new(arena));
-    pass_autodiff(&(PassContext){diags, arena}, graph);
+    pass_autodiff(&(PassContext){.diags = diags, .scratch = arena}, graph);
     if (diagnostics_errors(diags)) diagnostics_render(diags, RENDER_TEXT, false, stderr);
     cr_assert_eq(diagnostics_errors(diags), 0, "%s: no derivative", what);
     wrong = graph_verify(graph, arena);

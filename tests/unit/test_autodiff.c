@@ -519,7 +519,7 @@ static Diagnostics *refuse(BuildRefused *build, Arena *arena, char **text) {
     if (inside) b.before = block_yield(y->block);
     grad1(&b, y, x);
     build_yield(&c.b, 0, NULL);
-    pass_autodiff(&(PassContext){diags, arena}, c.b.graph);
+    pass_autodiff(&(PassContext){.diags = diags, .scratch = arena}, c.b.graph);
     size_t size;
     FILE *out = open_memstream(text, &size);
     diagnostics_render(diags, RENDER_TEXT, false, out);

@@ -26,7 +26,7 @@ static void note_kernel(void *user, Node *node) {
 static Graph *fused(Arena *arena, const char *inputs, const char *body, const char *outputs) {
     Graph *graph = program_parse(arena, program_text(arena, inputs, body, outputs));
     cr_assert_not_null(graph);
-    PassContext context = {diagnostics_new(arena, sources_new(arena)), arena};
+    PassContext context = {.diags = diagnostics_new(arena, sources_new(arena)), .scratch = arena};
     pass_fuse(&context, graph);
     const char *wrong = graph_verify(graph, arena);
     cr_assert_null(wrong, "%s", wrong);

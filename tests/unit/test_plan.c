@@ -20,7 +20,7 @@ static Test start(void) {
 
 static void run_plan(Test *t, bool fuse) {
     Sources *sources = sources_new(t->arena);
-    PassContext context = {diagnostics_new(t->arena, sources), t->arena};
+    PassContext context = {.diags = diagnostics_new(t->arena, sources), .scratch = t->arena};
     if (fuse) pass_fuse(&context, t->graph);
     pass_plan(&context, t->graph);
     const char *wrong = graph_verify(t->graph, t->arena);
