@@ -143,7 +143,9 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
            block = depth > limit ? a * limit / depth : a;
     bool far_block = cost_is_far(target, block, shape->bytes),
          huge = block * shape->bytes > 4.0 * (double)target->l2_bytes;
-    double price = !far_block ? 0 : huge ? far : plan->pack_a ? 0.05 : 0.12;
+    /* A narrow tile has so much to do with each element that it waits for few. */
+    double behind = cost_is_narrow(target) ? 0.15 : far;
+    double price = !far_block ? 0 : huge ? behind : plan->pack_a ? 0.05 : 0.12;
     /* Rows of a far A are asked for ahead (`ahead_a`), but not by dot products. */
     double ahead = huge ? 0.6 : 0.2;
     bool asked = !plan->dot_lanes && !plan->pack_a && shape->a_depth == 1 && !shape->edges &&

@@ -1,5 +1,6 @@
 """Command lines: exit status and the essential words, of nnc and of a compiled program."""
 import os
+import re
 import stat
 import tempfile
 
@@ -204,8 +205,9 @@ def tests(build, tools):
             if len(measured) != 1:
                 raise tools.Failure(f"{product} wasn't measured: {measured}")
             cpu = measured[0].lstrip("# ").split()[0]
+            lanes = re.search(r"lanes=\d+", measured[0])[0]
             with open(path, "w") as file:
-                file.write(f"pdp11/16 {product} = rows=1\n{cpu} {product} = blas lanes=16 rows=1 vectors=1 chunk_rows=8\n"
+                file.write(f"pdp11/16 {product} = rows=1\n{cpu} {product} = blas {lanes} rows=1 vectors=1 chunk_rows=8\n"
                            f"{cpu} {product} = speed\n")
             out, err = tools.must(report, cwd=work)
             if f"{product} = blas " not in out or "product.tune:3:" not in err or "no `speed`" not in err:
