@@ -38,6 +38,8 @@ static Arguments command_line(const LinkOptions *options, const char *driver, co
     add(arena, &arguments, "-o");
     add(arena, &arguments, output);
     add(arena, &arguments, "-Wl,--gc-sections");
+    /* Constants share pages with code: programs are two pages smaller. */
+    add(arena, &arguments, "-Wl,-z,noseparate-code");
     if (!options->debug) add(arena, &arguments, "-s");
     if (options->statically) add(arena, &arguments, "-static");
     if (options->flags) add_words(arena, &arguments, options->flags);
