@@ -506,9 +506,9 @@ static const char *run_native(Arena *arena, Graph *graph, int64_t size, const Na
 }
 
 /* --- the check */
-static bool run_passes(Arena *arena, Graph *graph, const char *passes, const char *disable) {
+static bool run_passes(Arena *arena, Graph *graph, const char *passes, PassOptions options) {
     Diagnostics *diags = diagnostics_new(arena, sources_new(arena));
-    PassOptions options = {.verify = true, .out = stderr, .disable = disable};
+    options.verify = true, options.out = stderr;
     return passes_run(graph, passes, &options, diags);
 }
 
@@ -541,8 +541,9 @@ static const char *compare_runs(Arena *arena, Graph *oracle, Graph *graph, int64
     ProgramRun wanted = {.arena = arena, .special = options->special};
     const char *wrong = program_interpret(oracle, size, &wanted);
     if (wrong) return arena_printf(arena, NATIVE_REFUSED "interpreter: %s", wrong);
-    if (!run_passes(arena, graph, options->passes, options->disable))
-        return NATIVE_REFUSED "a pass reported errors";
+    PassOptions passes = {.disable = options->disable,
+                          .panel = codegen_panel(&(CodegenOptions){.cpu = options->cpu}, arena)};
+    if (!run_passes(arena, graph, options->passes, passes)) return NATIVE_REFUSED "a pass reported errors";
     wrong = was_seen(graph, options) ? NULL : run_native(arena, graph, size, options, &wanted);
     if (wrong && options->verbose) graph_print(stderr, graph, (PrintOptions){0});
     return wrong;
@@ -551,7 +552,7 @@ static const char *compare_runs(Arena *arena, Graph *oracle, Graph *graph, int64
 const char *native_check_text(Arena *arena, int64_t size, const char *text, const NativeOptions *options) {
     Graph *oracle = program_parse(arena, text), *graph = program_parse(arena, text);
     if (!graph) return arena_printf(arena, "the test's text is wrong:\n%s", text);
-    if (!run_passes(arena, oracle, "autodiff", NULL)) return NATIVE_REFUSED "no derivative";
+    if (!run_passes(arena, oracle, "autodiff", (PassOptions){0})) return NATIVE_REFUSED "no derivative";
     return compare_runs(arena, oracle, graph, size, options);
 }
 

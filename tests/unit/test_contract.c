@@ -185,6 +185,26 @@ Test(contract, convolutions) {
         }
 }
 
+/* Where a tile's row of B is one line of a cache, rows that are pages apart are packed even for few rows of
+ * A; wide vectors read them as they lie. */
+Test(contract, lines_that_lie_apart_are_packed) {
+    static const struct {
+        const char *cpu;
+        int64_t n;
+        bool packed;
+    } cases[] = {{"x86-64-v3", 1024, true}, {"x86-64-v3", 200, false}, {"x86-64-v4", 1024, false}};
+    for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ProductCase c = product_case(DTYPE_f32, 1, 32, cases[i].n, 256, false, false);
+        Jit jit;
+        ContractShape shapes[2];
+        ProductUse use;
+        jit_open(&jit, 0, cases[i].cpu);
+        product_examine(&jit, &c, shapes, &use);
+        cr_expect(use.plan.pack_b == cases[i].packed, "%s, %d columns", cases[i].cpu, (int)cases[i].n);
+        jit_close(&jit);
+    }
+}
+
 /* More of a picture than the second level holds, which all panels of weights [panel, k, channel] read: part
  * by part. */
 Test(contract, panels_share_a_far_picture) {

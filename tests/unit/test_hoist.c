@@ -93,3 +93,23 @@ Test(hoist, cases) {
         session_free(&s);
     }
 }
+
+/* Weights are laid out in panels as wide as the target's tiles, or in those of wide vectors. */
+Test(hoist, panels_are_as_wide_as_tiles) {
+    static const struct {
+        uint32_t panel;
+        const char *type;
+    } cases[] = {{0, "f32[8, 384, 48]"}, {16, "f32[24, 384, 16]"}};
+    for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        Session s = session_new();
+        Graph *graph = session_function(
+            &s, "%0: i64 as \"n\", %1: f32[64, 384] as \"x\", %2: f32[384, 384] as \"w\"",
+            "%4: i64 = const dims=[] dtype=i64 ivalue=0 %5: f32[64, 384] = for(%4, %0, %1) { "
+            "(%6: i64, %7: f32[64, 384]): %8: f32[64, 384] = contract(%7, %2) spec=\"bj,jk->bk\" yield(%8) } "
+            "yield(%5)");
+        PassOptions options = {.verify = true, .panel = cases[i].panel, .out = stderr};
+        cr_assert(passes_run(graph, "hoist,simplify", &options, s.diags));
+        cr_expect(strstr(session_text(&s, graph), cases[i].type), "%s", session_text(&s, graph));
+        session_free(&s);
+    }
+}
