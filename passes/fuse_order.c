@@ -1,6 +1,6 @@
-/* An order of groups and of nodes that no group stores, in which whatever one needs comes before it. It bounds
- * the search for what would need itself: nothing that comes before a group can need the group (as Pearce and
- * Kelly, A Dynamic Topological Sort Algorithm for Directed Acyclic Graphs, 2006, bound theirs).
+/* An order of groups and of nodes that no group stores, in which whatever one needs comes before it. It
+ * bounds the search for what would need itself: nothing that comes before a group can need the group (as
+ * Pearce and Kelly, A Dynamic Topological Sort Algorithm for Directed Acyclic Graphs, 2006, bound theirs).
  *
  * Two become one where the earlier of them is. What the later one needs and that comes between them then goes
  * before both: the search for a way from the later to the earlier has just met all of it.
@@ -63,8 +63,8 @@ void fuse_order_leave(Fuse *f, FuseNode *n, const Group *group) {
     number_between(f, n, next, 1);
 }
 
-/* --- the search: from what needs to what is needed, the latest first. So the norm of all gradients leads down
- * its sum to any of them, without a look at what the others were computed from. */
+/* --- the search: from what needs to what is needed, the latest first. So the norm of all gradients leads
+ * down its sum to any of them, without a look at what the others were computed from. */
 typedef struct {
     const FuseNode *rank; /* of the group that is looked for, or NULL */
     const FuseNode *node; /* or a node, as if it were alone */
