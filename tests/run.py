@@ -25,6 +25,7 @@ A line `# args: …` at the head of a program gives its arguments, `# exit: N` i
 Everything that compiles runs twice: with the release build and with the one under ASan and UBSan.
 """
 import concurrent.futures
+import functools
 import os
 import pathlib
 import re
@@ -40,7 +41,7 @@ sys.dont_write_bytecode = True
 
 BUILDS = {"release": ROOT / "build", "asan": ROOT / "build-asan"}
 TIMEOUT = 240  # seconds a command: a hang is a failure
-UNIT_TIMEOUT = 900  # for a program of many tests, each of which has its own limit
+UNIT_TIMEOUT = 900  # for a suite of many tests, each of which has its own limit
 UPDATE = False
 
 
@@ -96,14 +97,18 @@ def compare(expected_path, got):
 # --- suites: each yields (name, function)
 
 def criterion(build, name):
+    """A test for each suite of the program, so that they share out the CPUs."""
     program = BUILDS[build] / "bin" / name
+    # LeakSanitizer cannot trace Criterion's own forked children.
+    environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
+    listed = run([str(program), "--list"], env=environment)[1] if program.exists() else ""
+    suites = re.findall(r"^(\w+): \d+ tests?", re.sub(r"\x1b\[[0-9;]*m", "", listed), re.MULTILINE)
 
-    def test():
+    def test(suite="*"):
         if not program.exists():
             raise Failure(f"{program} was not built")
-        # LeakSanitizer cannot trace Criterion's own forked children.
-        status, out, err = run([str(program), "-j1", "--timeout=120"], UNIT_TIMEOUT,
-                               env={**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}, cwd=ROOT)
+        status, out, err = run([str(program), "-j1", "--timeout=300", f"--filter={suite}/*"], UNIT_TIMEOUT,
+                               env=environment, cwd=ROOT)
         match = re.search(r"Tested:\D*(\d+).*?Passing:\D*(\d+).*?Failing:\D*(\d+).*?Crashing:\D*(\d+)",
                           re.sub(r"\x1b\[[0-9;]*m", "", err + out))
         if not match and status < 0:
@@ -113,7 +118,8 @@ def criterion(build, name):
         if not match or status != 0 or int(match.group(1)) == 0:
             raise Failure(err + out)
         return int(match.group(2))
-    yield f"{name} {build}", test
+    for suite in suites or ["*"]:
+        yield f"{name}/{suite} {build}", functools.partial(test, suite)
 
 
 def diagnostics(build):
