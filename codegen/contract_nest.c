@@ -70,11 +70,13 @@ static void looped(Emit *e, const DepthNest *n, uint32_t depth, NestPlace start,
     }
 }
 
-/* Rounds of several steps, and what is left over. */
+/* Rounds of several steps, and what is left over. Of a block beyond what both factors have, there are fewer
+ * than no steps. */
 static void in_rounds(Emit *e, const DepthNest *n, uint32_t depth, NestPlace at) {
     const TileAxis *axis = &n->axis[depth];
-    Size width = size_known(e, n->together), rounds = size_div(e, axis->extent, (uint32_t)n->together);
-    Size whole = size_mul(e, rounds, width), rest = size_sub(e, axis->extent, whole);
+    Size extent = size_max(e, axis->extent, size_known(e, 0)), width = size_known(e, n->together);
+    Size rounds = size_div(e, extent, n->together), whole = size_mul(e, rounds, width);
+    Size rest = size_sub(e, extent, whole);
     if (!size_is(rounds, 0)) looped(e, n, depth, at, rounds, n->together);
     at.a = offset_add(e, at.a, size_mul(e, whole, axis->a).value);
     at.b = offset_add(e, at.b, size_mul(e, whole, axis->b).value);
