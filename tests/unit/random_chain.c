@@ -117,11 +117,20 @@ static void add_step(Chain *c, char m, char n) {
     if (chance(c->r, 8)) offer(c->r, c->value);
 }
 
+/* A single row of many shares, with more behind them than a first level holds: such are taken by blocks. */
+static void widen_row(Chain *c) {
+    strcpy(c->outer, "a");
+    c->size['m'] = dim_const(c->r->ir, 1);
+    c->size['n'] = dim_const(c->r->ir, 150 + below(c->r, 100));
+    c->size['e'] = dim_const(c->r->ir, 64);
+}
+
 void add_chain(Random *r, Builder *b) {
     Chain c = {.r = r, .b = b};
     strcpy(c.outer, chance(r, 50) ? "ab" : "a");
     for (const char *label = "abmnke"; *label; label++) c.size[(unsigned char)*label] = random_size(r);
     if (chance(r, 70)) c.size['a'] = r->sizes[below(r, 2)];
+    if (chance(r, 10)) widen_row(&c);
     choose_labels(&c, 'm', 'k', c.at);
     if (type_limit(r, type_of(&c, c.at)) > r->most_elements) return;
     c.value = operand(&c, c.at);
