@@ -20,13 +20,12 @@ typedef struct {
     bool print_changed;      /* print after passes that changed something */
     const char *stop_after;  /* a pass name or NULL */
     const char
-        *disable;  /* comma-separated names that are skipped, or NULL; autodiff, fuse and plan cannot be */
-    bool winograd; /* run that pass, too */
-    uint32_t
-        panel; /* columns of weights that `hoist` lays together; 0 = those of wide vectors (codegen_panel) */
-    bool time; /* report wall time a pass to stderr */
-    bool verify; /* verify after every pass: abort with the pass named where it fails */
-    FILE *out;   /* for printed graphs */
+        *disable;   /* comma-separated names that are skipped, or NULL; autodiff, fuse and plan cannot be */
+    bool winograd;  /* run that pass, too */
+    uint32_t panel; /* columns of weights that lie together (codegen_panel); 0 = as for wide vectors */
+    bool time;      /* report wall time a pass to stderr */
+    bool verify;    /* verify after every pass: abort with the pass named where it fails */
+    FILE *out;      /* for printed graphs */
 } PassOptions;
 
 /* What a pass may use: diagnostics (autodiff refuses what has no derivative, at the .nn place) and scratch
