@@ -112,7 +112,7 @@ static double slowed_by_b(const Target *target, const ContractShape *shape) {
     if (cost_is_narrow(target))
         return slowed_narrow(target, shape->memory_bytes, (int64_t)depth, shape->b_depth, elements);
     bool panel_is_near = depth * LINE * shape->memory_bytes <= target->l1_bytes;
-    if (target->vector_bytes == LINE && shape->b_depth % LINE * shape->memory_bytes % LINE != 0 &&
+    if (shape->b_depth % LINE * shape->memory_bytes % LINE != 0 &&
         cost_is_far(target, elements, shape->memory_bytes))
         return TWO_LINES;
     if (panel_is_near || !whole_b_is_far(target, shape)) return 1;

@@ -129,13 +129,12 @@ static int64_t steps_together(const Tile *t) {
 
 void tile_multiply(Emit *e, Tile *t) {
     uint32_t sums = t->rows * t->vectors;
-    bool few = e->target.vector_registers < 32;
     DepthNest nest = {.axis = t->k,
                       .axis_count = t->k_count,
                       .sum = t->sum,
                       .sum_count = sums,
                       .unroll = t->skips ? 0 : UNROLL_WORK / sums,
-                      .together = few ? steps_together(t) : 0,
+                      .together = e->target.vector_registers < 32 ? steps_together(t) : 0,
                       .written = t->skips,
                       .body = step,
                       .ahead = ask_ahead,

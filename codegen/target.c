@@ -1,6 +1,7 @@
 /* Finds the target: triple, CPU, features, and from them the widths and caches that schedules are chosen by.
  */
 #include "codegen/target.h"
+#include "codegen/contract_cost.h"
 #include <llvm-c/Target.h>
 #include <string.h>
 
@@ -157,7 +158,7 @@ uint32_t codegen_panel(const CodegenOptions *options, Arena *arena) {
     const Target *target = &machine.target;
     uint32_t vectors = target->vector_registers < 32 ? 2 : 4;
     target_close(&machine);
-    return target->vector_bytes < 64 ? vectors * target->vector_bytes / (uint32_t)sizeof(float) : 0;
+    return cost_is_narrow(target) ? vectors * target->vector_bytes / (uint32_t)sizeof(float) : 0;
 }
 
 LLVMTargetMachineRef target_machine(const TargetMachine *machine) {
