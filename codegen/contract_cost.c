@@ -10,6 +10,9 @@ enum {
     DOT_TILE_OF_TWO = 42, /* the same where its sums are more than one vector's */
     DOT_ROW = 3,          /* to store one row of its sums */
     POINTERS = 11,        /* to rows that registers hold */
+    FROM_SECOND_LEVEL =
+        3, /* half cycles in which a vector arrives from there: at a quarter of the first's bandwidth, */
+    FROM_FAR = 6,         /* and from beyond it */
     PIECE = 3,            /* to load a vector of a transposed tile and store it */
     SQUARE = 60,          /* to transpose a square of a vector's lanes */
     COPIED_COLUMNS = 256, /* that are packed together at most */
@@ -29,28 +32,33 @@ uint32_t cost_lanes(const Target *target, const ContractShape *shape) {
 bool cost_is_narrow(const Target *target) { return target->vector_bytes < LINE; }
 
 /* --- the register tile */
-/* Half cycles for one step of k: two multiply-adds, two loads a cycle, a latency of four cycles, and a
- * quarter of the first-level bandwidth for vectors that come from the second level. Rows that are not one
- * axis take a pointer each, and what is beyond the registers for these is loaded before it is used. */
-static double step_cost(const Target *target, const ContractShape *shape, int64_t rows, double vectors) {
+/* Half cycles for one step of k: two multiply-adds, two loads a cycle, a latency of four cycles, and `arrive`
+ * for each vector of B. Rows that are not one axis take a pointer each, and what is beyond the registers for
+ * these is loaded before it is used. */
+static double step_cost(const Target *target, const ContractShape *shape, int64_t rows, double vectors,
+                        double arrive) {
     if (rows == 0 || vectors == 0) return 0;
     double multiplies = (double)rows * vectors;
     double loads = (double)rows + vectors + (double)(shape->a_row < 0 ? max64(rows - POINTERS, 0) : 0);
-    double cost = fmax(fmax(multiplies, loads), fmax(8, 3 * vectors));
+    double cost = fmax(fmax(multiplies, loads), fmax(8, arrive * vectors));
     cost *= vectors <= 1 ? 1.1 : 1 + 0.01 * fmax(vectors - 4, 0);
     if (cost_is_narrow(target) && multiplies < FEW_SUMS) cost *= 1.05;
     return rows > 12 ? 1.05 * cost : rows > 8 ? 1.03 * cost : cost;
 }
 
 double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows, double vectors,
-                  int64_t tile_rows, int64_t tile_vectors, int64_t depth) {
+                  int64_t tile_rows, int64_t tile_vectors, int64_t depth, bool b_is_far) {
     int64_t full_rows = rows / tile_rows, rest_rows = rows % tile_rows;
     int64_t full_vectors = (int64_t)vectors / tile_vectors;
     double rest_vectors = vectors - (double)(full_vectors * tile_vectors), whole = (double)tile_vectors;
-    double step = (double)full_rows * (double)full_vectors * step_cost(target, shape, tile_rows, whole) +
-                  (double)full_vectors * step_cost(target, shape, rest_rows, whole) +
-                  (double)full_rows * step_cost(target, shape, tile_rows, rest_vectors) +
-                  step_cost(target, shape, rest_rows, rest_vectors);
+    double first = b_is_far ? FROM_FAR : FROM_SECOND_LEVEL, step = 0;
+    for (int rest = 0; rest < 2; rest++) {
+        double v = rest ? rest_vectors : whole, panels = rest ? 1 : (double)full_vectors;
+        step +=
+            panels * (step_cost(target, shape, tile_rows, v, first) +
+                      (double)(full_rows - 1) * step_cost(target, shape, tile_rows, v, FROM_SECOND_LEVEL) +
+                      step_cost(target, shape, rest_rows, v, FROM_SECOND_LEVEL));
+    }
     double tiles = (double)(full_rows + (rest_rows > 0)) * (double)(full_vectors + (rest_vectors > 0));
     return step * (double)depth + tiles * (double)TILE_OVERHEAD;
 }
@@ -184,13 +192,15 @@ double cost_dot(const Target *target, const ContractShape *shape, const Contract
     double b = cost_b_elements(shape);
     bool near = b * shape->bytes < target->l1_bytes / 2;
     /* Runs of k that aren't whole vectors begin anywhere, so that nearly every load is of two lines. */
-    bool crosses = !shape->single_depth && last % lanes != 0;
+    bool crosses = shape->single_depth ? shape->b_column % lanes != 0 : last % lanes != 0;
     double once = crosses ? 2 : 1.25;
-    /* What is read again for each tile of rows but the first. */
+    /* A is read again for each tile of columns, B for each of rows but the first. */
+    double a_load = r * (double)depth * shape->bytes < target->l1_bytes / 2.0 ? once : FROM_SECOND_LEVEL;
     double again = near ? once : (cost_is_far(target, b, shape->bytes) ? 6 : 3) + crosses;
     double passes = full_r + (rest_r > 0), load = passes > 1 ? again + (once - again) / passes : once;
-    double step = full_r * (full_c * dot_step_cost(r, c, once, load) + dot_step_cost(r, rest_c, once, load)) +
-                  full_c * dot_step_cost(rest_r, c, once, load) + dot_step_cost(rest_r, rest_c, once, load);
+    double step =
+        full_r * (full_c * dot_step_cost(r, c, a_load, load) + dot_step_cost(r, rest_c, a_load, load)) +
+        full_c * dot_step_cost(rest_r, c, a_load, load) + dot_step_cost(rest_r, rest_c, a_load, load);
     double tiles = (full_r + (rest_r > 0)) * (full_c + (rest_c > 0));
     double tile = r * c > plan->dot_lanes ? DOT_TILE_OF_TWO : DOT_TILE;
     /* Without masks, what is left over of k is loaded lane by lane. */

@@ -12,7 +12,8 @@ enum {
     SHORT_RUN = 6,        /* rows next to each other: fewer make too small a tile */
     LINE = 64,            /* bytes of a cache's line */
     SHORT_ROW = 1024,     /* bytes: fewer are fetched as well by parts */
-    STREAMED_VECTORS = 8  /* of k at once, where one column follows the other */
+    STREAMED_VECTORS = 8, /* of k at once, where one column follows the other */
+    THIRD_LEVEL = 16      /* times the second level's size: more comes from memory */
 };
 
 static const double HALF_VECTOR = 0.5; /* of a whole one's time, where halves are multiplied in turn */
@@ -32,6 +33,20 @@ bool form_rows_are_apart(const ContractShape *shape) {
     return !shape->exchanged && shape->a_row < 0 && shape->row_run >= SHORT_RUN;
 }
 
+/* Windows share their memory, which packing would multiply. */
+static bool may_copy_b(const ContractShape *shape) {
+    double elements = (double)cost_assumed(shape->depth) * (double)cost_assumed(shape->columns);
+    return shape->b_column == 1 && shape->b_depth > 0 && !shape->edges &&
+           1.5 * cost_b_elements(shape) > elements;
+}
+
+/* Does the second level not hold all of B, of which this may be a chunk's columns? */
+static bool whole_b_is_far(const Target *target, const ContractShape *shape) {
+    double elements = (double)cost_assumed(shape->depth) * (double)shape->b_depth;
+    return may_copy_b(shape) && shape->single_depth &&
+           elements * shape->memory_bytes > (double)target->l2_bytes;
+}
+
 /* The cheapest tile whose accumulators, vectors of B and one broadcast of A fit into the registers. A few are
  * left for broadcasts ahead of their use: without them LLVM spills an accumulator and rotates all others. */
 double form_tile(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
@@ -41,11 +56,12 @@ double form_tile(const Target *target, const ContractShape *shape, ContractSched
     bool halved = half < plan->lanes && columns - (vectors - 1) * plan->lanes <= half;
     double multiplied = (double)vectors - (halved ? 1 - HALF_VECTOR : 0);
     double best = -1, runs = 1;
+    bool far = !plan->pack_b && whole_b_is_far(target, shape);
     if (plan->row_run) runs = (double)rows / (double)plan->row_run, rows = plan->row_run;
     for (int64_t r = CONTRACT_MAX_ROWS; r >= 1; r--)
         for (int64_t v = CONTRACT_MAX_VECTORS; v >= 1; v--) {
             if (r > rows || v > vectors || r * v + v + 1 > registers - registers / 16) continue;
-            double cost = runs * (cost_tiles(target, shape, rows, multiplied, r, v, depth) +
+            double cost = runs * (cost_tiles(target, shape, rows, multiplied, r, v, depth, far) +
                                   cost_store(shape, plan, rows, r));
             if (best >= 0 && cost >= best) continue;
             best = cost, plan->rows = (uint32_t)r, plan->vectors = (uint32_t)v;
@@ -66,20 +82,6 @@ static const double NARROW = 1.06; /* of a B that the first level doesn't hold, 
 static const double EVEN_2 = 1.2;  /* with a stride that is a multiple of 1024 bytes, */
 static const double EVEN_4 = 1.3;  /* of 2048, */
 static const double EVEN_8 = 2;    /* of 4096: every row is in another page, and all in one set */
-
-/* Windows share their memory, which packing would multiply. */
-static bool may_copy_b(const ContractShape *shape) {
-    double elements = (double)cost_assumed(shape->depth) * (double)cost_assumed(shape->columns);
-    return shape->b_column == 1 && shape->b_depth > 0 && !shape->edges &&
-           1.5 * cost_b_elements(shape) > elements;
-}
-
-/* Does the second level not hold all of B, of which this may be a chunk's columns? */
-static bool whole_b_is_far(const Target *target, const ContractShape *shape) {
-    double elements = (double)cost_assumed(shape->depth) * (double)shape->b_depth;
-    return may_copy_b(shape) && shape->single_depth &&
-           elements * shape->memory_bytes > (double)target->l2_bytes;
-}
 
 static bool collides_far(const Target *target, const ContractShape *shape) {
     return cost_collides(shape->b_depth, shape->memory_bytes) && whole_b_is_far(target, shape);
@@ -171,15 +173,24 @@ bool form_streams(const Target *target, const ContractShape *shape, const Contra
                target->l1_bytes;
 }
 
-/* A B that comes from far is read as it lies: several columns at once are several places to read from, in
- * which prefetchers see no pattern. The sums of as many columns as make a vector wait for each other. */
+/* A B that comes from memory is read as it lies: several columns at once are several places to read from, in
+ * which prefetchers see no pattern. The third level answers soon enough, so that one load of A may serve
+ * several columns; but for a single row, which has too little to do. The sums of as many columns as make a
+ * vector wait for each other. */
+static bool dots_go_in_turn(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    double b = cost_b_elements(shape) * shape->memory_bytes, l2 = (double)target->l2_bytes;
+    double a = (double)shape->rows * (double)cost_assumed(shape->depth) * shape->memory_bytes;
+    if (shape->rows < 1 || shape->rows > FEW_ROWS || plan->pack_b) return false;
+    return shape->rows == 1 ? b > l2 / 2 : b > THIRD_LEVEL * l2 && a < target->l1_bytes / 2.0;
+}
+
 void form_dots_in_turn(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     int64_t rows = shape->rows, lanes = plan->dot_lanes;
-    if (rows < 1 || rows > FEW_ROWS || plan->pack_b ||
-        !cost_is_far(target, cost_b_elements(shape), shape->memory_bytes))
-        return;
+    if (!dots_go_in_turn(target, shape, plan)) return;
     plan->rows = (uint32_t)rows;
-    plan->dot_unroll = (uint32_t)max64(STREAMED_VECTORS / rows, 2);
+    plan->dot_unroll = STREAMED_VECTORS;
+    while (plan->dot_unroll > 2 && plan->dot_unroll * rows > target->vector_registers / 2)
+        plan->dot_unroll /= 2;
     plan->dot_columns = 1;
     while (plan->dot_columns * 2 * rows <= lanes && plan->dot_columns * 2 <= cost_assumed(shape->columns))
         plan->dot_columns *= 2;

@@ -58,11 +58,13 @@ static void prefetch_column(Emit *e, const Tile *t, LLVMValueRef a_offset) {
     if (t->rows > 1) vector_prefetch(e, t->a_memory, t->a[t->rows - 1], place);
 }
 
+/* By the last elements of lines' lengths: rows that begin within a line have one more, which is this panel's
+ * last and the next panel's first. */
 static void prefetch_b(Emit *e, const Tile *t, LLVMValueRef b_offset, int64_t steps) {
     int64_t line = CACHE_LINE / (int64_t)LLVMABISizeOfType(e->layout, t->b_memory);
     for (int64_t s = 0; s < steps; s++) {
         Size ahead = size_mul(e, size_known(e, t->ahead_b + s), t->k[t->k_count - 1].b);
-        for (int64_t i = 0; i < (int64_t)t->vectors * t->lanes; i += line)
+        for (int64_t i = line - 1; i < (int64_t)t->vectors * t->lanes + line - 1; i += line)
             vector_prefetch(e, t->b_memory, t->b,
                             offset_add(e, b_offset, offset_add(e, ahead.value, emit_i64(e, i))));
     }
