@@ -1,5 +1,6 @@
 /* What parts of a product cost, in half cycles of one core with two multiply-add pipes. */
 #include "codegen/contract_cost.h"
+#include "codegen/vector.h"
 #include <math.h>
 
 /* Measured on one core; see docs/kernels.md. */
@@ -94,13 +95,15 @@ int64_t cost_depth_limit(const Target *target, const ContractShape *shape, const
 
 /* Columns of a packed B that each tile of rows passes before the next one: what the second level holds beside
  * others. Pieces of B's rows that are longer than a panel are copied faster, and A is read as often as there
- * are such blocks. */
+ * are such blocks. A transposed B is copied no faster, but where k is short the first level holds many panels
+ * of it, and long rows of the result are written in order. */
 int64_t cost_columns_together(const Target *target, const ContractShape *shape, const ContractSchedule *plan,
                               int64_t depth) {
     int64_t panel = (int64_t)plan->vectors * plan->lanes;
-    int64_t room = (int64_t)target->l2_bytes / 4 / (max64(depth, 1) * shape->bytes);
-    if (shape->b_column != 1 && !cost_is_narrow(target)) return panel;
-    return max64(min64(COPIED_COLUMNS, room) / panel, 1) * panel;
+    int64_t column = max64(depth, 1) * shape->bytes, room = (int64_t)target->l2_bytes / 4 / column;
+    if (room > COPIED_COLUMNS) room = COPIED_COLUMNS;
+    if (shape->b_column != 1 && !cost_is_narrow(target)) room = (int64_t)target->l1_bytes / 2 / column;
+    return max64(room / panel, 1) * panel;
 }
 
 /* Vectors that store a line of so many elements: what is left over goes by vectors of 8, 4, 2 and 1. */
@@ -123,13 +126,15 @@ double cost_store(const ContractShape *shape, const ContractSchedule *plan, int6
 }
 
 /* --- packing and memory */
-/* Half cycles to pack all of an operand: copied where rows or columns are contiguous, transposed by shuffles,
- * squares of `lanes` at most `run` deep, where k is, else gathered. */
+/* Half cycles to pack all of an operand: copied where rows or columns are contiguous, picked from vectors
+ * where they are a few elements apart, transposed by shuffles, squares of `lanes` at most `run` deep, where k
+ * is, else gathered. */
 double cost_pack(const Target *target, double elements, uint32_t bytes, int64_t stride, int64_t depth_stride,
                  int64_t run) {
     double far = cost_is_far(target, elements, bytes) ? 0.75 : 0,
            lanes = (double)target->vector_bytes / bytes;
     if (stride == 1) return (0.25 + far) * elements;
+    if (stride > 1 && stride <= VECTOR_MAX_STRIDE) return (0.15 * (double)stride + far) * elements;
     double part = run < 0 || (double)run > lanes ? 1 : (double)max64(run, 1) / lanes;
     double square = depth_stride == 1 && bytes >= 4 ? 0.6 / part : 3.0;
     return (far + (square < 3.0 ? square : 3.0)) * elements;

@@ -62,11 +62,12 @@ static PackAxis innermost(Emit *e, const PackAxis *k, uint32_t count) {
 /* --- B: one group of vectors, side by side */
 typedef struct {
     const Pack *pack;
-    LLVMValueRef source, target;    /* the group's first column, at k = 0 */
-    uint32_t vectors;               /* of a contiguous group */
-    LLVMValueRef columns, stride;   /* if not NULL: copy panels up to this column, so far from each other */
-    LLVMValueRef mask;              /* of a contiguous group of one vector: columns that exist, or NULL */
-    LLVMValueRef column[MAX_LANES]; /* otherwise: the offset of each lane's column */
+    LLVMValueRef source, target;  /* the group's first column, at k = 0 */
+    uint32_t vectors;             /* of a contiguous group */
+    LLVMValueRef columns, stride; /* if not NULL: copy panels up to this column, so far from each other */
+    LLVMValueRef mask;            /* of a contiguous group of one vector: columns that exist, or NULL */
+    bool picks; /* otherwise: all lanes' columns exist, and are picked from whole vectors, */
+    LLVMValueRef column[MAX_LANES]; /* or the offset of each lane's column */
     LLVMValueRef flat, offset;      /* the place in k */
 } Group;
 
@@ -128,12 +129,32 @@ static void copy_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offs
     emit_loop(e, emit_i64(e, 0), axis.extent.value, 1, "copy", copy_step, &g);
 }
 
+bool pack_picks(const Pack *pack) {
+    return pack->column_stride.known && pack->column_stride.constant > 1 &&
+           pack->column_stride.constant <= VECTOR_MAX_STRIDE && pack->lanes > 1;
+}
+
+static void pick_vector(Emit *e, const Pack *pack, LLVMValueRef from, LLVMValueRef to) {
+    LLVMValueRef piece[VECTOR_MAX_STRIDE];
+    int64_t stride = pack->column_stride.constant;
+    for (int64_t i = 0; i < stride; i++) {
+        LLVMValueRef at = vector_at(e, pack->memory, from, emit_i64(e, vector_piece(pack->lanes, stride, i)));
+        piece[i] = vector_load(e, pack->memory, at, pack->lanes);
+    }
+    LLVMValueRef value = vector_pick(e, piece, pack->lanes, stride);
+    vector_store(e, tile_convert(e, pack->element, value), to);
+}
+
 static void gather_step(Emit *e, LLVMValueRef i, void *user) {
     const Group *g = user;
     const Pack *pack = g->pack;
     PackAxis axis = innermost(e, pack->k, pack->k_count);
     LLVMValueRef offset = offset_add(e, g->offset, offset_multiply(e, i, axis.stride.value));
     LLVMValueRef to = target_at(e, g, offset_add(e, g->flat, i));
+    if (g->picks) {
+        pick_vector(e, pack, vector_at(e, pack->memory, g->source, offset), to);
+        return;
+    }
     for (uint32_t lane = 0; lane < pack->lanes; lane++) {
         LLVMValueRef from = vector_at(e, pack->memory, g->source, offset_add(e, g->column[lane], offset));
         LLVMValueRef value = tile_load(e, pack->memory, pack->element, from, 1);
@@ -190,7 +211,7 @@ static void strided_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef o
     const Pack *pack = g.pack;
     PackAxis axis = innermost(e, walk->k, walk->k_count);
     LLVMValueRef from = emit_i64(e, 0);
-    bool squares = size_is(axis.stride, 1) && pack->lanes > 1 && element_bytes(e, pack) >= 4;
+    bool squares = size_is(axis.stride, 1) && pack->lanes > 1 && element_bytes(e, pack) >= 4 && !g.picks;
     if (squares && pack->run == pack->lanes) {
         emit_loop(e, from, axis.extent.value, pack->lanes, "transpose", transpose_step, &g);
         return;
@@ -307,7 +328,8 @@ static void strided_group(Emit *e, const Panel *panel, LLVMValueRef column, Pres
     LLVMValueRef within = offset_sub(e, column, panel->first);
     Group g = {.pack = pack,
                .source = vector_at(e, pack->memory, pack->source, times_stride(e, pack, column)),
-               .target = vector_at(e, pack->element, panel->target, within)};
+               .target = vector_at(e, pack->element, panel->target, within),
+               .picks = present == ALL && pack_picks(pack)};
     lane_offsets(e, pack, offset_sub(e, pack->columns.value, column), present, g.column);
     walk_k(e, pack->k, pack->k_count, strided_body, &g);
 }

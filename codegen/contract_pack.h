@@ -29,6 +29,8 @@ typedef struct {
 Size pack_stride(Emit *e, Size width, uint32_t lanes, Size depth);
 /* contract_pack_routine.c; neighbouring axes of k become one, and `run` is set. */
 void pack_panels(Emit *e, Pack *pack);
+/* Are vectors of columns a few elements apart picked from those that lie there? */
+bool pack_picks(const Pack *pack);
 /* Writes it out. */
 void pack_here(Emit *e, const Pack *pack);
 

@@ -30,7 +30,7 @@ static void pack_routine(Emit *e, const LLVMValueRef *parameters, const void *us
     pack.source = parameters[SOURCE], pack.target = parameters[TARGET];
     pack.columns = size_run_time(parameters[COLUMNS]);
     if (!size_is(pack.column_stride, 1)) pack.width = size_run_time(parameters[WIDTH]);
-    pack.column_stride = unless_one(e, pack.column_stride, parameters[COLUMN_STRIDE]);
+    if (!pack_picks(&pack)) pack.column_stride = unless_one(e, pack.column_stride, parameters[COLUMN_STRIDE]);
     for (uint32_t i = 0; i < pack.k_count; i++) {
         pack.k[i].extent = size_run_time(parameters[AXES + 2 * i]);
         pack.k[i].stride = unless_one(e, pack.k[i].stride, parameters[AXES + 2 * i + 1]);
@@ -45,6 +45,8 @@ static const char *routine_name(Emit *e, const Pack *pack) {
     LLVMDisposeMessage(element);
     if (size_is(pack->column_stride, 1))
         name = arena_printf(e->arena, "%s.rows.%u", name, (unsigned)pack->width.constant);
+    if (pack_picks(pack))
+        name = arena_printf(e->arena, "%s.every.%u", name, (unsigned)pack->column_stride.constant);
     for (uint32_t i = 0; i < pack->k_count; i++)
         name = arena_printf(e->arena, "%s.%s", name, size_is(pack->k[i].stride, 1) ? "one" : "k");
     bool transposes = !size_is(pack->column_stride, 1) && pack->k_count > 0 &&

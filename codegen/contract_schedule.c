@@ -72,7 +72,9 @@ static uint32_t depth_ahead(const ContractShape *shape, const ContractSchedule *
 /* Half of a block's steps at most, for behind it are none that come next. In a stream that is the next block,
  * which asking for only delays where one or two rows do little but load. */
 static uint32_t rows_ahead(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
-    if (form_streams(target, shape, plan)) return shape->rows > FEW_ROWS / 2 ? STREAMED_DEPTH : 0;
+    bool blocks = form_streams(target, shape, plan), few = shape->rows > 0 && shape->rows <= FEW_ROWS / 2;
+    if (few && (blocks || shape->b_streams)) return 0;
+    if (blocks) return STREAMED_DEPTH;
     int64_t most = cost_is_narrow(target) ? MAX_LINES_AHEAD : MAX_ROWS_AHEAD;
     int64_t steps = min64(ROWS_AHEAD / (plan->rows * plan->vectors), most);
     int64_t depth = plan->depth_block ? plan->depth_block : cost_assumed(shape->depth);
@@ -84,16 +86,17 @@ static uint32_t rows_ahead(const Target *target, const ContractShape *shape, con
 void schedule_prefetch(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     double a =
         cost_distinct((double)cost_assumed(shape->rows) * (double)cost_assumed(shape->depth), shape->a_span);
-    double b = cost_b_elements(shape);
+    double outer = (double)max64(cost_assumed(shape->outer), 1);
     plan->ahead_panel = panel_ahead(target, shape, plan);
     plan->ahead_depth = cost_is_far(target, a, shape->memory_bytes) ? depth_ahead(shape, plan) : 0;
     if (plan->dot_lanes || !shape->single_depth) return;
     /* Rows that share their places in a narrow CPU's first level drive each other out. */
     bool apart = !cost_is_narrow(target) || !cost_collides(2 * shape->a_row, shape->memory_bytes);
     plan->ahead_a = !plan->pack_a && !shape->edges && shape->a_depth == 1 && shape->a_row >= 0 && apart &&
-                    cost_is_far(target, a * (double)cost_assumed(shape->outer), shape->memory_bytes);
+                    cost_is_far(target, a * outer, shape->memory_bytes);
     bool even = cost_is_narrow(target) && cost_collides(4 * shape->b_depth, shape->memory_bytes);
-    if (!plan->pack_b && !plan->ahead_panel && !even && cost_is_far(target, b, shape->memory_bytes))
+    if (!plan->pack_b && !plan->ahead_panel && !even &&
+        cost_is_far(target, cost_b_elements(shape) * outer, shape->memory_bytes))
         plan->ahead_b = rows_ahead(target, shape, plan);
 }
 
