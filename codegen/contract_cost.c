@@ -170,10 +170,14 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
     /* Of each line of a transposed A a tile reads a part, and prefetchers see no pattern. */
     if (shape->a_row == 1 && shape->a_depth != 1 && !plan->pack_a) price += far_block ? 0.4 : 0.15;
     if (again > 0) cost += price * again * a;
+    if (!cost_is_far(target, b, shape->bytes)) return cost + near * b;
+    /* Rows of a far B are asked for ahead (`ahead_b`), where few of them do more than load. */
+    bool asked_b = !plan->dot_lanes && !plan->pack_b && shape->single_depth && shape->rows > FEW_ROWS;
+    if (asked_b) return cost + near * b;
     /* Short pieces of rows keep prefetchers from running ahead. */
     double piece = (double)cost_assumed(shape->columns) * shape->memory_bytes, slow = 1;
     if (shape->b_column == 1 && shape->b_depth > shape->columns) slow = 1 + 512 / piece;
-    return cost + slow * (cost_is_far(target, b, shape->bytes) ? far : near) * b;
+    return cost + slow * far * b;
 }
 
 /* --- dot products: lanes along k */

@@ -9,6 +9,8 @@ static inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+enum { FEW_ROWS = 4 }; /* so few that reading B is what takes the time */
+
 /* Steps of k that are summed up in registers at most: */
 enum {
     PACKED_DEPTH = 2048, /* steps of k that a packed block holds */

@@ -7,7 +7,6 @@
 
 enum {
     FEW = 64,           /* rows or columns that packing doesn't pay for */
-    FEW_ROWS = 4,       /* so few that reading B is what takes the time */
     STREAMED_DEPTH = 8, /* rows of B at once then, with the sums in memory */
     MAX_PIECES = 16     /* that rows, columns, or both together are cut into */
 };
