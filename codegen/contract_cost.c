@@ -22,6 +22,8 @@ enum {
     FEW_SUMS = 10         /* that barely hide the latency of multiply-adds */
 };
 
+static const double ASKED = 0.7; /* half cycles for an element of a far B that is asked for ahead */
+
 int64_t cost_assumed(int64_t size) { return size < 0 ? ASSUMED_SIZE : size; }
 
 uint32_t cost_lanes(const Target *target, const ContractShape *shape) {
@@ -171,13 +173,15 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
     if (shape->a_row == 1 && shape->a_depth != 1 && !plan->pack_a) price += far_block ? 0.4 : 0.15;
     if (again > 0) cost += price * again * a;
     if (!cost_is_far(target, b, shape->bytes)) return cost + near * b;
-    /* Rows of a far B are asked for ahead (`ahead_b`), where few of them do more than load. */
-    bool asked_b = !plan->dot_lanes && !plan->pack_b && shape->single_depth && shape->rows > FEW_ROWS;
-    if (asked_b) return cost + near * b;
     /* Short pieces of rows keep prefetchers from running ahead. */
     double piece = (double)cost_assumed(shape->columns) * shape->memory_bytes, slow = 1;
     if (shape->b_column == 1 && shape->b_depth > shape->columns) slow = 1 + 512 / piece;
-    return cost + slow * far * b;
+    /* Rows of a far B are asked for ahead (`ahead_b`), unless they do little but load; where they drive each
+     * other out only the first tiles gain. */
+    int64_t collide = cost_collides(shape->b_depth, shape->memory_bytes) ? FEW : INT64_MAX;
+    bool asked_b = !plan->dot_lanes && !plan->pack_b && shape->single_depth &&
+                   (shape->rows < 0 || shape->rows > FEW_ROWS) && cost_assumed(shape->rows) < collide;
+    return cost + slow * (asked_b ? ASKED : far) * b;
 }
 
 /* --- dot products: lanes along k */

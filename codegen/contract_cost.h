@@ -9,7 +9,10 @@ static inline int64_t min64(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t max64(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-enum { FEW_ROWS = 4 }; /* so few that reading B is what takes the time */
+enum {
+    FEW = 64,    /* rows or columns that packing doesn't pay for */
+    FEW_ROWS = 4 /* so few that reading B is what takes the time */
+};
 
 /* Steps of k that are summed up in registers at most: */
 enum {

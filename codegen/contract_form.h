@@ -6,7 +6,6 @@
 #include "codegen/contract_schedule.h"
 
 enum {
-    FEW = 64,           /* rows or columns that packing doesn't pay for */
     STREAMED_DEPTH = 8, /* rows of B at once then, with the sums in memory */
     MAX_PIECES = 16     /* that rows, columns, or both together are cut into */
 };
