@@ -10,6 +10,7 @@ enum {
     ROWS_AHEAD = 960,        /* half cycles that rows of B are asked for ahead, */
     MAX_ROWS_AHEAD = 64,     /* so many of them at most, */
     MAX_LINES_AHEAD = 16,    /* where each is but a line: the first level has few places for what lies so */
+    TILES_ASK = 32,          /* for each product's B */
     TILES_AHEAD = 8,         /* that ask for the next panel of B, each for a part */
     CYCLES_AHEAD = 400,      /* that memory takes; of k at most */
     MAX_AHEAD = 32,          /* so many steps */
@@ -81,22 +82,25 @@ static uint32_t rows_ahead(const Target *target, const ContractShape *shape, con
     return (uint32_t)min64(steps, depth / 2);
 }
 
-/* What comes from beyond the second level is asked for before it is needed: rows of A begin too often for the
- * processor to see their pattern, and the pieces of B's rows in a panel lie apart. */
+/* What comes from beyond the second level, for each product anew, is asked for before it is needed: rows of A
+ * begin too often for the processor to see their pattern, and the pieces of B's rows in a panel lie apart. */
 void schedule_prefetch(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
+    double outer = (double)max64(cost_assumed(shape->outer), 1), b = cost_b_elements(shape);
     double a =
         cost_distinct((double)cost_assumed(shape->rows) * (double)cost_assumed(shape->depth), shape->a_span);
-    double outer = (double)max64(cost_assumed(shape->outer), 1);
+    double shared = (double)max64(shape->a_shared, 1);
     plan->ahead_panel = panel_ahead(target, shape, plan);
-    plan->ahead_depth = cost_is_far(target, a, shape->memory_bytes) ? depth_ahead(shape, plan) : 0;
+    if (cost_is_far(target, a * outer / shared, shape->memory_bytes))
+        plan->ahead_depth = depth_ahead(shape, plan);
     if (plan->dot_lanes || !shape->single_depth) return;
     /* Rows that share their places in a narrow CPU's first level drive each other out. */
     bool apart = !cost_is_narrow(target) || !cost_collides(2 * shape->a_row, shape->memory_bytes);
     plan->ahead_a = !plan->pack_a && !shape->edges && shape->a_depth == 1 && shape->a_row >= 0 && apart &&
                     cost_is_far(target, a * outer, shape->memory_bytes);
+    /* All tiles ask, but only the first one of a panel that the second level holds waits. */
+    double asked = cost_assumed(shape->rows) <= TILES_ASK * (int64_t)plan->rows ? b * outer : b;
     bool even = cost_is_narrow(target) && cost_collides(4 * shape->b_depth, shape->memory_bytes);
-    if (!plan->pack_b && !plan->ahead_panel && !even &&
-        cost_is_far(target, cost_b_elements(shape) * outer, shape->memory_bytes))
+    if (!plan->pack_b && !plan->ahead_panel && !even && cost_is_far(target, asked, shape->memory_bytes))
         plan->ahead_b = rows_ahead(target, shape, plan);
 }
 
