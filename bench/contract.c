@@ -55,6 +55,16 @@ static const Shape shapes[] = {
     {"1x3072x768 NN", 1, 1, 3072, 768, false, false},
     {"1x3072x768 NT", 1, 1, 3072, 768, false, true},
     {"768x1x3072 NN", 1, 768, 1, 3072, false, false},
+    {"29x1274x1176 NN", 1, 29, 1274, 1176, false, false},
+    {"48x366x368 NN", 1, 48, 366, 368, false, false},
+    {"165x46x1565 NT", 1, 165, 46, 1565, false, true},
+    {"1625x1686x8 NT", 1, 1625, 1686, 8, false, true},
+    {"1009x8x18 NN", 1, 1009, 8, 18, false, false},
+    {"120x2x791 NN", 1, 120, 2, 791, false, false},
+    {"3x205x1713 NT", 1, 3, 205, 1713, false, true},
+    {"33 8x148x464 NT", 33, 8, 148, 464, false, true},
+    {"96 32x128x128 NN", 96, 32, 128, 128, false, false},
+    {"64 256x64x64 TN", 64, 256, 64, 64, true, false},
 };
 
 /* --- convolutions, as programs compute them: zeros around pictures are neither read nor multiplied, but by

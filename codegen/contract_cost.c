@@ -17,7 +17,6 @@ enum {
     PIECE = 3,            /* to load a vector of a transposed tile and store it */
     SQUARE = 60,          /* to transpose a square of a vector's lanes */
     COPIED_COLUMNS = 256, /* that are packed together at most */
-    PAGE = 4096,          /* bytes: strides that are multiples of it collide in the caches */
     LINE = 64,            /* bytes of a cache's line */
     FEW_SUMS = 10         /* that barely hide the latency of multiply-adds */
 };
@@ -179,8 +178,8 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
     /* Rows of a far B are asked for ahead (`ahead_b`), unless they do little but load; where they drive each
      * other out only the first tiles gain. */
     int64_t collide = cost_collides(shape->b_depth, shape->memory_bytes) ? FEW : INT64_MAX;
-    bool asked_b = !plan->dot_lanes && !plan->pack_b && shape->single_depth &&
-                   (shape->rows < 0 || shape->rows > FEW_ROWS) && cost_assumed(shape->rows) < collide;
+    bool asked_b = !plan->pack_b && shape->single_depth && (shape->rows < 0 || shape->rows > FEW_ROWS) &&
+                   cost_assumed(shape->rows) < collide;
     return cost + slow * (asked_b ? ASKED : far) * b;
 }
 

@@ -11,6 +11,7 @@ static inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 enum {
     FEW = 64,    /* rows or columns that packing doesn't pay for */
+    PAGE = 4096, /* bytes: strides that are multiples of it collide in the caches */
     FEW_ROWS = 4 /* so few that reading B is what takes the time */
 };
 

@@ -13,11 +13,20 @@ typedef struct {
 } DotStep;
 
 static LLVMValueRef load(Emit *e, const DotStep *s, LLVMTypeRef memory, LLVMValueRef pointer,
-                         LLVMValueRef offset) {
+                         LLVMValueRef offset, Size ahead) {
     const Dot *d = s->dot;
     LLVMValueRef at = vector_at(e, memory, pointer, offset);
-    if (!s->mask) return tile_load(e, memory, d->element, at, d->lanes);
-    return tile_convert(e, d->element, vector_load_masked(e, memory, at, s->mask));
+    if (s->mask) return tile_convert(e, d->element, vector_load_masked(e, memory, at, s->mask));
+    if (!size_is(ahead, 0)) vector_prefetch(e, memory, at, ahead.value);
+    return tile_load(e, memory, d->element, at, d->lanes);
+}
+
+static LLVMValueRef load_a(Emit *e, const DotStep *s, uint32_t row, LLVMValueRef offset) {
+    return load(e, s, s->dot->a_memory, s->dot->a[row], offset, s->dot->ahead_a);
+}
+
+static LLVMValueRef load_b(Emit *e, const DotStep *s, uint32_t column, LLVMValueRef offset) {
+    return load(e, s, s->dot->b_memory, s->dot->b[column], offset, s->dot->ahead_b);
 }
 
 /* The shorter side of the tile stays in registers, the longer passes by. */
@@ -29,11 +38,9 @@ static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t 
     uint32_t held = hold_a ? d->rows : d->columns, passing = hold_a ? d->columns : d->rows;
     LLVMValueRef hold[DOT_MAX_ROWS > DOT_MAX_COLUMNS ? DOT_MAX_ROWS : DOT_MAX_COLUMNS];
     for (uint32_t i = 0; i < held; i++)
-        hold[i] =
-            hold_a ? load(e, s, d->a_memory, d->a[i], a_offset) : load(e, s, d->b_memory, d->b[i], b_offset);
+        hold[i] = hold_a ? load_a(e, s, i, a_offset) : load_b(e, s, i, b_offset);
     for (uint32_t i = 0; i < passing; i++) {
-        LLVMValueRef pass =
-            hold_a ? load(e, s, d->b_memory, d->b[i], b_offset) : load(e, s, d->a_memory, d->a[i], a_offset);
+        LLVMValueRef pass = hold_a ? load_b(e, s, i, b_offset) : load_a(e, s, i, a_offset);
         for (uint32_t j = 0; j < held; j++) {
             LLVMValueRef *sum = &s->sum[hold_a ? j * d->columns + i : i * d->columns + j];
             *sum = vector_multiply_add(e, hold[j], pass, *sum);

@@ -18,6 +18,7 @@ typedef struct {
     uint32_t k_count;
     TileAxis k[MAX_RANK];           /* outer to inner; strides of the innermost don't count: */
     Size b_step;                    /* A is contiguous along it; B is vectors so many elements apart */
+    Size ahead_a, ahead_b;          /* elements to those that are asked for meanwhile; 0 = not */
     LLVMValueRef sum[DOT_MAX_SUMS]; /* [rows][columns] vectors; out. Inside, as often as `unroll` says */
 } Dot;
 

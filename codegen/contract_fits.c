@@ -16,7 +16,9 @@ static bool blocks_fit(const ContractShape *shape, const ContractSchedule *plan)
 static bool dots_fit(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     uint32_t lanes = target->vector_bytes / shape->bytes;
     if (plan->dot_lanes != lanes || lanes < 2 || plan->transposed || plan->row_run || plan->pack_a ||
-        plan->ahead_a || plan->ahead_b || plan->ahead_depth || plan->ahead_panel)
+        plan->ahead_depth || plan->ahead_panel)
+        return false;
+    if ((plan->ahead_a && shape->a_row < 0) || (plan->ahead_b && (plan->pack_b || plan->dot_unroll > 1)))
         return false;
     if (shape->a_depth != 1 || (shape->depth >= 0 && shape->depth < lanes)) return false;
     if (plan->rows > DOT_MAX_ROWS || plan->dot_columns > DOT_MAX_COLUMNS ||

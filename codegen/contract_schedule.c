@@ -11,10 +11,11 @@ enum {
     MAX_ROWS_AHEAD = 64,     /* so many of them at most, */
     MAX_LINES_AHEAD = 16,    /* where each is but a line: the first level has few places for what lies so */
     TILES_ASK = 32,          /* for each product's B */
-    TILES_AHEAD = 8,         /* that ask for the next panel of B, each for a part */
-    CYCLES_AHEAD = 400,      /* that memory takes; of k at most */
-    MAX_AHEAD = 32,          /* so many steps */
-    FAR_LEVELS = 2           /* times the second level's size: more than that is better read by parts */
+    FEW_TILES = 4,           /* that read the same A */
+    TILES_AHEAD = 8, /* that ask for the next panel of B, each for a part; so many ask dot products at most */
+    CYCLES_AHEAD = 400, /* that memory takes; of k at most */
+    MAX_AHEAD = 32,     /* so many steps */
+    FAR_LEVELS = 2      /* times the second level's size: more than that is better read by parts */
 };
 
 /* --- blocks */
@@ -82,25 +83,48 @@ static uint32_t rows_ahead(const Target *target, const ContractShape *shape, con
     return (uint32_t)min64(steps, depth / 2);
 }
 
+/* Lines of k in pages of their own the processor foresees by itself, and a single row or column does little
+ * but load. */
+static bool dots_ask(const ContractShape *shape, const ContractSchedule *plan) {
+    return plan->dot_unroll == 1 && plan->rows > 1 && plan->dot_columns > 1 &&
+           cost_assumed(shape->depth) * shape->memory_bytes < PAGE;
+}
+
+/* Tiles of dot products that take as long. */
+static uint32_t dots_ahead(const ContractShape *shape, const ContractSchedule *plan) {
+    int64_t steps = div_up(max64(cost_assumed(shape->depth), 1), plan->dot_lanes);
+    int64_t tile = steps * plan->rows * plan->dot_columns;
+    return (uint32_t)min64(div_up(ROWS_AHEAD, tile), TILES_AHEAD);
+}
+
 /* What comes from beyond the second level, for each product anew, is asked for before it is needed: rows of A
  * begin too often for the processor to see their pattern, and the pieces of B's rows in a panel lie apart. */
 void schedule_prefetch(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     double outer = (double)max64(cost_assumed(shape->outer), 1), b = cost_b_elements(shape);
+    double shared = (double)max64(shape->a_shared, 1);
     double a =
         cost_distinct((double)cost_assumed(shape->rows) * (double)cost_assumed(shape->depth), shape->a_span);
-    double shared = (double)max64(shape->a_shared, 1);
+    bool far_a = cost_is_far(target, a * outer, shape->memory_bytes);
+    /* All tiles ask, but only the first one of a panel that the second level holds waits. */
+    double asked = cost_assumed(shape->rows) <= TILES_ASK * (int64_t)plan->rows ? b * outer : b;
+    bool far_b = cost_is_far(target, asked, shape->memory_bytes);
+    if (plan->dot_lanes) {
+        bool ask = dots_ask(shape, plan),
+             few = cost_assumed(shape->columns) <= FEW_TILES * (int64_t)plan->dot_columns;
+        plan->ahead_a = ask && far_a && few && shape->a_row >= 0;
+        plan->ahead_b = ask && far_b && !plan->pack_b ? dots_ahead(shape, plan) : 0;
+        return;
+    }
     plan->ahead_panel = panel_ahead(target, shape, plan);
     if (cost_is_far(target, a * outer / shared, shape->memory_bytes))
         plan->ahead_depth = depth_ahead(shape, plan);
-    if (plan->dot_lanes || !shape->single_depth) return;
+    if (!shape->single_depth) return;
     /* Rows that share their places in a narrow CPU's first level drive each other out. */
     bool apart = !cost_is_narrow(target) || !cost_collides(2 * shape->a_row, shape->memory_bytes);
-    plan->ahead_a = !plan->pack_a && !shape->edges && shape->a_depth == 1 && shape->a_row >= 0 && apart &&
-                    cost_is_far(target, a * outer, shape->memory_bytes);
-    /* All tiles ask, but only the first one of a panel that the second level holds waits. */
-    double asked = cost_assumed(shape->rows) <= TILES_ASK * (int64_t)plan->rows ? b * outer : b;
+    plan->ahead_a =
+        far_a && !plan->pack_a && !shape->edges && shape->a_depth == 1 && shape->a_row >= 0 && apart;
     bool even = cost_is_narrow(target) && cost_collides(4 * shape->b_depth, shape->memory_bytes);
-    if (!plan->pack_b && !plan->ahead_panel && !even && cost_is_far(target, asked, shape->memory_bytes))
+    if (far_b && !plan->pack_b && !plan->ahead_panel && !even)
         plan->ahead_b = rows_ahead(target, shape, plan);
 }
 

@@ -262,7 +262,12 @@ static Dot dot_with(Emit *e, const DotColumns *d, LLVMValueRef from, uint32_t co
                .a_memory = a_type(at),
                .b_memory = b_type(at),
                .k_count = p->k.count,
-               .b_step = dot_b_step(e, at)};
+               .b_step = dot_b_step(e, at),
+               .ahead_a = size_known(e, 0),
+               .ahead_b = size_known(e, 0)};
+    if (p->plan.ahead_a) dot.ahead_a = size_mul(e, size_known(e, dot.rows), p->rows.at[0].a);
+    if (p->plan.ahead_b)
+        dot.ahead_b = size_mul(e, size_known(e, (int64_t)columns * p->plan.ahead_b), p->column.b);
     LLVMValueRef last = offset_sub(e, at->column_count, emit_i64(e, 1));
     memcpy(dot.k, at->k, sizeof dot.k);
     for (uint32_t r = 0; r < dot.rows; r++) dot.a[r] = at->tile_a[r];
