@@ -2,7 +2,8 @@
  * peak, interleaved; prints medians.
  *
  *     contract-bench [ROUNDS] [NAME-PART]     of the shapes below
- *     contract-bench ROUNDS -s SHAPE…         others, written as these: "24 256x64x256 NN"
+ *     contract-bench ROUNDS -s SHAPE…         others: "24 256x64x256 NN"; "conv 28 24>40 5x5 /2" in
+ * inference, "8 conv 28 24>40" in training, its gradients " dX" and " dW8", the sum over pictures in 8 parts
  *
  * With SCHEDULE in the environment it prints how each product is computed; ASSEMBLY names a file for the code
  * of the last; CPU is the processor to compile for; ALONE leaves the libraries out. Times are of the thread's
@@ -470,14 +471,45 @@ static bool parse_shape(const char *text, Shape *s) {
     return found == 5 && s->batch > 0 && s->m > 0 && s->n > 0 && s->k > 0;
 }
 
+static void measure_convolution(const Convolution *c, int rounds) {
+    measure((Run){.name = c->name,
+                  .product = convolution_case(c),
+                  .onednn = onednn_open(&c->sizes, onednn_pass(c->pass))},
+            rounds);
+}
+
+static bool parse_convolution(const char *text, Convolution *c) {
+    OnednnConvolution s = {.batch = 1, .groups = 1, .kernel = 3, .stride = 1};
+    const char *at = strstr(text, "conv "), *option;
+    if (!at || (at > text && sscanf(text, "%" SCNd64, &s.batch) != 1)) return false;
+    if (sscanf(at, "conv %" SCNd64 " %" SCNd64 ">%" SCNd64, &s.size, &s.channels, &s.outputs) != 3)
+        return false;
+    if ((option = strchr(at, 'x'))) s.kernel = option[1] - '0';
+    if ((option = strchr(at, '/'))) s.stride = option[1] - '0';
+    *c = (Convolution){text, at > text ? FORWARD : INFERENCE, 1, s};
+    if (strstr(at, "dX")) c->pass = OF_INPUT;
+    if ((option = strstr(at, "dW"))) c->pass = OF_WEIGHTS, c->parts = option[2] ? atoi(option + 2) : 1;
+    bool panels = c->pass != INFERENCE || s.outputs < PANEL || s.outputs % PANEL == 0;
+    bool whole = panels && c->parts > 0 && s.batch % c->parts == 0 && (c->pass != OF_INPUT || s.stride == 1);
+    return whole && s.batch > 0 && s.size > 0 && s.channels > 0 && s.outputs > 0 && s.kernel % 2 &&
+           s.stride > 0;
+}
+
 static int measure_given(int count, char **texts, int rounds) {
     for (int i = 0; i < count; i++) {
         Shape s;
-        if (!parse_shape(texts[i], &s)) {
-            fprintf(stderr, "contract-bench: '%s' is no shape such as \"24 256x64x256 NT\"\n", texts[i]);
+        Convolution c;
+        if (parse_shape(texts[i], &s))
+            measure_shape(&s, rounds);
+        else if (parse_convolution(texts[i], &c))
+            measure_convolution(&c, rounds);
+        else {
+            fprintf(
+                stderr,
+                "contract-bench: '%s' is no shape such as \"24 256x64x256 NT\" or \"8 conv 28 24>40 dX\"\n",
+                texts[i]);
             return 2;
         }
-        measure_shape(&s, rounds);
     }
     return 0;
 }
@@ -495,12 +527,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         if (strstr(shapes[i].name, part)) measure_shape(&shapes[i], rounds);
     for (size_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++) {
-        const Convolution *s = &convolutions[i];
-        if (!strstr(s->name, part)) continue;
-        measure((Run){.name = s->name,
-                      .product = convolution_case(s),
-                      .onednn = onednn_open(&s->sizes, onednn_pass(s->pass))},
-                rounds);
+        if (strstr(convolutions[i].name, part)) measure_convolution(&convolutions[i], rounds);
     }
     return 0;
 }
