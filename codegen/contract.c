@@ -46,7 +46,8 @@ static void pack_rows(Emit *e, Where *at) {
                  .lanes = p->plan.lanes,
                  .width = size_known(e, p->plan.lanes),
                  .written_out = is_used_little(p, p->column.extent, p->plan.chunk_columns)};
-    for (uint32_t i = 0; i < p->k.count; i++) pack.k[i] = (PackAxis){at->k[i].extent, at->k[i].a};
+    for (uint32_t i = 0; i < p->k.count; i++)
+        pack.k[i] = (PackAxis){.extent = at->k[i].extent, .stride = at->k[i].a};
     pack_panels(e, &pack);
 }
 
@@ -65,10 +66,11 @@ static void pack_block(Emit *e, Where *at) {
                  .lanes = p->plan.lanes,
                  .width = size_known(e, panel_width(p)),
                  .written_out = is_used_little(p, p->row_count, p->plan.chunk_rows)};
-    for (uint32_t i = 0; i < p->k.count; i++) pack.k[i] = (PackAxis){at->k[i].extent, at->k[i].b};
+    for (uint32_t i = 0; i < p->k.count; i++)
+        pack.k[i] = (PackAxis){.extent = at->k[i].extent, .stride = at->k[i].b};
     if (p->plan.dot_lanes) { /* k, one axis, and the columns change their parts */
         pack.columns = at->k[0].extent, pack.column_stride = at->k[0].b;
-        pack.k[0] = (PackAxis){columns, p->column.b};
+        pack.k[0] = (PackAxis){.extent = columns, .stride = p->column.b};
         pack.lanes = p->plan.dot_lanes, pack.width = size_known(e, p->plan.dot_lanes);
     }
     pack_panels(e, &pack);

@@ -11,7 +11,7 @@ enum {
 
 /* --- walking over k: all axes but the innermost are loops here, the innermost is up to the packer */
 typedef struct KWalk KWalk;
-typedef void KBody(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset);
+typedef void KBody(Emit *e, KWalk *walk);
 struct KWalk {
     const PackAxis *k;
     uint32_t k_count;
@@ -19,32 +19,26 @@ struct KWalk {
     const void *user;
     /* the state of the walk */
     uint32_t level;
-    LLVMValueRef flat, offset;
+    LLVMValueRef flat, offset; /* the step in the panel; the place in the operand */
 };
 
 static void walk_level(Emit *e, KWalk *walk);
 
 static void walk_step(Emit *e, LLVMValueRef i, void *user) {
-    KWalk *outer = user;
+    const KWalk *outer = user;
     KWalk inner = *outer;
     const PackAxis *axis = &outer->k[outer->level];
-    inner.offset = LLVMBuildNSWAdd(e->builder, outer->offset,
-                                   LLVMBuildNSWMul(e->builder, i, axis->stride.value, ""), "");
-    LLVMValueRef scaled = LLVMBuildNSWMul(e->builder, outer->flat, axis->extent.value, "");
-    inner.flat = LLVMBuildNSWAdd(e->builder, scaled, i, "");
+    inner.offset = offset_add(e, outer->offset, offset_multiply(e, i, axis->stride.value));
+    inner.flat = offset_add(e, outer->flat, offset_multiply(e, i, axis->to.value));
     inner.level++;
     walk_level(e, &inner);
 }
 
-/* `flat` counts the steps of the axes so far; the body gets it times the innermost extent. */
 static void walk_level(Emit *e, KWalk *walk) {
-    if (walk->level + 1 < walk->k_count) {
+    if (walk->level + 1 < walk->k_count)
         emit_loop(e, emit_i64(e, 0), walk->k[walk->level].extent.value, 1, "pack", walk_step, walk);
-        return;
-    }
-    LLVMValueRef flat = walk->flat;
-    if (walk->k_count) flat = LLVMBuildNSWMul(e->builder, flat, walk->k[walk->level].extent.value, "");
-    walk->body(e, walk, flat, walk->offset);
+    else
+        walk->body(e, walk);
 }
 
 static void walk_k(Emit *e, const PackAxis *k, uint32_t count, KBody *body, const void *user) {
@@ -55,8 +49,8 @@ static void walk_k(Emit *e, const PackAxis *k, uint32_t count, KBody *body, cons
 
 /* The innermost k axis; one step where there is none. */
 static PackAxis innermost(Emit *e, const PackAxis *k, uint32_t count) {
-    Size zero = size_known(e, 0);
-    return count ? k[count - 1] : (PackAxis){size_known(e, 1), zero};
+    Size zero = size_known(e, 0), one = size_known(e, 1);
+    return count ? k[count - 1] : (PackAxis){one, zero, one};
 }
 
 /* --- B: one group of vectors, side by side */
@@ -71,9 +65,12 @@ typedef struct {
     LLVMValueRef flat, offset;      /* the place in k */
 } Group;
 
-static LLVMValueRef target_at(Emit *e, const Group *g, LLVMValueRef flat) {
-    LLVMValueRef row = offset_multiply(e, flat, g->pack->width.value);
-    return vector_at(e, g->pack->element, g->target, row);
+/* Where step `i` of the innermost axis goes. */
+static LLVMValueRef target_at(Emit *e, const Group *g, LLVMValueRef i) {
+    const Pack *pack = g->pack;
+    LLVMValueRef steps = offset_multiply(e, i, innermost(e, pack->k, pack->k_count).to.value);
+    LLVMValueRef row = offset_multiply(e, offset_add(e, g->flat, steps), pack->width.value);
+    return vector_at(e, pack->element, g->target, row);
 }
 
 /* A row of a contiguous group. */
@@ -114,17 +111,16 @@ static void copy_step(Emit *e, LLVMValueRef i, void *user) {
     const Pack *pack = g->pack;
     PackAxis axis = innermost(e, pack->k, pack->k_count);
     LLVMValueRef offset = offset_add(e, g->offset, offset_multiply(e, i, axis.stride.value));
-    CopyRow row = {g, vector_at(e, pack->memory, g->source, offset),
-                   target_at(e, g, offset_add(e, g->flat, i))};
+    CopyRow row = {g, vector_at(e, pack->memory, g->source, offset), target_at(e, g, i)};
     if (g->columns)
         emit_loop(e, emit_i64(e, 0), g->columns, pack->width.constant, "panel", copy_panel, &row);
     else
         copy_vectors(e, &row);
 }
 
-static void copy_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset) {
+static void copy_body(Emit *e, KWalk *walk) {
     Group g = *(const Group *)walk->user;
-    g.flat = flat, g.offset = offset;
+    g.flat = walk->flat, g.offset = walk->offset;
     PackAxis axis = innermost(e, walk->k, walk->k_count);
     emit_loop(e, emit_i64(e, 0), axis.extent.value, 1, "copy", copy_step, &g);
 }
@@ -150,7 +146,7 @@ static void gather_step(Emit *e, LLVMValueRef i, void *user) {
     const Pack *pack = g->pack;
     PackAxis axis = innermost(e, pack->k, pack->k_count);
     LLVMValueRef offset = offset_add(e, g->offset, offset_multiply(e, i, axis.stride.value));
-    LLVMValueRef to = target_at(e, g, offset_add(e, g->flat, i));
+    LLVMValueRef to = target_at(e, g, i);
     if (g->picks) {
         pick_vector(e, pack, vector_at(e, pack->memory, g->source, offset), to);
         return;
@@ -189,11 +185,8 @@ static void transpose_square(Emit *e, const Group *g, LLVMValueRef i, uint32_t s
     LLVMValueRef column[MAX_LANES];
     Square square = {g, offset_add(e, g->offset, i)};
     transpose_rows(e, square_load, &square, column, pack->lanes, steps, element_bytes(e, pack));
-    LLVMValueRef to = target_at(e, g, offset_add(e, g->flat, i));
-    for (uint32_t step = 0; step < steps; step++) {
-        LLVMValueRef row = offset_multiply(e, emit_i64(e, step), pack->width.value);
-        vector_store(e, column[step], vector_at(e, pack->element, to, row));
-    }
+    for (uint32_t step = 0; step < steps; step++)
+        vector_store(e, column[step], target_at(e, g, offset_add(e, i, emit_i64(e, step))));
 }
 
 static void transpose_step(Emit *e, LLVMValueRef i, void *user) {
@@ -205,9 +198,9 @@ static void transpose_step(Emit *e, LLVMValueRef i, void *user) {
     transpose_square(e, g, vector_opaque(e, i), pack->lanes);
 }
 
-static void strided_body(Emit *e, KWalk *walk, LLVMValueRef flat, LLVMValueRef offset) {
+static void strided_body(Emit *e, KWalk *walk) {
     Group g = *(const Group *)walk->user;
-    g.flat = flat, g.offset = offset;
+    g.flat = walk->flat, g.offset = walk->offset;
     const Pack *pack = g.pack;
     PackAxis axis = innermost(e, walk->k, walk->k_count);
     LLVMValueRef from = emit_i64(e, 0);

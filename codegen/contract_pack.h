@@ -5,9 +5,10 @@
 
 #include "codegen/contract_tile.h"
 
-/* One axis of k of the operand that is packed; the stride in elements. */
+/* One axis of k of the operand that is packed: the stride in elements, and the steps of k in the panel that
+ * it is there, which pack_panels tells. */
 typedef struct {
-    Size extent, stride;
+    Size extent, stride, to;
 } PackAxis;
 
 /* A block of B: `columns` columns from `source` on, to panels of `width` columns (a multiple of `lanes`):
@@ -19,7 +20,7 @@ typedef struct {
     Size columns, column_stride;
     Size width;
     uint32_t k_count, lanes;
-    PackAxis k[MAX_RANK]; /* outer to inner */
+    PackAxis k[MAX_RANK]; /* outer to inner; from pack_panels on as they lie in the operand */
     bool written_out;     /* by code of its own, for known sizes; otherwise by a routine */
     uint32_t run;         /* steps of the innermost axis, at most `lanes`; 0: who knows */
 } Pack;
@@ -27,7 +28,8 @@ typedef struct {
 /* Elements from panel to panel of `depth` steps: one vector more than they hold, lest all of them begin in
  * the same cache set. */
 Size pack_stride(Emit *e, Size width, uint32_t lanes, Size depth);
-/* contract_pack_routine.c; neighbouring axes of k become one, and `run` is set. */
+/* contract_pack_routine.c; axes of k are put in the operand's order, neighbours become one, and `run` is set.
+ */
 void pack_panels(Emit *e, Pack *pack);
 /* Are vectors of columns a few elements apart picked from those that lie there? */
 bool pack_picks(const Pack *pack);

@@ -9,6 +9,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+enum {
+    LINE = 64,     /* bytes of a cache's line */
+    SHORT_LINE = 4 /* elements that are worth an axis */
+};
+
 static LLVMTypeRef accumulator(Emit *e, DType dtype) { return emit_register_type(e, dtype); }
 static uint32_t accumulator_bytes(DType dtype) {
     return dtype == DTYPE_f16 || dtype == DTYPE_bf16 ? 4 : dtype_bytes(dtype);
@@ -85,6 +90,26 @@ static ProductAxis take_column(Emit *e, ProductAxes *n, ProductAxes *outer) {
     return n->at[chosen];
 }
 
+/* Channels that lie together while the window passes over pictures: a line of A is used up before the next
+ * one, and not once for each place of the window. */
+static void by_lines(Emit *e, ProductAxes *k, uint32_t bytes) {
+    ProductAxis *outer = &k->at[0];
+    if (k->count < 2 || k->count == MAX_RANK || outer->edge) return;
+    if (!outer->extent.known || outer->extent.constant < SHORT_LINE || !size_is(outer->a, 1)) return;
+    int64_t line = LINE / bytes;
+    while (outer->extent.constant % line) line /= 2;
+    if (line < SHORT_LINE) return;
+    ProductAxis inner = *outer;
+    Size width = size_known(e, line);
+    inner.extent = width;
+    outer->extent = size_div(e, outer->extent, line);
+    outer->a = size_mul(e, outer->a, width), outer->b = size_mul(e, outer->b, width);
+    k->at[k->count++] = inner;
+    if (!size_is(outer->extent, 1)) return;
+    for (uint32_t i = 1; i < k->count; i++) k->at[i - 1] = k->at[i];
+    k->count--;
+}
+
 /* --- the two ways round */
 static void arrange(Emit *e, const Contract *c, bool exchange, Product *p) {
     uint32_t m_first = c->batch_count, n_first = m_first + c->m_count;
@@ -100,6 +125,7 @@ static void arrange(Emit *e, const Contract *c, bool exchange, Product *p) {
     merge(e, &p->rows, 1);
     merge(e, &n, e->target.vector_bytes / accumulator_bytes(c->dtype));
     merge(e, &p->k, 1);
+    by_lines(e, &p->k, dtype_bytes(c->dtype));
     p->column = take_column(e, &n, &p->outer);
     p->a = exchange ? c->b : c->a;
     p->b = exchange ? c->a : c->b;
