@@ -21,6 +21,7 @@ enum {
     FEW_SUMS = 10         /* that barely hide the latency of multiply-adds */
 };
 
+const double HALF_VECTOR = 0.5;
 static const double ASKED = 0.7; /* half cycles for an element of a far B that is asked for ahead */
 
 int64_t cost_assumed(int64_t size) { return size < 0 ? ASSUMED_SIZE : size; }
@@ -62,6 +63,9 @@ double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows
                       step_cost(target, shape, rest_rows, v, FROM_SECOND_LEVEL));
     }
     double tiles = (double)(full_rows + (rest_rows > 0)) * (double)(full_vectors + (rest_vectors > 0));
+    /* Vectors that a pipe takes whole, where others go by halves. */
+    bool narrow = cost_lanes(target, shape) * shape->bytes <= target->pipe_bytes;
+    if (narrow && target->pipe_bytes < target->vector_bytes) step *= HALF_VECTOR;
     return step * (double)depth + tiles * (double)TILE_OVERHEAD;
 }
 
@@ -184,7 +188,17 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
 }
 
 /* --- dot products: lanes along k */
-/* Half cycles of one step of k: loads that may cross lines of the cache, and a latency of four cycles. */
+static const double TWO_LOADS = 2;  /* half cycles for a vector of which nearly every one is of two lines, */
+static const double A_AGAIN = 2.25; /* or of A, where the first level doesn't hold a tile's rows */
+
+/* Half cycles to load a vector, where lines of k begin so many elements apart: of a line's width, it is of
+ * two lines unless these begin with it. */
+static double load_cost(const Target *target, int64_t stride, int64_t lanes) {
+    if (cost_is_narrow(target) || stride % lanes == 0) return 1.25;
+    return stride % (lanes / 2) == 0 ? 1.5 : TWO_LOADS;
+}
+
+/* Half cycles of one step of k, and a latency of four cycles. */
 static double dot_step_cost(double rows, double columns, double a_load, double b_load) {
     double cost = rows * columns, loads = a_load * rows + b_load * columns;
     if (rows * columns == 0) return 0;
@@ -203,12 +217,14 @@ double cost_dot(const Target *target, const ContractShape *shape, const Contract
     double full_r = (double)(rows / plan->rows), full_c = (double)(columns / plan->dot_columns);
     double b = cost_b_elements(shape);
     bool near = b * shape->bytes < target->l1_bytes / 2;
-    /* Runs of k that aren't whole vectors begin anywhere, so that nearly every load is of two lines. */
-    bool crosses = shape->single_depth ? shape->b_column % lanes != 0 : last % lanes != 0;
-    double once = crosses ? 2 : 1.25;
+    /* Runs of k that aren't whole vectors begin anywhere. */
+    bool apart = !shape->single_depth && last % lanes != 0;
+    double a_once = apart ? TWO_LOADS : load_cost(target, shape->a_row, lanes);
+    double once = apart ? TWO_LOADS : load_cost(target, plan->pack_b ? 0 : shape->b_column, lanes);
     /* A is read again for each tile of columns, B for each of rows but the first. */
-    double a_load = r * (double)depth * shape->bytes < target->l1_bytes / 2.0 ? once : FROM_SECOND_LEVEL;
-    double again = near ? once : (cost_is_far(target, b, shape->bytes) ? 6 : 3) + crosses;
+    bool a_near = cost_is_narrow(target) || r * (double)depth * shape->bytes < target->l1_bytes / 2.0;
+    double a_load = a_near ? a_once : fmax(a_once, A_AGAIN);
+    double again = near ? once : (cost_is_far(target, b, shape->bytes) ? 6 : 3) + apart;
     double passes = full_r + (rest_r > 0), load = passes > 1 ? again + (once - again) / passes : once;
     double step =
         full_r * (full_c * dot_step_cost(r, c, a_load, load) + dot_step_cost(r, rest_c, a_load, load)) +

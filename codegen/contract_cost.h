@@ -24,6 +24,9 @@ enum {
     PANEL_DEPTH = 4096,  /* where it is a stream whose next panel is asked for in time, at most */
 };
 
+/* Of a whole vector's time, where halves are multiplied in turn. */
+extern const double HALF_VECTOR;
+
 /* A size, or what it is taken to be. */
 int64_t cost_assumed(int64_t size);
 /* Elements of a vector. */

@@ -16,8 +16,6 @@ enum {
     THIRD_LEVEL = 16      /* times the second level's size: more comes from memory */
 };
 
-static const double HALF_VECTOR = 0.5; /* of a whole one's time, where halves are multiplied in turn */
-
 /* --- the register tile */
 /* May tiles be transposed before the epilogue sees them? While they are in registers, and if their rows then
  * are neighbours in the result. */
@@ -178,10 +176,11 @@ bool form_streams(const Target *target, const ContractShape *shape, const Contra
  * several columns; but for a single row, which has too little to do. The sums of as many columns as make a
  * vector wait for each other. */
 static bool dots_go_in_turn(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
-    double b = cost_b_elements(shape) * shape->memory_bytes, l2 = (double)target->l2_bytes;
+    double outer = (double)max64(cost_assumed(shape->outer), 1), l2 = (double)target->l2_bytes;
+    double b = cost_b_elements(shape) * shape->memory_bytes;
     double a = (double)shape->rows * (double)cost_assumed(shape->depth) * shape->memory_bytes;
     if (shape->rows < 1 || shape->rows > FEW_ROWS || plan->pack_b) return false;
-    return shape->rows == 1 ? b > l2 / 2 : b > THIRD_LEVEL * l2 && a < target->l1_bytes / 2.0;
+    return shape->rows == 1 ? b > l2 / 2 : b * outer > THIRD_LEVEL * l2 && a < target->l1_bytes / 2.0;
 }
 
 void form_dots_in_turn(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
@@ -235,7 +234,8 @@ static double cost_packed_so(const Target *target, const ContractShape *shape, C
 static double outer_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     plan->pack_b = form_packs_b(target, shape);
     double cost = cost_packed_so(target, shape, plan);
-    if (plan->pack_b || slowed_by_b(target, shape) <= 1) return cost;
+    bool few = shape->rows >= 0 && shape->rows <= FEW_ROWS;
+    if (plan->pack_b || few || slowed_by_b(target, shape) <= 1) return cost;
     ContractSchedule other = {.lanes = 1, .pack_b = true};
     double packed = cost_packed_so(target, shape, &other);
     if (packed < cost) cost = packed, *plan = other;

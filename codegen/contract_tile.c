@@ -122,6 +122,12 @@ static void resize_last(Emit *e, Tile *t, uint32_t lanes) {
     }
 }
 
+/* Would LLVM, over several steps, move sums from register to register until there are none left? It adds to a
+ * broadcast that nothing else reads. */
+static bool sums_wander(const Emit *e, const Tile *t) {
+    return t->vectors == 1 && t->rows > 1 && e->target.vector_registers < 32;
+}
+
 /* A short step is hidden by what its loop takes besides, above all where threads share a core's front end. */
 static int64_t steps_together(const Tile *t) {
     int64_t steps = MAX_TOGETHER;
@@ -131,12 +137,14 @@ static int64_t steps_together(const Tile *t) {
 
 void tile_multiply(Emit *e, Tile *t) {
     uint32_t sums = t->rows * t->vectors;
+    bool loop = t->skips || sums_wander(e, t);
     DepthNest nest = {.axis = t->k,
                       .axis_count = t->k_count,
                       .sum = t->sum,
                       .sum_count = sums,
-                      .unroll = t->skips ? 0 : UNROLL_WORK / sums,
-                      .together = e->target.vector_registers < 32 ? steps_together(t) : 0,
+                      .unroll = loop ? 0 : UNROLL_WORK / sums,
+                      .together =
+                          e->target.vector_registers < 32 && !sums_wander(e, t) ? steps_together(t) : 0,
                       .written = t->skips,
                       .body = step,
                       .ahead = ask_ahead,
