@@ -49,6 +49,15 @@ static double step_cost(const Target *target, const ContractShape *shape, int64_
     return rows > 12 ? 1.05 * cost : rows > 8 ? 1.03 * cost : cost;
 }
 
+/* Vectors that a pipe takes whole, where others go by halves, unless A comes too slowly for that. */
+static bool goes_at_once(const Target *target, const ContractShape *shape, int64_t tile_rows, int64_t depth) {
+    double a = cost_distinct((double)cost_assumed(shape->rows) * (double)depth, shape->a_span);
+    return target->pipe_bytes < target->vector_bytes &&
+           cost_lanes(target, shape) * shape->bytes <= target->pipe_bytes &&
+           tile_rows * depth * shape->bytes <= target->l1_bytes / 2 &&
+           !cost_is_far(target, a, shape->memory_bytes);
+}
+
 double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows, double vectors,
                   int64_t tile_rows, int64_t tile_vectors, int64_t depth, bool b_is_far) {
     int64_t full_rows = rows / tile_rows, rest_rows = rows % tile_rows;
@@ -63,9 +72,7 @@ double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows
                       step_cost(target, shape, rest_rows, v, FROM_SECOND_LEVEL));
     }
     double tiles = (double)(full_rows + (rest_rows > 0)) * (double)(full_vectors + (rest_vectors > 0));
-    /* Vectors that a pipe takes whole, where others go by halves. */
-    bool narrow = cost_lanes(target, shape) * shape->bytes <= target->pipe_bytes;
-    if (narrow && target->pipe_bytes < target->vector_bytes) step *= HALF_VECTOR;
+    if (goes_at_once(target, shape, tile_rows, depth)) step *= HALF_VECTOR;
     return step * (double)depth + tiles * (double)TILE_OVERHEAD;
 }
 
@@ -175,10 +182,10 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
     /* Of each line of a transposed A a tile reads a part, and prefetchers see no pattern. */
     if (shape->a_row == 1 && shape->a_depth != 1 && !plan->pack_a) price += far_block ? 0.4 : 0.15;
     if (again > 0) cost += price * again * a;
-    if (!cost_is_far(target, b, shape->bytes)) return cost + near * b;
     /* Short pieces of rows keep prefetchers from running ahead. */
     double piece = (double)cost_assumed(shape->columns) * shape->memory_bytes, slow = 1;
     if (shape->b_column == 1 && shape->b_depth > shape->columns) slow = 1 + 512 / piece;
+    if (!cost_is_far(target, b, shape->bytes)) return cost + slow * near * b;
     /* Rows of a far B are asked for ahead (`ahead_b`), unless they do little but load; where they drive each
      * other out only the first tiles gain. */
     int64_t collide = cost_collides(shape->b_depth, shape->memory_bytes) ? FEW : INT64_MAX;

@@ -116,7 +116,11 @@ void schedule_prefetch(const Target *target, const ContractShape *shape, Contrac
         return;
     }
     plan->ahead_panel = panel_ahead(target, shape, plan);
-    if (cost_is_far(target, a * outer / shared, shape->memory_bytes))
+    /* What a tile reads from end to end the processor foresees by itself. */
+    bool whole_a =
+        shape->a_row == 1 && shape->single_depth && shape->a_depth >= 0 && shape->a_depth <= plan->rows;
+    bool whole_b = shape->b_depth >= 0 && shape->b_depth <= (int64_t)plan->vectors * plan->lanes;
+    if (!whole_a && cost_is_far(target, a * outer / shared, shape->memory_bytes))
         plan->ahead_depth = depth_ahead(shape, plan);
     if (!shape->single_depth) return;
     /* Rows that share their places in a narrow CPU's first level drive each other out. */
@@ -124,7 +128,7 @@ void schedule_prefetch(const Target *target, const ContractShape *shape, Contrac
     plan->ahead_a =
         far_a && !plan->pack_a && !shape->edges && shape->a_depth == 1 && shape->a_row >= 0 && apart;
     bool even = cost_is_narrow(target) && cost_collides(4 * shape->b_depth, shape->memory_bytes);
-    if (far_b && !plan->pack_b && !plan->ahead_panel && !even)
+    if (far_b && !whole_b && !plan->pack_b && !plan->ahead_panel && !even)
         plan->ahead_b = rows_ahead(target, shape, plan);
 }
 
