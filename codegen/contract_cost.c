@@ -22,7 +22,8 @@ enum {
 };
 
 const double HALF_VECTOR = 0.5;
-static const double ASKED = 0.7; /* half cycles for an element of a far B that is asked for ahead */
+static const double AT_ONCE = 0.55; /* the same of tiles whose every vector is such a half */
+static const double ASKED = 0.7;    /* half cycles for an element of a far B that is asked for ahead */
 
 int64_t cost_assumed(int64_t size) { return size < 0 ? ASSUMED_SIZE : size; }
 
@@ -51,11 +52,9 @@ static double step_cost(const Target *target, const ContractShape *shape, int64_
 
 /* Vectors that a pipe takes whole, where others go by halves, unless A comes too slowly for that. */
 static bool goes_at_once(const Target *target, const ContractShape *shape, int64_t tile_rows, int64_t depth) {
-    double a = cost_distinct((double)cost_assumed(shape->rows) * (double)depth, shape->a_span);
-    return target->pipe_bytes < target->vector_bytes &&
-           cost_lanes(target, shape) * shape->bytes <= target->pipe_bytes &&
-           tile_rows * depth * shape->bytes <= target->l1_bytes / 2 &&
-           !cost_is_far(target, a, shape->memory_bytes);
+    bool near = tile_rows * depth * shape->bytes <= target->l1_bytes / 2;
+    return target->pipe_bytes < target->vector_bytes && (near || shape->a_depth == 1) &&
+           cost_lanes(target, shape) * shape->bytes == target->pipe_bytes;
 }
 
 double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows, double vectors,
@@ -63,7 +62,7 @@ double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows
     int64_t full_rows = rows / tile_rows, rest_rows = rows % tile_rows;
     int64_t full_vectors = (int64_t)vectors / tile_vectors;
     double rest_vectors = vectors - (double)(full_vectors * tile_vectors), whole = (double)tile_vectors;
-    double first = b_is_far ? FROM_FAR : FROM_SECOND_LEVEL, step = 0;
+    double first = b_is_far && !cost_is_narrow(target) ? FROM_FAR : FROM_SECOND_LEVEL, step = 0;
     for (int rest = 0; rest < 2; rest++) {
         double v = rest ? rest_vectors : whole, panels = rest ? 1 : (double)full_vectors;
         step +=
@@ -72,7 +71,7 @@ double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows
                       step_cost(target, shape, rest_rows, v, FROM_SECOND_LEVEL));
     }
     double tiles = (double)(full_rows + (rest_rows > 0)) * (double)(full_vectors + (rest_vectors > 0));
-    if (goes_at_once(target, shape, tile_rows, depth)) step *= HALF_VECTOR;
+    if (goes_at_once(target, shape, tile_rows, depth)) step *= AT_ONCE;
     return step * (double)depth + tiles * (double)TILE_OVERHEAD;
 }
 
@@ -189,8 +188,9 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
     /* Rows of a far B are asked for ahead (`ahead_b`), unless they do little but load; where they drive each
      * other out only the first tiles gain. */
     int64_t collide = cost_collides(shape->b_depth, shape->memory_bytes) ? FEW : INT64_MAX;
-    bool asked_b = !plan->pack_b && shape->single_depth && (shape->rows < 0 || shape->rows > FEW_ROWS) &&
-                   cost_assumed(shape->rows) < collide;
+    bool asks = !plan->dot_lanes || depth * shape->memory_bytes < PAGE;
+    bool asked_b = asks && !cost_is_narrow(target) && !plan->pack_b && shape->single_depth &&
+                   (shape->rows < 0 || shape->rows > FEW_ROWS) && cost_assumed(shape->rows) < collide;
     return cost + slow * (asked_b ? ASKED : far) * b;
 }
 

@@ -31,6 +31,9 @@ bool form_rows_are_apart(const ContractShape *shape) {
     return !shape->exchanged && shape->a_row < 0 && shape->row_run >= SHORT_RUN;
 }
 
+/* So few rows that a B which is packed is read no more often than to pack it. */
+static bool reads_once(const ContractShape *shape) { return shape->rows >= 0 && shape->rows <= FEW_ROWS; }
+
 /* Windows share their memory, which packing would multiply. */
 static bool may_copy_b(const ContractShape *shape) {
     double elements = (double)cost_assumed(shape->depth) * (double)cost_assumed(shape->columns);
@@ -145,7 +148,7 @@ double form_dots(const Target *target, const ContractShape *shape, ContractSched
     bool pack = shape->b_depth != 1;
     double best = -1;
     if (shape->edges || shape->a_depth != 1 || cost_assumed(shape->depth) < lanes) return -1;
-    if (pack && (!shape->single_depth || shape->columns < 0)) return -1;
+    if (pack && (!shape->single_depth || shape->columns < 0 || reads_once(shape))) return -1;
     ContractSchedule now = {
         .lanes = cost_lanes(target, shape), .dot_lanes = (uint32_t)lanes, .dot_unroll = 1, .pack_b = pack};
     now.vectors = (uint32_t)min64(div_up(columns, now.lanes), DOT_PANEL);
@@ -234,8 +237,7 @@ static double cost_packed_so(const Target *target, const ContractShape *shape, C
 static double outer_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     plan->pack_b = form_packs_b(target, shape);
     double cost = cost_packed_so(target, shape, plan);
-    bool few = shape->rows >= 0 && shape->rows <= FEW_ROWS;
-    if (plan->pack_b || few || slowed_by_b(target, shape) <= 1) return cost;
+    if (plan->pack_b || reads_once(shape) || slowed_by_b(target, shape) <= 1) return cost;
     ContractSchedule other = {.lanes = 1, .pack_b = true};
     double packed = cost_packed_so(target, shape, &other);
     if (packed < cost) cost = packed, *plan = other;

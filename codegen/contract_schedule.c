@@ -84,9 +84,9 @@ static uint32_t rows_ahead(const Target *target, const ContractShape *shape, con
 }
 
 /* Lines of k in pages of their own the processor foresees by itself, and a single row or column does little
- * but load. */
-static bool dots_ask(const ContractShape *shape, const ContractSchedule *plan) {
-    return plan->dot_unroll == 1 && plan->rows > 1 && plan->dot_columns > 1 &&
+ * but load, as do vectors of half a line, which would ask for each line twice. */
+static bool dots_ask(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    return plan->dot_unroll == 1 && plan->rows > 1 && plan->dot_columns > 1 && !cost_is_narrow(target) &&
            cost_assumed(shape->depth) * shape->memory_bytes < PAGE;
 }
 
@@ -109,7 +109,7 @@ void schedule_prefetch(const Target *target, const ContractShape *shape, Contrac
     double asked = cost_assumed(shape->rows) <= TILES_ASK * (int64_t)plan->rows ? b * outer : b;
     bool far_b = cost_is_far(target, asked, shape->memory_bytes);
     if (plan->dot_lanes) {
-        bool ask = dots_ask(shape, plan),
+        bool ask = dots_ask(target, shape, plan),
              few = cost_assumed(shape->columns) <= FEW_TILES * (int64_t)plan->dot_columns;
         plan->ahead_a = ask && far_a && few && shape->a_row >= 0;
         plan->ahead_b = ask && far_b && !plan->pack_b ? dots_ahead(shape, plan) : 0;
