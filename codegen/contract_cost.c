@@ -51,10 +51,12 @@ static double step_cost(const Target *target, const ContractShape *shape, int64_
 }
 
 /* Vectors that a pipe takes whole, where others go by halves, unless A comes too slowly for that. */
-static bool goes_at_once(const Target *target, const ContractShape *shape, int64_t tile_rows, int64_t depth) {
-    bool near = tile_rows * depth * shape->bytes <= target->l1_bytes / 2;
-    return target->pipe_bytes < target->vector_bytes && (near || shape->a_depth == 1) &&
-           cost_lanes(target, shape) * shape->bytes == target->pipe_bytes;
+static bool goes_at_once(const Target *target, const ContractShape *shape, int64_t depth) {
+    double a = cost_distinct((double)cost_assumed(shape->rows) * (double)depth, shape->a_span);
+    double all = a * (double)max64(cost_assumed(shape->outer), 1);
+    return target->pipe_bytes < target->vector_bytes &&
+           cost_lanes(target, shape) * shape->bytes == target->pipe_bytes &&
+           (shape->a_depth == 1 || !cost_is_far(target, all, shape->memory_bytes));
 }
 
 double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows, double vectors,
@@ -71,7 +73,7 @@ double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows
                       step_cost(target, shape, rest_rows, v, FROM_SECOND_LEVEL));
     }
     double tiles = (double)(full_rows + (rest_rows > 0)) * (double)(full_vectors + (rest_vectors > 0));
-    if (goes_at_once(target, shape, tile_rows, depth)) step *= AT_ONCE;
+    if (goes_at_once(target, shape, depth)) step *= AT_ONCE;
     return step * (double)depth + tiles * (double)TILE_OVERHEAD;
 }
 

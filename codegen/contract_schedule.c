@@ -97,37 +97,44 @@ static uint32_t dots_ahead(const ContractShape *shape, const ContractSchedule *p
     return (uint32_t)min64(div_up(ROWS_AHEAD, tile), TILES_AHEAD);
 }
 
+/* Dot products wait for what of all products, of `a` and `b` elements, the second level can't hold even by
+ * itself. */
+static void dots_prefetch(const Target *target, const ContractShape *shape, double a, double b,
+                          ContractSchedule *plan) {
+    bool few = cost_assumed(shape->columns) <= FEW_TILES * (int64_t)plan->dot_columns;
+    if (!dots_ask(target, shape, plan)) return;
+    plan->ahead_a = few && shape->a_row >= 0 && cost_is_far(target, a / 2, shape->memory_bytes);
+    if (!plan->pack_b && cost_is_far(target, b / 2, shape->memory_bytes))
+        plan->ahead_b = dots_ahead(shape, plan);
+}
+
 /* What comes from beyond the second level, for each product anew, is asked for before it is needed: rows of A
- * begin too often for the processor to see their pattern, and the pieces of B's rows in a panel lie apart. */
+ * begin too often for the processor to see their pattern, and the pieces of B's rows in a panel lie apart.
+ * What a tile reads from end to end it foresees by itself. */
 void schedule_prefetch(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     double outer = (double)max64(cost_assumed(shape->outer), 1), b = cost_b_elements(shape);
-    double shared = (double)max64(shape->a_shared, 1);
-    double a =
-        cost_distinct((double)cost_assumed(shape->rows) * (double)cost_assumed(shape->depth), shape->a_span);
-    bool far_a = cost_is_far(target, a * outer, shape->memory_bytes);
+    double rows = (double)cost_assumed(shape->rows), shared = (double)max64(shape->a_shared, 1);
+    double a = outer * cost_distinct(rows * (double)cost_assumed(shape->depth), shape->a_span);
     /* All tiles ask, but only the first one of a panel that the second level holds waits. */
-    double asked = cost_assumed(shape->rows) <= TILES_ASK * (int64_t)plan->rows ? b * outer : b;
+    double asked = rows <= (double)(TILES_ASK * plan->rows) ? b * outer : b;
+    bool far_a = cost_is_far(target, a, shape->memory_bytes);
     bool far_b = cost_is_far(target, asked, shape->memory_bytes);
     if (plan->dot_lanes) {
-        bool ask = dots_ask(target, shape, plan),
-             few = cost_assumed(shape->columns) <= FEW_TILES * (int64_t)plan->dot_columns;
-        plan->ahead_a = ask && far_a && few && shape->a_row >= 0;
-        plan->ahead_b = ask && far_b && !plan->pack_b ? dots_ahead(shape, plan) : 0;
+        dots_prefetch(target, shape, a, asked, plan);
         return;
     }
-    plan->ahead_panel = panel_ahead(target, shape, plan);
-    /* What a tile reads from end to end the processor foresees by itself. */
     bool whole_a =
         shape->a_row == 1 && shape->single_depth && shape->a_depth >= 0 && shape->a_depth <= plan->rows;
     bool whole_b = shape->b_depth >= 0 && shape->b_depth <= (int64_t)plan->vectors * plan->lanes;
-    if (!whole_a && cost_is_far(target, a * outer / shared, shape->memory_bytes))
+    plan->ahead_panel = panel_ahead(target, shape, plan);
+    if (!whole_a && cost_is_far(target, a / shared, shape->memory_bytes))
         plan->ahead_depth = depth_ahead(shape, plan);
     if (!shape->single_depth) return;
     /* Rows that share their places in a narrow CPU's first level drive each other out. */
     bool apart = !cost_is_narrow(target) || !cost_collides(2 * shape->a_row, shape->memory_bytes);
+    bool even = cost_is_narrow(target) && cost_collides(4 * shape->b_depth, shape->memory_bytes);
     plan->ahead_a =
         far_a && !plan->pack_a && !shape->edges && shape->a_depth == 1 && shape->a_row >= 0 && apart;
-    bool even = cost_is_narrow(target) && cost_collides(4 * shape->b_depth, shape->memory_bytes);
     if (far_b && !whole_b && !plan->pack_b && !plan->ahead_panel && !even)
         plan->ahead_b = rows_ahead(target, shape, plan);
 }
