@@ -23,7 +23,6 @@ enum {
 
 const double HALF_VECTOR = 0.5;
 static const double AT_ONCE = 0.55; /* the same of tiles whose every vector is such a half */
-static const double ASKED = 0.7;    /* half cycles for an element of a far B that is asked for ahead */
 
 int64_t cost_assumed(int64_t size) { return size < 0 ? ASSUMED_SIZE : size; }
 
@@ -153,14 +152,36 @@ double cost_pack(const Target *target, double elements, uint32_t bytes, int64_t 
     return (far + (square < 3.0 ? square : 3.0)) * elements;
 }
 
+/* Half cycles to bring an element near: from the second level, from beyond it, and one of a far B that is
+ * asked for ahead. */
+static const double NEAR = 0.3, FAR = 1, ASKED = 0.8;
+
+/* Are rows of a far B asked for ahead (`ahead_b`), and is there enough to do meanwhile? Where they drive each
+ * other out only the first tiles gain. */
+static bool b_is_asked(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    int64_t rows = cost_assumed(shape->rows), depth = cost_assumed(shape->depth);
+    if (cost_is_narrow(target) || plan->pack_b || !shape->single_depth || rows <= FEW_ROWS) return false;
+    if (plan->dot_lanes) return depth * shape->memory_bytes < PAGE;
+    return rows < FEW || !cost_collides(shape->b_depth, shape->memory_bytes);
+}
+
+static double touch_b(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
+    double b = cost_b_elements(shape), slow = 1;
+    /* Short pieces of rows keep prefetchers from running ahead. */
+    double piece = (double)cost_assumed(shape->columns) * shape->memory_bytes;
+    if (shape->b_column == 1 && shape->b_depth > shape->columns) slow = 1 + 512 / piece;
+    double price = !cost_is_far(target, b, shape->bytes) ? NEAR
+                   : b_is_asked(target, shape, plan)     ? ASKED
+                                                         : FAR;
+    return slow * price * b;
+}
+
 /* Half cycles to bring the operands near: both once, A again for each panel, and for each product that shares
  * it, if the second level doesn't hold it. That overlaps with the arithmetic as long as a cache holds A at
  * all. */
 double cost_touch(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
-    double depth = (double)cost_assumed(shape->depth), rows = (double)cost_assumed(shape->rows), near = 0.3,
-           far = 1;
+    double depth = (double)cost_assumed(shape->depth), rows = (double)cost_assumed(shape->rows);
     double a = cost_distinct(rows * depth, shape->a_span);
-    double b = cost_b_elements(shape);
     double limit = (double)cost_depth_limit(target, shape, plan);
     double together = plan->vectors * plan->lanes;
     if (plan->pack_b && cost_is_narrow(target))
@@ -170,7 +191,7 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
     bool far_block = cost_is_far(target, block, shape->bytes),
          huge = block * shape->bytes > 4.0 * (double)target->l2_bytes;
     /* A narrow tile has so much to do with each element that it waits for few. */
-    double behind = cost_is_narrow(target) ? 0.15 : far;
+    double behind = cost_is_narrow(target) ? 0.15 : FAR;
     double price = !far_block ? 0 : huge ? behind : plan->pack_a ? 0.05 : 0.12;
     /* Rows of a far A are asked for ahead (`ahead_a`), but not by dot products. */
     double ahead = huge ? 0.6 : 0.2;
@@ -178,22 +199,12 @@ double cost_touch(const Target *target, const ContractShape *shape, const Contra
                  !cost_collides(shape->a_row, shape->memory_bytes);
     /* What is huge the products that share it take by parts (contract_schedule.c). */
     double shared = (double)max64(shape->a_shared, 1), others = (huge ? 0.12 : price) * (1 - 1 / shared);
-    double once = !cost_is_far(target, a, shape->bytes) ? near : asked ? ahead : far;
+    double once = !cost_is_far(target, a, shape->bytes) ? NEAR : asked ? ahead : FAR;
     double cost = (once / shared + others) * a;
     /* Of each line of a transposed A a tile reads a part, and prefetchers see no pattern. */
     if (shape->a_row == 1 && shape->a_depth != 1 && !plan->pack_a) price += far_block ? 0.4 : 0.15;
     if (again > 0) cost += price * again * a;
-    /* Short pieces of rows keep prefetchers from running ahead. */
-    double piece = (double)cost_assumed(shape->columns) * shape->memory_bytes, slow = 1;
-    if (shape->b_column == 1 && shape->b_depth > shape->columns) slow = 1 + 512 / piece;
-    if (!cost_is_far(target, b, shape->bytes)) return cost + slow * near * b;
-    /* Rows of a far B are asked for ahead (`ahead_b`), unless they do little but load; where they drive each
-     * other out only the first tiles gain. */
-    int64_t collide = cost_collides(shape->b_depth, shape->memory_bytes) ? FEW : INT64_MAX;
-    bool asks = !plan->dot_lanes || depth * shape->memory_bytes < PAGE;
-    bool asked_b = asks && !cost_is_narrow(target) && !plan->pack_b && shape->single_depth &&
-                   (shape->rows < 0 || shape->rows > FEW_ROWS) && cost_assumed(shape->rows) < collide;
-    return cost + slow * (asked_b ? ASKED : far) * b;
+    return cost + touch_b(target, shape, plan);
 }
 
 /* --- dot products: lanes along k */
@@ -203,7 +214,7 @@ static const double A_AGAIN = 2.25; /* or of A, where the first level doesn't ho
 /* Half cycles to load a vector, where lines of k begin so many elements apart: of a line's width, it is of
  * two lines unless these begin with it. */
 static double load_cost(const Target *target, int64_t stride, int64_t lanes) {
-    if (cost_is_narrow(target) || stride % lanes == 0) return 1.25;
+    if (cost_is_narrow(target) || stride < 0 || stride % lanes == 0) return 1.25;
     return stride % (lanes / 2) == 0 ? 1.5 : TWO_LOADS;
 }
 

@@ -58,7 +58,7 @@ static void pack_routine(Emit *e, const LLVMValueRef *parameters, const void *us
     for (uint32_t i = 0; i < pack.k_count; i++) {
         pack.k[i].extent = size_run_time(parameters[AXES + 3 * i]);
         pack.k[i].stride = unless_one(e, pack.k[i].stride, parameters[AXES + 3 * i + 1]);
-        pack.k[i].to = unless_one(e, pack.k[i].to, parameters[AXES + 3 * i + 2]);
+        pack.k[i].to = size_run_time(parameters[AXES + 3 * i + 2]);
     }
     pack_here(e, &pack);
 }
@@ -73,8 +73,7 @@ static const char *routine_name(Emit *e, const Pack *pack) {
     if (pack_picks(pack))
         name = arena_printf(e->arena, "%s.every.%u", name, (unsigned)pack->column_stride.constant);
     for (uint32_t i = 0; i < pack->k_count; i++)
-        name = arena_printf(e->arena, "%s.%s%s", name, size_is(pack->k[i].stride, 1) ? "one" : "k",
-                            size_is(pack->k[i].to, 1) ? "" : "s");
+        name = arena_printf(e->arena, "%s.%s", name, size_is(pack->k[i].stride, 1) ? "one" : "k");
     bool transposes = !size_is(pack->column_stride, 1) && pack->k_count > 0 &&
                       size_is(pack->k[pack->k_count - 1].stride, 1);
     return transposes ? arena_printf(e->arena, "%s.%u", name, pack->run) : name;

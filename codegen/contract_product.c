@@ -10,8 +10,10 @@
 #include <stdlib.h>
 
 enum {
-    LINE = 64,     /* bytes of a cache's line */
-    SHORT_LINE = 4 /* elements that are worth an axis */
+    LINE = 64,        /* bytes of a cache's line */
+    SHORT_LINE = 4,   /* elements that are worth an axis */
+    FAR_APART = 1024, /* bytes between places that matter for where lines are kept */
+    MANY_PLACES = 8   /* of a window, whose lines the first level can't always keep */
 };
 
 static LLVMTypeRef accumulator(Emit *e, DType dtype) { return emit_register_type(e, dtype); }
@@ -90,12 +92,26 @@ static ProductAxis take_column(Emit *e, ProductAxes *n, ProductAxes *outer) {
     return n->at[chosen];
 }
 
+static int64_t inner_depth(const ProductAxes *k) {
+    int64_t depth = 1;
+    for (uint32_t i = 1; i < k->count; i++) {
+        if (!k->at[i].extent.known) return -1;
+        depth *= k->at[i].extent.constant;
+    }
+    return depth;
+}
+
 /* Channels that lie together while the window passes over pictures: a line of A is used up before the next
- * one, and not once for each place of the window. */
+ * one, and not once for each place of the window, where these are so far apart that they share few sets of
+ * the first level. */
 static void by_lines(Emit *e, ProductAxes *k, uint32_t bytes) {
     ProductAxis *outer = &k->at[0];
     if (k->count < 2 || k->count == MAX_RANK || outer->edge) return;
     if (!outer->extent.known || outer->extent.constant < SHORT_LINE || !size_is(outer->a, 1)) return;
+    Size place = k->at[k->count - 1].a;
+    if (!place.known || llabs(place.constant) * bytes < FAR_APART) return;
+    int64_t places = inner_depth(k);
+    if (places >= 0 && places < MANY_PLACES) return;
     int64_t line = LINE / bytes;
     while (outer->extent.constant % line) line /= 2;
     if (line < SHORT_LINE) return;
@@ -136,15 +152,6 @@ static void arrange(Emit *e, const Contract *c, bool exchange, Product *p) {
 }
 
 static int64_t known_or(Size size) { return size.known ? size.constant : -1; }
-
-static int64_t inner_depth(const ProductAxes *k) {
-    int64_t depth = 1;
-    for (uint32_t i = 1; i < k->count; i++) {
-        if (!k->at[i].extent.known) return -1;
-        depth *= k->at[i].extent.constant;
-    }
-    return depth;
-}
 
 static const ContractAxis *contract_axis(const Contract *c, uint32_t i) {
     if (i < c->batch_count) return &c->batch[i];
