@@ -2,8 +2,10 @@
  * peak, interleaved; prints medians.
  *
  *     contract-bench [ROUNDS] [NAME-PART]     of the shapes below
- *     contract-bench ROUNDS -s SHAPE…         others: "24 256x64x256 NN"; "conv 28 24>40 5x5 /2" in
- * inference, "8 conv 28 24>40" in training, its gradients " dX" and " dW8", the sum over pictures in 8 parts
+ *     contract-bench ROUNDS -s SHAPE…         of others
+ *
+ * A shape is "24 256x64x256 NN"; or "conv 28 24>40 5x5 /2" in inference, "8 conv 28 24>40" in training, its
+ * gradients " dX" and " dW8", the sum over pictures in 8 parts.
  *
  * With SCHEDULE in the environment it prints how each product is computed; ASSEMBLY names a file for the code
  * of the last; CPU is the processor to compile for; ALONE leaves the libraries out. Times are of the thread's

@@ -5,20 +5,19 @@
 
 /* Measured on one core; see docs/kernels.md. */
 enum {
-    ASSUMED_SIZE = 192,   /* of a size known at run time only */
-    TILE_OVERHEAD = 60,   /* half cycles to start and store a tile */
-    DOT_TILE = 12,        /* half cycles to start a tile of dot products */
-    DOT_TILE_OF_TWO = 42, /* the same where its sums are more than one vector's */
-    DOT_ROW = 3,          /* to store one row of its sums */
-    POINTERS = 11,        /* to rows that registers hold */
-    FROM_SECOND_LEVEL =
-        3, /* half cycles in which a vector arrives from there: at a quarter of the first's bandwidth, */
-    FROM_FAR = 6,         /* and from beyond it */
-    PIECE = 3,            /* to load a vector of a transposed tile and store it */
-    SQUARE = 60,          /* to transpose a square of a vector's lanes */
-    COPIED_COLUMNS = 256, /* that are packed together at most */
-    LINE = 64,            /* bytes of a cache's line */
-    FEW_SUMS = 10         /* that barely hide the latency of multiply-adds */
+    ASSUMED_SIZE = 192,    /* of a size known at run time only */
+    TILE_OVERHEAD = 60,    /* half cycles to start and store a tile */
+    DOT_TILE = 12,         /* half cycles to start a tile of dot products */
+    DOT_TILE_OF_TWO = 42,  /* the same where its sums are more than one vector's */
+    DOT_ROW = 3,           /* to store one row of its sums */
+    POINTERS = 11,         /* to rows that registers hold */
+    FROM_SECOND_LEVEL = 3, /* until a vector arrives from there: a quarter of the first's bandwidth, */
+    FROM_FAR = 6,          /* and from beyond it */
+    PIECE = 3,             /* to load a vector of a transposed tile and store it */
+    SQUARE = 60,           /* to transpose a square of a vector's lanes */
+    COPIED_COLUMNS = 256,  /* that are packed together at most */
+    LINE = 64,             /* bytes of a cache's line */
+    FEW_SUMS = 10          /* that barely hide the latency of multiply-adds */
 };
 
 const double HALF_VECTOR = 0.5;

@@ -2,6 +2,7 @@
  * rest parameters, or on the spot. */
 #include "codegen/contract_pack.h"
 #include "codegen/routine.h"
+#include <stdlib.h>
 
 /* Of a panel, in which k is in order. */
 static void set_steps(Emit *e, Pack *pack) {
@@ -12,12 +13,14 @@ static void set_steps(Emit *e, Pack *pack) {
     }
 }
 
+static int64_t distance(const PackAxis *axis) { return llabs(axis->stride.constant); }
+
 /* Memory is read in order, and what lies together is transposed together. */
 static void sort_k(Pack *pack) {
     for (uint32_t i = 0; i < pack->k_count; i++)
         if (!pack->k[i].stride.known) return;
     for (uint32_t i = 1; i < pack->k_count; i++)
-        for (uint32_t j = i; j > 0 && pack->k[j - 1].stride.constant < pack->k[j].stride.constant; j--) {
+        for (uint32_t j = i; j > 0 && distance(&pack->k[j - 1]) < distance(&pack->k[j]); j--) {
             PackAxis axis = pack->k[j];
             pack->k[j] = pack->k[j - 1], pack->k[j - 1] = axis;
         }
