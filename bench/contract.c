@@ -3,6 +3,7 @@
  *
  *     contract-bench [ROUNDS] [NAME-PART]     of the shapes below
  *     contract-bench ROUNDS -s SHAPE…         of others
+ *     contract-bench ROUNDS -r SEED COUNT     of products of random sizes
  *
  * A shape is "24 256x64x256 NN"; or "conv 28 24>40 5x5 /2" in inference, "8 conv 28 24>40" in training, its
  * gradients " dX" and " dW8", the sum over pictures in 8 parts.
@@ -432,7 +433,8 @@ static void print_rate(double rate, double top) {
         printf("      – |    – |");
 }
 
-static void measure(Run run, int rounds) {
+/* Prints a line; the time of the faster library by ours. */
+static double measure(Run run, int rounds) {
     enum { SIDES = 4 };
     double times[SIDES][64]; /* the peak's are rates */
     prepare(&run);
@@ -445,20 +447,69 @@ static void measure(Run run, int rounds) {
         times[2][r] = alone || !run.shape ? INFINITY : openblas(&run);
         times[3][r] = alone ? INFINITY : onednn(&run);
     }
-    double top = median(times[0], rounds), flops = work(&run.product);
+    double top = median(times[0], rounds), flops = work(&run.product), time[SIDES];
     printf("| %-22s | %3" PRId64 " |", run.name, run.chunks);
-    for (int side = 1; side < SIDES; side++) print_rate(flops / median(times[side], rounds), top);
+    for (int side = 1; side < SIDES; side++) {
+        time[side] = median(times[side], rounds);
+        print_rate(flops / time[side], top);
+    }
     double best = flops / times[1][0] / times[0][rounds - 1]; /* sorted by now */
     printf(" %3.0f%% | %6.1f |\n", 100 * best, top);
     fflush(stdout);
     if (run.onednn) onednn_close(run.onednn);
     free(run.a), free(run.b), free(run.c), free(run.scratch.memory);
     jit_close(&run.jit);
+    return fmin(time[2], time[3]) / time[1];
 }
 
-static void measure_shape(const Shape *s, int rounds) {
+static double measure_shape(const Shape *s, int rounds) {
     ProductCase c = product_case(DTYPE_f32, s->batch, s->m, s->n, s->k, s->a_transposed, s->b_transposed);
-    measure((Run){.name = s->name, .product = c, .shape = s}, rounds);
+    return measure((Run){.name = s->name, .product = c, .shape = s}, rounds);
+}
+
+/* --- products of random sizes */
+enum { GREATEST_SIZE = 2000, GREATEST_BATCH = 64 };
+
+/* In [0, 1): a linear congruential generator, whose upper bits are the better ones. */
+static double uniform(uint64_t *state) {
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*state >> 11) * 0x1p-53;
+}
+
+/* Logarithms are spread evenly; half of the sizes are multiples of 8. */
+static int64_t random_size(uint64_t *state, double greatest) {
+    int64_t size = (int64_t)exp(log(greatest + 1) * uniform(state));
+    return uniform(state) < 0.5 ? (size + 7) / 8 * 8 : size;
+}
+
+/* Of 0.2 to 2000 million operations. */
+static Shape random_shape(uint64_t *state) {
+    for (;;) {
+        Shape s = {.batch = uniform(state) < 0.75 ? 1 : random_size(state, GREATEST_BATCH)};
+        s.m = random_size(state, GREATEST_SIZE), s.n = random_size(state, GREATEST_SIZE);
+        s.k = random_size(state, GREATEST_SIZE);
+        double form = uniform(state), all = 2.0 * (double)(s.batch * s.m) * (double)(s.n * s.k);
+        s.a_transposed = form > 0.67, s.b_transposed = form < 0.33;
+        if (all > 2e5 && all < 2e9) return s;
+    }
+}
+
+static int measure_random(uint64_t seed, int count, int rounds) {
+    double sum = 0, least = INFINITY;
+    int slower = 0;
+    for (int i = 0; i < count; i++) {
+        char name[64];
+        Shape s = random_shape(&seed);
+        snprintf(name, sizeof name, "%" PRId64 " %" PRId64 "x%" PRId64 "x%" PRId64 " %c%c", s.batch, s.m, s.n,
+                 s.k, s.a_transposed ? 'T' : 'N', s.b_transposed ? 'T' : 'N');
+        s.name = name;
+        double ratio = measure_shape(&s, rounds);
+        sum += log(ratio), least = fmin(least, ratio), slower += ratio < 0.95;
+    }
+    printf("The faster library's time by ours: %.2f in the geometric mean, %.2f at least, below 0.95 for %d "
+           "of %d\n",
+           exp(sum / count), least, slower, count);
+    return 0;
 }
 
 static bool parse_shape(const char *text, Shape *s) {
@@ -526,6 +577,8 @@ int main(int argc, char **argv) {
            "best of best "
            "| peak |\n| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n");
     if (strcmp(part, "-s") == 0) return measure_given(argc - 3, argv + 3, rounds);
+    if (strcmp(part, "-r") == 0 && argc == 5 && atoi(argv[4]) > 0)
+        return measure_random(strtoull(argv[3], NULL, 10), atoi(argv[4]), rounds);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         if (strstr(shapes[i].name, part)) measure_shape(&shapes[i], rounds);
     for (size_t i = 0; i < sizeof convolutions / sizeof *convolutions; i++) {
