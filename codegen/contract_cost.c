@@ -16,12 +16,10 @@ enum {
     PIECE = 3,             /* to load a vector of a transposed tile and store it */
     SQUARE = 60,           /* to transpose a square of a vector's lanes */
     COPIED_COLUMNS = 256,  /* that are packed together at most */
-    LINE = 64,             /* bytes of a cache's line */
     FEW_SUMS = 10          /* that barely hide the latency of multiply-adds */
 };
 
-const double HALF_VECTOR = 0.5;
-static const double AT_ONCE = 0.55; /* the same of tiles whose every vector is such a half */
+static const double AT_ONCE = 0.55; /* of a whole vector's time, where every one is such as a pipe takes */
 
 int64_t cost_assumed(int64_t size) { return size < 0 ? ASSUMED_SIZE : size; }
 
@@ -243,7 +241,8 @@ double cost_dot(const Target *target, const ContractShape *shape, const Contract
     /* A is read again for each tile of columns, B for each of rows but the first. */
     bool a_near = cost_is_narrow(target) || r * (double)depth * shape->bytes < target->l1_bytes / 2.0;
     double a_load = a_near ? a_once : fmax(a_once, A_AGAIN);
-    double again = near ? once : (cost_is_far(target, b, shape->bytes) ? 6 : 3) + apart;
+    double again =
+        near ? once : (cost_is_far(target, b, shape->bytes) ? FROM_FAR : FROM_SECOND_LEVEL) + apart;
     double passes = full_r + (rest_r > 0), load = passes > 1 ? again + (once - again) / passes : once;
     double step =
         full_r * (full_c * dot_step_cost(r, c, a_load, load) + dot_step_cost(r, rest_c, a_load, load)) +

@@ -12,6 +12,7 @@ static inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 enum {
     FEW = 64,    /* rows or columns that packing doesn't pay for */
     PAGE = 4096, /* bytes: strides that are multiples of it collide in the caches */
+    LINE = 64,   /* bytes of a cache's line */
     FEW_ROWS = 4 /* so few that reading B is what takes the time */
 };
 
@@ -23,9 +24,6 @@ enum {
     FAR_DEPTH = 512,     /* and the second level doesn't hold it; */
     PANEL_DEPTH = 4096,  /* where it is a stream whose next panel is asked for in time, at most */
 };
-
-/* Of a whole vector's time, where halves are multiplied in turn. */
-extern const double HALF_VECTOR;
 
 /* A size, or what it is taken to be. */
 int64_t cost_assumed(int64_t size);

@@ -10,11 +10,12 @@ enum {
     DOT_PANEL = 4,        /* vectors of columns that dot products fill before their epilogue */
     FEW_NEIGHBOURS = 4,   /* rows next to each other in the result that transposing doesn't pay for */
     SHORT_RUN = 6,        /* rows next to each other: fewer make too small a tile */
-    LINE = 64,            /* bytes of a cache's line */
     SHORT_ROW = 1024,     /* bytes: fewer are fetched as well by parts */
     STREAMED_VECTORS = 8, /* of k at once, where one column follows the other */
     THIRD_LEVEL = 16      /* times the second level's size: more comes from memory */
 };
+
+static const double HALF_VECTOR = 0.5; /* of a whole one's time, where halves are multiplied in turn */
 
 /* --- the register tile */
 /* May tiles be transposed before the epilogue sees them? While they are in registers, and if their rows then

@@ -26,17 +26,13 @@ static void sort_k(Pack *pack) {
         }
 }
 
-static bool continues(Size outer, Size inner, Size extent) {
-    return outer.known && inner.known && extent.known && outer.constant == inner.constant * extent.constant;
-}
-
 /* Neighbouring axes of k that are one. */
 static void merge_k(Emit *e, Pack *pack) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < pack->k_count; i++) {
         PackAxis inner = pack->k[i], *outer = kept ? &pack->k[kept - 1] : NULL;
-        if (!outer || !continues(outer->stride, inner.stride, inner.extent) ||
-            !continues(outer->to, inner.to, inner.extent)) {
+        if (!outer || !size_continues(outer->stride, inner.stride, inner.extent) ||
+            !size_continues(outer->to, inner.to, inner.extent)) {
             pack->k[kept++] = inner;
             continue;
         }

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 enum {
-    LINE = 64,        /* bytes of a cache's line */
     SHORT_LINE = 4,   /* elements that are worth an axis */
     FAR_APART = 1024, /* bytes between places that matter for where lines are kept */
     MANY_PLACES = 8   /* of a window, whose lines the first level can't always keep */
@@ -35,13 +34,6 @@ static void add_axes(ProductAxes *axes, const ContractAxis *axis, uint32_t count
     }
 }
 
-/* Is stepping the outer axis the same as stepping the inner one `extent` times? */
-static bool continues(Size outer, Size inner, Size extent) {
-    if (!outer.known || !inner.known) return false;
-    if (outer.constant == 0 && inner.constant == 0) return true;
-    return extent.known && outer.constant == inner.constant * extent.constant;
-}
-
 /* Merges neighbours that are one axis in both operands; where lanes will lie along it, only if no vector of
  * `lanes` can cross the seam. */
 static void merge(Emit *e, ProductAxes *axes, uint32_t lanes) {
@@ -50,8 +42,8 @@ static void merge(Emit *e, ProductAxes *axes, uint32_t lanes) {
         ProductAxis *inner = &axes->at[i], *outer = kept ? &axes->at[kept - 1] : NULL;
         bool seam = inner->extent.known && inner->extent.constant % lanes == 0;
         bool joins = outer && !outer->edge && !inner->edge && (lanes == 1 || seam) &&
-                     continues(outer->a, inner->a, inner->extent) &&
-                     continues(outer->b, inner->b, inner->extent);
+                     size_continues(outer->a, inner->a, inner->extent) &&
+                     size_continues(outer->b, inner->b, inner->extent);
         if (!joins) {
             axes->at[kept++] = *inner;
             continue;
@@ -173,7 +165,7 @@ static int64_t b_run(const ProductAxes *k) {
     int64_t run = 1;
     for (uint32_t i = k->count; i-- > 0;) {
         const ProductAxis *axis = &k->at[i];
-        if (i + 1 < k->count && !continues(axis->b, k->at[i + 1].b, k->at[i + 1].extent)) break;
+        if (i + 1 < k->count && !size_continues(axis->b, k->at[i + 1].b, k->at[i + 1].extent)) break;
         if (!axis->extent.known) return -1;
         run *= axis->extent.constant;
     }

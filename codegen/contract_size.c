@@ -10,6 +10,12 @@ Size size_run_time(LLVMValueRef value) {
 
 bool size_is(Size size, int64_t constant) { return size.known && size.constant == constant; }
 
+bool size_continues(Size outer, Size inner, Size extent) {
+    if (!outer.known || !inner.known) return false;
+    if (outer.constant == 0 && inner.constant == 0) return true;
+    return extent.known && outer.constant == inner.constant * extent.constant;
+}
+
 Size size_add(Emit *e, Size a, Size b) {
     if (size_is(a, 0)) return b;
     if (size_is(b, 0)) return a;

@@ -7,6 +7,8 @@
 Size size_known(Emit *e, int64_t constant);
 Size size_run_time(LLVMValueRef value); /* known after all where LLVM folded it to a constant */
 bool size_is(Size size, int64_t constant);
+/* Is a step by `outer` the same as `extent` steps by `inner`? */
+bool size_continues(Size outer, Size inner, Size extent);
 Size size_add(Emit *e, Size a, Size b);
 Size size_sub(Emit *e, Size a, Size b);
 Size size_mul(Emit *e, Size a, Size b);

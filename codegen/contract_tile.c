@@ -128,23 +128,23 @@ static bool sums_wander(const Emit *e, const Tile *t) {
     return t->vectors == 1 && t->rows > 1 && e->target.vector_registers < 32;
 }
 
-/* A short step is hidden by what its loop takes besides, above all where threads share a core's front end. */
-static int64_t steps_together(const Tile *t) {
+/* A short step is hidden by what its loop takes besides, above all where threads share a core's front end. 0:
+ * one by one. */
+static int64_t steps_together(const Emit *e, const Tile *t) {
     int64_t steps = MAX_TOGETHER;
+    if (e->target.vector_registers >= 32 || sums_wander(e, t)) return 0;
     while (steps > 1 && steps * t->rows * t->vectors > TOGETHER_WORK) steps /= 2;
     return steps;
 }
 
 void tile_multiply(Emit *e, Tile *t) {
     uint32_t sums = t->rows * t->vectors;
-    bool loop = t->skips || sums_wander(e, t);
     DepthNest nest = {.axis = t->k,
                       .axis_count = t->k_count,
                       .sum = t->sum,
                       .sum_count = sums,
-                      .unroll = loop ? 0 : UNROLL_WORK / sums,
-                      .together =
-                          e->target.vector_registers < 32 && !sums_wander(e, t) ? steps_together(t) : 0,
+                      .unroll = t->skips || sums_wander(e, t) ? 0 : UNROLL_WORK / sums,
+                      .together = steps_together(e, t),
                       .written = t->skips,
                       .body = step,
                       .ahead = ask_ahead,
