@@ -2,6 +2,7 @@
  * checked then; the rest is checked where it runs. Negative positions count from the end where they are known
  * at compile time. */
 #include "frontend/elaborate_index.h"
+#include "frontend/habits.h"
 #include <string.h>
 
 /* --- checks */
@@ -161,12 +162,26 @@ static bool resolve_index(Elab *e, const AstIndex *index, const Dim *n, Axis *ax
     return true;
 }
 
+/* NumPy's `x[:, None]`; false where no index is such a word. */
+static bool report_new_axis(Elab *e, const AstIndex *indices) {
+    for (const AstIndex *i = indices; i; i = i->next) {
+        if (i->kind != AST_INDEX_EXPR || i->value->kind != AST_NAME) continue;
+        const char *word = i->value->name.text, *help = habit_help(HABIT_INDEX, word);
+        Found found;
+        if (!help || scope_find(e, e->scope, word, &found)) continue;
+        diag_help(diag_report(e->diags, D_UNKNOWN_NAME, i->span, word), "%s", help);
+        return true;
+    }
+    return false;
+}
+
 const Selection *select_resolve(Elab *e, const Type *type, const AstIndex *indices, Span span) {
     Selection *s = ARENA_NEW(e->arena, Selection);
     s->rank = type->rank;
     uint32_t written = 0, at = 0, ellipses = 0;
     for (const AstIndex *i = indices; i; i = i->next)
         *(i->kind == AST_INDEX_ELLIPSIS ? &ellipses : &written) += 1;
+    if (report_new_axis(e, indices)) return NULL;
     if (written > type->rank || ellipses > 1) {
         diag_report(e->diags, D_TOO_MANY_INDICES, span, type_text_nn(e, type), (int)written);
         return NULL;

@@ -4,6 +4,7 @@
 
 typedef enum {
     HABIT_NAME,
+    HABIT_INDEX,
     HABIT_TENSOR,
     HABIT_MODEL,
     HABIT_OPTIMIZER,
