@@ -244,12 +244,30 @@ Value *build_argsort(Builder *b, Value *x, int64_t axis, bool descending) {
     return build(b, OP_argsort, 1, &x, 2, attrs);
 }
 
-/* The row-major numbers in x of the elements that `ids` names along `axis`, as one axis. */
+/* ids without the axes behind `axis` that it only repeats along and that x has as many elements of: it names
+ * rows of x, whole ones. */
+static Value *ids_of_rows(Builder *b, const Type *x, Value *ids, int64_t axis) {
+    const Node *node = ids->node;
+    if (node && node->op == OP_cast) {
+        Value *rows = ids_of_rows(b, x, node->operands[0], axis);
+        return rows == node->operands[0] ? ids : build_cast(b, rows, ids->type->dtype);
+    }
+    if (!node || node->op != OP_broadcast) return ids;
+    const Attr *axes = node_attr(node, ATTR_axes);
+    int64_t last = axes->count ? axes->ints[axes->count - 1] : 0;
+    uint32_t rank = (uint32_t)(last > axis ? last : axis) + 1;
+    for (uint32_t k = rank; k < x->rank; k++)
+        if (ids->type->dims[k] != x->dims[k]) return ids;
+    Value *each = node->operands[0];
+    return each->type->rank == rank ? each : build_broadcast(b, each, rank, ids->type->dims, axes->ints);
+}
+
+/* The row-major numbers of the rows of x that `ids` names along `axis`, as one axis. */
 static Value *numbers_along(Builder *b, const Type *x, Value *ids, int64_t axis) {
     IrContext *ir = b->graph->ir;
     const Dim *stride = dim_const(ir, 1);
     Value *sum = NULL;
-    for (uint32_t k = x->rank; k-- > 0;) {
+    for (uint32_t k = ids->type->rank; k-- > 0;) {
         Value *place = k == axis ? ids : build_iota(b, ids->type, k);
         Value *scaled = build_binary(b, OP_mul, place, build_like(b, build_size(b, stride), ids->type));
         sum = sum ? build_binary(b, OP_add, sum, scaled) : scaled;
@@ -259,18 +277,25 @@ static Value *numbers_along(Builder *b, const Type *x, Value *ids, int64_t axis)
     return build_reshape(b, sum, 1, &count);
 }
 
-static Value *flat(Builder *b, Value *x) {
-    const Dim *count = type_elements(b->graph->ir, x->type);
-    return build_reshape(b, x, 1, &count);
+/* The first `rank` axes of x as one, and the rest, if any, as another. */
+static Value *as_rows(Builder *b, Value *x, uint32_t rank) {
+    IrContext *ir = b->graph->ir;
+    const Dim *dims[2] = {dim_const(ir, 1), dim_const(ir, 1)};
+    for (uint32_t k = 0; k < x->type->rank; k++)
+        dims[k >= rank] = dim_mul(ir, dims[k >= rank], x->type->dims[k]);
+    return build_reshape(b, x, x->type->rank > rank ? 2 : 1, dims);
 }
 
 Value *build_take_along(Builder *b, Value *x, Value *ids, int64_t axis) {
-    Value *taken = build_gather(b, flat(b, x), numbers_along(b, x->type, ids, axis), 0);
+    Value *rows = ids_of_rows(b, x->type, ids, axis), *from = as_rows(b, x, rows->type->rank);
+    Value *taken = build_gather(b, from, numbers_along(b, x->type, rows, axis), 0);
     return build_reshape(b, taken, ids->type->rank, ids->type->dims);
 }
 
 Value *build_put_along(Builder *b, Op op, Value *x, Value *ids, Value *part, int64_t axis) {
-    Value *operands[] = {flat(b, x), numbers_along(b, x->type, ids, axis), flat(b, part)};
+    Value *rows = ids_of_rows(b, x->type, ids, axis);
+    uint32_t rank = rows->type->rank;
+    Value *operands[] = {as_rows(b, x, rank), numbers_along(b, x->type, rows, axis), as_rows(b, part, rank)};
     Value *put = build(b, op, 3, operands, 1, (Attr[]){attr_int(ATTR_axis, 0)});
     return build_reshape(b, put, x->type->rank, x->type->dims);
 }
