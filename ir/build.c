@@ -262,7 +262,7 @@ static Value *ids_of_rows(Builder *b, const Type *x, Value *ids, int64_t axis) {
     return each->type->rank == rank ? each : build_broadcast(b, each, rank, ids->type->dims, axes->ints);
 }
 
-/* The row-major numbers of the rows of x that `ids` names along `axis`, as one axis. */
+/* The row-major numbers of the rows of x that `ids` names along `axis`. */
 static Value *numbers_along(Builder *b, const Type *x, Value *ids, int64_t axis) {
     IrContext *ir = b->graph->ir;
     const Dim *stride = dim_const(ir, 1);
@@ -273,29 +273,26 @@ static Value *numbers_along(Builder *b, const Type *x, Value *ids, int64_t axis)
         sum = sum ? build_binary(b, OP_add, sum, scaled) : scaled;
         stride = dim_mul(ir, stride, x->dims[k]);
     }
-    const Dim *count = type_elements(ir, ids->type);
-    return build_reshape(b, sum, 1, &count);
+    return sum;
 }
 
-/* The first `rank` axes of x as one, and the rest, if any, as another. */
+/* x with its first `rank` axes as one. */
 static Value *as_rows(Builder *b, Value *x, uint32_t rank) {
-    IrContext *ir = b->graph->ir;
-    const Dim *dims[2] = {dim_const(ir, 1), dim_const(ir, 1)};
-    for (uint32_t k = 0; k < x->type->rank; k++)
-        dims[k >= rank] = dim_mul(ir, dims[k >= rank], x->type->dims[k]);
-    return build_reshape(b, x, x->type->rank > rank ? 2 : 1, dims);
+    const Dim *dims[MAX_RANK] = {dim_const(b->graph->ir, 1)};
+    uint32_t count = 1;
+    for (uint32_t k = 0; k < rank; k++) dims[0] = dim_mul(b->graph->ir, dims[0], x->type->dims[k]);
+    for (uint32_t k = rank; k < x->type->rank; k++) dims[count++] = x->type->dims[k];
+    return build_reshape(b, x, count, dims);
 }
 
 Value *build_take_along(Builder *b, Value *x, Value *ids, int64_t axis) {
-    Value *rows = ids_of_rows(b, x->type, ids, axis), *from = as_rows(b, x, rows->type->rank);
-    Value *taken = build_gather(b, from, numbers_along(b, x->type, rows, axis), 0);
-    return build_reshape(b, taken, ids->type->rank, ids->type->dims);
+    Value *rows = ids_of_rows(b, x->type, ids, axis);
+    return build_gather(b, as_rows(b, x, rows->type->rank), numbers_along(b, x->type, rows, axis), 0);
 }
 
 Value *build_put_along(Builder *b, Op op, Value *x, Value *ids, Value *part, int64_t axis) {
     Value *rows = ids_of_rows(b, x->type, ids, axis);
-    uint32_t rank = rows->type->rank;
-    Value *operands[] = {as_rows(b, x, rank), numbers_along(b, x->type, rows, axis), as_rows(b, part, rank)};
+    Value *operands[] = {as_rows(b, x, rows->type->rank), numbers_along(b, x->type, rows, axis), part};
     Value *put = build(b, op, 3, operands, 1, (Attr[]){attr_int(ATTR_axis, 0)});
     return build_reshape(b, put, x->type->rank, x->type->dims);
 }
