@@ -5,6 +5,7 @@
 typedef struct {
     const Node *node;
     const Dim *outer, *along, *inner;
+    const Dim *wanted; /* elements of the result along the axis */
     LLVMValueRef scratch;
 } Sort;
 
@@ -23,23 +24,27 @@ static LLVMValueRef element_pointer(Kernel *k, LLVMValueRef base, DType dtype, L
     return LLVMBuildInBoundsGEP2(k->e->builder, type, base, &number, 1, "");
 }
 
-/* Line number n starts at element n // inner * along * inner + n % inner. */
+/* The first element of a line in a tensor of `along` elements along the axis. */
+static LLVMValueRef line_start(Kernel *k, LLVMValueRef line, const Dim *along) {
+    LLVMBuilderRef b = k->e->builder;
+    LLVMValueRef inner = kernel_size(k, ((const Sort *)k->plan)->inner);
+    LLVMValueRef outer = LLVMBuildMul(b, LLVMBuildSDiv(b, line, inner, ""), kernel_size(k, along), "");
+    return LLVMBuildAdd(b, LLVMBuildMul(b, outer, inner, ""), LLVMBuildSRem(b, line, inner, ""), "");
+}
+
 static void sort_line(Emit *e, LLVMValueRef line, void *user) {
     Kernel *k = user;
     const Sort *s = k->plan;
     const Value *x = s->node->operands[0];
     DType dtype = x->type->dtype;
-    LLVMBuilderRef b = e->builder;
-    LLVMValueRef along = kernel_size(k, s->along), inner = kernel_size(k, s->inner);
-    LLVMValueRef outer = LLVMBuildMul(b, LLVMBuildSDiv(b, line, inner, ""), along, "");
-    LLVMValueRef first =
-        LLVMBuildAdd(b, LLVMBuildMul(b, outer, inner, ""), LLVMBuildSRem(b, line, inner, ""), "");
+    LLVMValueRef from = line_start(k, line, s->along), to = line_start(k, line, s->wanted);
     LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm);
     LLVMValueRef arguments[] = {LLVMConstInt(i32, (unsigned long long)dtype, false),
-                                element_pointer(k, kernel_pointer(k, x), dtype, first),
-                                element_pointer(k, kernel_result_pointer(k, 0), DTYPE_i64, first),
-                                along,
-                                inner,
+                                element_pointer(k, kernel_pointer(k, x), dtype, from),
+                                element_pointer(k, kernel_result_pointer(k, 0), DTYPE_i64, to),
+                                kernel_size(k, s->along),
+                                kernel_size(k, s->inner),
+                                kernel_size(k, s->wanted),
                                 LLVMConstInt(i32, node_int(s->node, ATTR_descending) != 0, false),
                                 s->scratch};
     emit_runtime_call(e, "nn_argsort", sizeof arguments / sizeof *arguments, arguments);
@@ -59,10 +64,11 @@ static uint32_t sort_stages(Kernel *k, Stage *out) {
     Sort *s = ARENA_NEW(k->arena, Sort);
     s->node = kernel_yield(k)->operands[0]->node;
     assert(s->node->op == OP_argsort);
-    const Type *type = s->node->results[0]->type;
+    const Type *type = s->node->operands[0]->type;
     uint32_t axis = (uint32_t)node_int(s->node, ATTR_axis);
     s->outer = kernel_product(k, axis, type->dims);
     s->along = type->dims[axis];
+    s->wanted = s->node->results[0]->type->dims[axis];
     s->inner = kernel_product(k, type->rank - axis - 1, type->dims + axis + 1);
     k->plan = s;
     out[0] = (Stage){sort_count, sort_body};

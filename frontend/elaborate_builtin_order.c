@@ -47,7 +47,7 @@ const Val *builtin_argsort(Elab *e, BuiltinCall *c) {
     Value *x = numbers_along(e, c, 1, -1, &axis);
     if (!x || !flag_argument(e, c, 2, false, &descending)) return e->poison;
     Builder b = el_builder(e, c->span);
-    return val_of(e, build_argsort(&b, x, axis, descending));
+    return val_of(e, build_argsort(&b, x, axis, descending, x->type->dims[axis]));
 }
 
 static const Val *with_places(Elab *e, Builder *b, Value *x, Value *ids, int64_t axis) {
@@ -61,7 +61,8 @@ const Val *builtin_sort(Elab *e, BuiltinCall *c) {
     Value *x = numbers_along(e, c, 1, -1, &axis);
     if (!x || !flag_argument(e, c, 2, false, &descending)) return e->poison;
     Builder b = el_builder(e, c->span);
-    return with_places(e, &b, x, build_argsort(&b, x, axis, descending), axis);
+    Value *ids = build_argsort(&b, x, axis, descending, x->type->dims[axis]);
+    return with_places(e, &b, x, ids, axis);
 }
 
 /* The first k places in order. */
@@ -75,8 +76,7 @@ const Val *builtin_topk(Elab *e, BuiltinCall *c) {
     if (!dims_in_order(e, k, x->type->dims[axis], c->span_of[1], "topk takes {} elements of an axis of {}"))
         return e->poison;
     Builder b = el_builder(e, c->span);
-    Value *ids = part_of(e, &b, build_argsort(&b, x, axis, largest), axis, dim_const(e->ir, 0), k);
-    return with_places(e, &b, x, ids, axis);
+    return with_places(e, &b, x, build_argsort(&b, x, axis, largest, k), axis);
 }
 
 /* --- turning around */

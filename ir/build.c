@@ -239,9 +239,10 @@ Value *build_recurrence(Builder *b, Value *a, Value *addend, int64_t axis) {
     return build(b, OP_linear_recurrence, 2, (Value *[]){a, addend}, 1, (Attr[]){attr_int(ATTR_axis, axis)});
 }
 
-Value *build_argsort(Builder *b, Value *x, int64_t axis, bool descending) {
-    Attr attrs[] = {attr_int(ATTR_axis, axis), attr_int(ATTR_descending, descending)};
-    return build(b, OP_argsort, 1, &x, 2, attrs);
+Value *build_argsort(Builder *b, Value *x, int64_t axis, bool descending, const Dim *size) {
+    Attr attrs[] = {attr_int(ATTR_axis, axis), attr_int(ATTR_descending, descending),
+                    attr_dim(ATTR_size, size)};
+    return build(b, OP_argsort, 1, &x, 3, attrs);
 }
 
 /* ids without the axes behind `axis` that it only repeats along and that x has as many elements of: it names

@@ -72,7 +72,7 @@ Value *build_reduce(Builder *b, Op op, Value *x, uint32_t count, const int64_t *
 /* A running reduction of `x` along one axis, from the last element to the first where `reverse`. */
 Value *build_scan(Builder *b, Op op, Value *x, int64_t axis, bool reverse);
 Value *build_recurrence(Builder *b, Value *a, Value *addend, int64_t axis);
-Value *build_argsort(Builder *b, Value *x, int64_t axis, bool descending);
+Value *build_argsort(Builder *b, Value *x, int64_t axis, bool descending, const Dim *size);
 Value *build_flip(Builder *b, Value *x, int64_t axis);
 /* Element by element along one axis: ids (i64) may be shorter than x along the others, where result[i, j] =
  * x[ids[i, j], j] for axis 0; and x with the elements of `part`, of the shape of `ids`, added there

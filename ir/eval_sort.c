@@ -11,6 +11,13 @@ typedef struct {
     bool descending;
 } Item;
 
+typedef struct {
+    int64_t count, wanted, stride;
+    int64_t from, to; /* its first elements in the operand and in the result */
+    bool descending;
+    Item *items; /* room for `count` */
+} Line;
+
 /* NaN is the greatest. */
 static int compare_reals(double a, double b) {
     if (isnan(a) || isnan(b)) return (int)isnan(a) - (int)isnan(b);
@@ -32,7 +39,9 @@ static int by_low(const void *x, const void *y) {
 
 /* Items that overlap, themselves or by others, may stand in any order among themselves. Counted from the end
  * of the line where the order is descending. */
-static void spread_errors(Item *items, int64_t count, double *error, int64_t at, int64_t stride) {
+static void spread_errors(const Line *line, double *error) {
+    Item *items = line->items;
+    int64_t count = line->count;
     qsort(items, (size_t)count, sizeof *items, by_low);
     for (int64_t first = 0, end; first < count; first = end) {
         double high = items[first].high;
@@ -41,8 +50,10 @@ static void spread_errors(Item *items, int64_t count, double *error, int64_t at,
             unsure = unsure || items[end].low < items[end].high;
             high = fmax(high, items[end].high);
         }
-        for (int64_t k = first; unsure && end - first > 1 && k < end; k++)
-            error[at + (items[k].descending ? count - 1 - k : k) * stride] = (double)count;
+        for (int64_t k = first; unsure && end - first > 1 && k < end; k++) {
+            int64_t place = line->descending ? count - 1 - k : k;
+            if (place < line->wanted) error[line->to + place * line->stride] = (double)count;
+        }
     }
 }
 
@@ -58,23 +69,26 @@ static Item item_of(const Tensor *x, int64_t at, int64_t id, bool descending) {
     return item;
 }
 
-static void sort_line(const Tensor *x, Tensor *out, int64_t at, int64_t count, int64_t stride,
-                      bool descending, Item *items) {
-    for (int64_t k = 0; k < count; k++) items[k] = item_of(x, at + k * stride, k, descending);
-    qsort(items, (size_t)count, sizeof *items, in_order);
-    for (int64_t k = 0; k < count; k++) out->i[at + k * stride] = items[k].id;
-    if (out->error) spread_errors(items, count, out->error, at, stride);
+static void sort_line(const Tensor *x, Line *line, Tensor *out) {
+    Item *items = line->items;
+    for (int64_t k = 0; k < line->count; k++)
+        items[k] = item_of(x, line->from + k * line->stride, k, line->descending);
+    qsort(items, (size_t)line->count, sizeof *items, in_order);
+    for (int64_t k = 0; k < line->wanted; k++) out->i[line->to + k * line->stride] = items[k].id;
+    if (out->error) spread_errors(line, out->error);
 }
 
 bool eval_argsort(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
     const Tensor *x = &in[0];
     int64_t axis = node_int(node, ATTR_axis), strides[MAX_RANK];
     tensor_strides(x, strides);
-    int64_t stride = strides[axis], length = x->dims[axis];
-    Item *items = ARENA_ARRAY(e->arena, Item, length + 1);
-    for (int64_t line = 0; length > 0 && line < x->count / length; line++) {
-        int64_t at = tensor_line(line, stride, length);
-        sort_line(x, out, at, length, stride, node_int(node, ATTR_descending), items);
+    Line line = {.count = x->dims[axis], .wanted = out->dims[axis], .stride = strides[axis]};
+    line.descending = node_int(node, ATTR_descending);
+    line.items = ARENA_ARRAY(e->arena, Item, line.count + 1);
+    for (int64_t number = 0; line.count > 0 && number < x->count / line.count; number++) {
+        line.from = tensor_line(number, line.stride, line.count);
+        line.to = tensor_line(number, line.stride, line.wanted);
+        sort_line(x, &line, out);
     }
     return true;
 }

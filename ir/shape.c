@@ -538,10 +538,20 @@ static const char *shape_scan_pair(ShapeQuery *q) {
 }
 
 static const char *shape_argsort(ShapeQuery *q) {
-    const Attr *descending;
+    const Attr *descending, *size;
+    const Dim *dims[MAX_RANK];
+    const Type *x = in(q, 0);
+    uint32_t axis;
+    int64_t wanted, all;
     TRY(need(q, ATTR_descending, &descending));
+    TRY(need(q, ATTR_size, &size));
     TRY(shape_scan(q));
-    return one_type(q, type_with_dtype(q->ir, in(q, 0), DTYPE_i64));
+    TRY(need_axis(q, x->rank, &axis));
+    if (dim_is_const(size->dim, &wanted) && dim_is_const(x->dims[axis], &all) && wanted > all)
+        FAIL(q, "%s of %s elements are wanted", dim_text(q->ir, size->dim), dim_text(q->ir, x->dims[axis]));
+    memcpy(dims, x->dims, x->rank * sizeof *dims);
+    dims[axis] = size->dim;
+    return one_tensor(q, DTYPE_i64, x->rank, dims);
 }
 
 /* --- products */

@@ -123,13 +123,23 @@ static Value *slice_broadcasted(Builder *b, const Value *inner, const Window *w)
     return x ? build_broadcast(b, x, w->rank, w->dims, axes->ints) : NULL;
 }
 
+/* The first of an order that nobody else reads: only they are looked for. */
+static Value *first_places(Builder *b, const Value *places, Window w) {
+    int64_t axis = node_int(places->node, ATTR_axis);
+    const Dim *wanted = w.dims[axis];
+    w.dims[axis] = places->type->dims[axis];
+    if (!takes_all(&w, places->type)) return NULL;
+    bool descending = node_int(places->node, ATTR_descending);
+    return build_argsort(b, source(places), axis, descending, wanted);
+}
+
 static Value *rule_slice(Simplify *s, Builder *b, Node *node) {
-    (void)s;
     Value *x = in(node, 0);
     Window w = window_of(node);
     if (takes_all(&w, x->type)) return x;
     if (is_const(x)) return const_like(b, x, type_of(node));
     if (made_by(x, OP_slice)) return slice_sliced(b, x, w);
+    if (made_by(x, OP_argsort) && read_once(s, x)) return first_places(b, x, w);
     return made_by(x, OP_broadcast) ? slice_broadcasted(b, x, &w) : NULL;
 }
 

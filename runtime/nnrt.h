@@ -148,12 +148,12 @@ void *nn_frame(nn_rt *rt, int32_t frame, int64_t bytes);
 void *nn_scratch(nn_rt *rt, int64_t bytes);
 /* Another one, for a kernel whose chunks call kernels. */
 void *nn_part(nn_rt *rt, int64_t bytes);
-/* ids[k·stride] becomes the place in x, counted in strides, of the element that is number k in order, for
- * k < count. Stable, also when descending; NaN is the greatest. `dtype` is a number type; `scratch` has
- * NN_SORT_BYTES an element, aligned to 8. */
+/* ids[k·stride] becomes the place in x, counted in strides, of the element that is number k in order among
+ * `count`, for k < wanted (at most count). Stable, also when descending; NaN is the greatest. `dtype` is a
+ * number type; `scratch` has NN_SORT_BYTES an element, aligned to 8. */
 enum { NN_SORT_BYTES = 32 };
-void nn_argsort(int32_t dtype, const void *x, int64_t *ids, int64_t count, int64_t stride, int32_t descending,
-                void *scratch);
+void nn_argsort(int32_t dtype, const void *x, int64_t *ids, int64_t count, int64_t stride, int64_t wanted,
+                int32_t descending, void *scratch);
 /* Calls kernel(rt, args, chunk) for chunk = 0 … chunks - 1, on several threads where there are any. The work
  * is cut into the same chunks whatever the number of threads; kernels must not depend on who runs a chunk. */
 typedef void nn_kernel(nn_rt *rt, void *const *args, int64_t chunk);

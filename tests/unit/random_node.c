@@ -304,9 +304,14 @@ static void add_scan(Random *r, Builder *b) {
     if (x->type->dtype == DTYPE_bool) x = some_value(r, b, random_number(r));
     if (!x->type->rank) return;
     Value *operands[2] = {x, op_arity(op) == 2 ? value_of(r, b, x->type) : NULL};
-    Attr attrs[] = {attr_int(ATTR_axis, below(r, x->type->rank)), attr_int(ATTR_descending, below(r, 2))};
+    int64_t axis = below(r, x->type->rank);
+    const Dim *size = x->type->dims[axis];
+    int64_t least = dim_least(r, size);
+    if (least > 0 && chance(r, 50)) size = dim_const(r->ir, below(r, least + 1));
+    Attr attrs[] = {attr_int(ATTR_axis, axis), attr_int(ATTR_descending, below(r, 2)),
+                    attr_dim(ATTR_size, size)};
     if (chance(r, 30))
-        try_node(r, b, OP_argsort, 1, &x, 2, attrs);
+        try_node(r, b, OP_argsort, 1, &x, 3, attrs);
     else
         try_node(r, b, op, (uint32_t)op_arity(op), operands, 1, attrs);
 }

@@ -253,9 +253,15 @@ static void make_scan(Table *t) {
 static void make_argsort(Table *t) {
     for (uint32_t axis = 0; axis < t->type->rank; axis++)
         for (int descending = 0; descending < 2; descending++) {
-            Attr attrs[] = {attr_int(ATTR_axis, axis), attr_int(ATTR_descending, descending)};
-            Value *x = input(t, t->type);
-            try_with(t, 1, &x, 2, attrs);
+            const Dim *all = t->type->dims[axis];
+            const Dim *sizes[] = {dim_const(t->ir, 0), dim_const(t->ir, 1),
+                                  dim_floordiv(t->ir, all, dim_const(t->ir, 3)), all};
+            for (size_t i = dim_is(all, 0) ? 3 : 0; i < sizeof sizes / sizeof *sizes; i++) {
+                Attr attrs[] = {attr_int(ATTR_axis, axis), attr_int(ATTR_descending, descending),
+                                attr_dim(ATTR_size, sizes[i])};
+                Value *x = input(t, t->type);
+                try_with(t, 1, &x, 3, attrs);
+            }
         }
 }
 
