@@ -340,8 +340,8 @@ static bool eval_atom(const DimAtom *atom, bool (*value)(void *user, const Dim *
     int64_t a, b;
     if (!dim_eval(atom->numerator, value, user, &a) || !dim_eval(atom->denominator, value, user, &b))
         return false;
-    if (b == 0 || (a == INT64_MIN && b == -1)) return false;
-    *out = a / b - (a % b && (a < 0) != (b < 0));
+    if (b < 1) b = 1;
+    *out = a / b - (a % b < 0);
     return true;
 }
 

@@ -49,7 +49,8 @@ const Dim *dim_substitute(IrContext *ir, const Dim *d, const Dim *(*map)(void *u
 /* Replaces one symbol. */
 const Dim *dim_replace(IrContext *ir, const Dim *d, const Dim *symbol, const Dim *by);
 
-/* Evaluates with run-time values; false on overflow, division by zero, or where `value` returns false. */
+/* Evaluates with run-time values; false on overflow, or where `value` returns false. A divisor counts as at
+ * least 1, as in compiled programs: what is never reached may divide by 0. */
 bool dim_eval(const Dim *d, bool (*value)(void *user, const Dim *symbol, int64_t *out), void *user,
               int64_t *out);
 
