@@ -1,5 +1,5 @@
-/* sin and cos. Both types are computed in double: x = n π/2 + r with π/2 in three parts, good to |n| < 2^20;
- * a lane beyond that calls the C library. */
+/* sin and cos: x = n π/2 + r with π/2 in parts, good to |x| ≤ 2^20 for double and 2^18 for float, whose r is
+ * found in double; a lane beyond that calls the C library. */
 #include "codegen/math.h"
 #include "codegen/math_coefficients.h"
 #include "codegen/math_parts.h"
@@ -7,11 +7,11 @@
 
 /* n · π/2 exactly, for the first two parts of 33 bits; the third adds 53 bits more. */
 static const double half_pi[] = {0x1.921fb544p+0, 0x1.0b4611a6p-34, 0x1.3198a2e037073p-69};
-static const double greatest = 0x1p20;
+static const double turns = 0x1.45f306dc9c883p-1; /* 2/π */
 
 /* r = x - n π/2 as the sum of the result and *low. */
 static V reduce(const Math *m, V x, V *low, V *quadrant) {
-    V n = math_round_product(m, x, 0x1.45f306dc9c883p-1, quadrant);
+    V n = math_round_product(m, x, turns, quadrant);
     V first = math_sub(m, x, math_mul(m, n, math_const(m, half_pi[0])));
     V part = math_mul(m, n, math_const(m, half_pi[1]));
     V second = math_sub(m, first, part);
@@ -36,31 +36,58 @@ static V cosine(const Math *m, V r, V low) {
     return math_add(m, most, math_add(m, lost, y));
 }
 
+typedef struct {
+    V quadrant, sine, cosine; /* x = quadrant · π/2 + r, and those of r */
+} Turn;
+
+static Turn turn_wide(const Math *m, V x) {
+    Turn t;
+    V low, r = reduce(m, x, &low, &t.quadrant);
+    t.sine = sine(m, r, low);
+    t.cosine = cosine(m, r, low);
+    return t;
+}
+
+/* Where r is tiny beside x it is no float's difference: x - n π/2 is taken in double. */
+static Turn turn_narrow(const Math *m, V x) {
+    Turn t;
+    Math w = math_widened(m);
+    V n = math_widen(&w, math_round_product(m, x, turns, &t.quadrant));
+    V near = math_sub(&w, math_widen(&w, x), math_mul(&w, n, math_const(&w, half_pi[0])));
+    V r = math_narrow(m, math_mad(&w, n, math_const(&w, -(half_pi[1] + half_pi[2])), near));
+    V z = math_mul(m, r, r);
+    t.sine = math_mad(m, math_mul(m, r, z), MATH_POLYNOMIAL(m, z, sin_f32), r);
+    V bend = math_mad(m, z, MATH_POLYNOMIAL(m, z, cos_f32), math_const(m, -0.5));
+    t.cosine = math_mad(m, z, bend, math_const(m, 1));
+    return t;
+}
+
 /* sin(x + quarter · π/2) for |x| up to the greatest. */
 static V near(const Math *m, V x, int64_t quarter) {
     LLVMBuilderRef b = m->e->builder;
-    V low, quadrant, zero = math_int(m, 0);
-    V r = reduce(m, x, &low, &quadrant);
-    quadrant = LLVMBuildAdd(b, quadrant, math_int(m, quarter), "");
+    Turn t = m->wide ? turn_wide(m, x) : turn_narrow(m, x);
+    V zero = math_int(m, 0), quadrant = LLVMBuildAdd(b, t.quadrant, math_int(m, quarter), "");
     V odd = LLVMBuildICmp(b, LLVMIntNE, LLVMBuildAnd(b, quadrant, math_int(m, 1), ""), zero, "");
     V negative = LLVMBuildICmp(b, LLVMIntNE, LLVMBuildAnd(b, quadrant, math_int(m, 2), ""), zero, "");
-    V y = math_select(m, odd, cosine(m, r, low), sine(m, r, low));
+    V y = math_select(m, odd, t.cosine, t.sine);
     y = math_select(m, negative, math_neg(m, y), y);
     /* the sum above loses the sign of -0 */
-    if (quarter == 0) y = math_select(m, math_less(m, math_abs(m, x), math_const(m, 0x1p-27)), x, y);
-    return y;
+    double tiny = math_either(m, 0x1p-13, 0x1p-27);
+    return quarter == 0 ? math_select(m, math_less(m, math_abs(m, x), math_const(m, tiny)), x, y) : y;
 }
 
-/* `y`, but the library's value in lanes where `far`. */
+/* `y`, but the library's value, of double, in lanes where `far`. */
 static V library(const Math *m, const char *name, V x, V far, V y) {
     LLVMBuilderRef b = m->e->builder;
-    LLVMTypeRef type = LLVMDoubleTypeInContext(m->e->llvm);
+    LLVMTypeRef type = LLVMDoubleTypeInContext(m->e->llvm), own = vector_element(m->type);
     for (uint32_t i = 0; i < m->lanes; i++) {
         V lane = emit_i64(m->e, i);
         V one = m->lanes == 1 ? x : LLVMBuildExtractElement(b, x, lane, "");
         V is_far = m->lanes == 1 ? far : LLVMBuildExtractElement(b, far, lane, "");
         V old = m->lanes == 1 ? y : LLVMBuildExtractElement(b, y, lane, "");
-        V value = LLVMBuildSelect(b, is_far, vector_intrinsic(m->e, name, type, 1, &one), old, "");
+        V wide = LLVMBuildFPCast(b, one, type, "");
+        V exact = LLVMBuildFPCast(b, vector_intrinsic(m->e, name, type, 1, &wide), own, "");
+        V value = LLVMBuildSelect(b, is_far, exact, old, "");
         y = m->lanes == 1 ? value : LLVMBuildInsertElement(b, y, value, lane, "");
     }
     return y;
@@ -71,10 +98,12 @@ static V any_lane(const Math *m, V condition) {
     return vector_intrinsic(m->e, "llvm.vector.reduce.or", LLVMTypeOf(condition), 1, &condition);
 }
 
-static V wide(const Math *m, const char *name, V x, int64_t quarter) {
-    LLVMBuilderRef b = m->e->builder;
+static V sine_of(Emit *e, const char *name, V x, int64_t quarter) {
+    Math math = math_of(e, x);
+    const Math *m = &math;
+    LLVMBuilderRef b = e->builder;
     V y = near(m, x, quarter);
-    V far = math_less(m, math_const(m, greatest), math_abs(m, x));
+    V far = math_less(m, math_const(m, math_either(m, 0x1p18, 0x1p20)), math_abs(m, x));
     LLVMBasicBlockRef here = LLVMGetInsertBlock(b);
     LLVMValueRef function = LLVMGetBasicBlockParent(here);
     LLVMBasicBlockRef rare = LLVMAppendBasicBlockInContext(m->e->llvm, function, "far");
@@ -87,13 +116,6 @@ static V wide(const Math *m, const char *name, V x, int64_t quarter) {
     V result = LLVMBuildPhi(b, m->type, "");
     LLVMAddIncoming(result, (V[]){y, fixed}, (LLVMBasicBlockRef[]){here, rare}, 2);
     return result;
-}
-
-static V sine_of(Emit *e, const char *name, V x, int64_t quarter) {
-    Math m = math_of(e, x);
-    if (m.wide) return wide(&m, name, x, quarter);
-    Math double_precision = math_widened(&m);
-    return math_narrow(&m, wide(&double_precision, name, math_widen(&double_precision, x), quarter));
 }
 
 LLVMValueRef math_sin(Emit *e, LLVMValueRef x) { return sine_of(e, "llvm.sin", x, 0); }

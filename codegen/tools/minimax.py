@@ -115,12 +115,14 @@ def main():
         w = lambda x: erfc(x) / erf(x)
         emit(f"erf_tail_{suffix}", f"erf(x) = 1 - exp(-P(x)), 1 ≤ x ≤ {int(top)}", bits, fit(g, w, mpf(1), top, degrees["tail"], bits))
     quarter = pi / 4 * mpf("1.0001")
-    g = safe(lambda z: (sin(sqrt(z)) / sqrt(z) - 1) / z, -mpf(1) / 6)
-    w = safe(lambda z: z * sqrt(z) / sin(sqrt(z)) + mpf(10) ** -9, mpf(10) ** -9)
-    emit("sin_f64", "sin(x) = x + x z P(z), z = x², |x| ≤ π / 4", 53, fit(g, w, mpf(0), quarter**2, 6, 53))
-    g = safe(lambda z: (cos(sqrt(z)) - 1 + z / 2) / z**2, mpf(1) / 24)
-    w = lambda z: z**2 / cos(sqrt(z)) + mpf(10) ** -9
-    emit("cos_f64", "cos(x) = 1 - z/2 + z² P(z), z = x², |x| ≤ π / 4", 53, fit(g, w, mpf(0), quarter**2, 6, 53))
+    # float's quadrants are found in float, so that what is left may be a little more than an eighth of a turn
+    for name, range, greatest, degrees, bits in (("f32", "0.8", mpf("0.8"), (2, 2), 24), ("f64", "π / 4", quarter, (6, 6), 53)):
+        g = safe(lambda z: (sin(sqrt(z)) / sqrt(z) - 1) / z, -mpf(1) / 6)
+        w = safe(lambda z: z * sqrt(z) / sin(sqrt(z)) + mpf(10) ** -9, mpf(10) ** -9)
+        emit(f"sin_{name}", f"sin(x) = x + x z P(z), z = x², |x| ≤ {range}", bits, fit(g, w, mpf(0), greatest**2, degrees[0], bits))
+        g = safe(lambda z: (cos(sqrt(z)) - 1 + z / 2) / z**2, mpf(1) / 24)
+        w = lambda z: z**2 / cos(sqrt(z)) + mpf(10) ** -9
+        emit(f"cos_{name}", f"cos(x) = 1 - z/2 + z² P(z), z = x², |x| ≤ {range}", bits, fit(g, w, mpf(0), greatest**2, degrees[1], bits))
     print("\n#endif")
 
 
