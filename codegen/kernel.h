@@ -254,6 +254,8 @@ typedef struct {
     LLVMValueRef value, place;
 } Folded;
 
+/* What changes nothing that it is combined with. */
+LLVMValueRef fold_identity(Kernel *k, Op combine, DType dtype);
 Fold fold_open(Kernel *k, const Node *node, uint32_t lanes, uint32_t copies);
 /* Takes in the operand's elements at `at`; element numbers are counted along `axes` of it. */
 void fold_step(Kernel *k, const Fold *fold, uint32_t copy, const At *at, uint32_t count,

@@ -23,18 +23,18 @@ static LLVMValueRef extreme_int(LLVMTypeRef type, DType dtype, bool least) {
     return LLVMConstInt(type, least ? low : ~low, true);
 }
 
-static LLVMValueRef identity(Kernel *k, const Fold *fold) {
-    LLVMTypeRef type = emit_register_type(k->e, fold->dtype);
-    bool real = dtype_is_float(fold->dtype);
-    if (fold->combine == OP_add || fold->combine == OP_or) return LLVMConstNull(type);
-    if (fold->combine == OP_and) return LLVMConstAllOnes(type);
-    if (fold->combine == OP_mul) return real ? LLVMConstReal(type, 1) : LLVMConstInt(type, 1, false);
-    bool least = fold->combine == OP_max;
-    return real ? LLVMConstReal(type, least ? -INFINITY : INFINITY) : extreme_int(type, fold->dtype, least);
+LLVMValueRef fold_identity(Kernel *k, Op combine, DType dtype) {
+    LLVMTypeRef type = emit_register_type(k->e, dtype);
+    bool real = dtype_is_float(dtype);
+    if (combine == OP_add || combine == OP_or) return LLVMConstNull(type);
+    if (combine == OP_and) return LLVMConstAllOnes(type);
+    if (combine == OP_mul) return real ? LLVMConstReal(type, 1) : LLVMConstInt(type, 1, false);
+    bool least = combine == OP_max;
+    return real ? LLVMConstReal(type, least ? -INFINITY : INFINITY) : extreme_int(type, dtype, least);
 }
 
 static Folded nothing_yet(Kernel *k, const Fold *fold, uint32_t lanes) {
-    Folded start = {.value = emit_splat(k->e, identity(k, fold), lanes)};
+    Folded start = {.value = emit_splat(k->e, fold_identity(k, fold->combine, fold->dtype), lanes)};
     /* No element has this number, and every other is less. */
     if (fold->finds) start.place = emit_splat(k->e, emit_i64(k->e, INT64_MAX), lanes);
     return start;
