@@ -31,6 +31,8 @@ bool derive_wants(const Derive *d, uint32_t k);
 void derive_give(Derive *d, uint32_t k, Value *adjoint);
 Value *derive_constant(const Derive *d, const Value *like, double value);
 Value *derive_zeros(const Derive *d, const Value *like);
+/* v one place later along the axis, with `first` in front: the axis keeps its size. */
+Value *derive_delayed(Builder *b, Value *v, int64_t axis, double first);
 
 #define OP(name, arity, traits, shape, derive) DeriveRule derive_##derive;
 #include "ir/ops.def"

@@ -55,24 +55,20 @@ static const Dim *product_of(IrContext *ir, const Dim *const *dims, uint32_t cou
     return product;
 }
 
-/* With zeros: every element's product over the others, element by element: [kept, i] = Π_j (i = j ? 1 :
- * x[kept, j]). Exact in every derivative, and rare enough to be slow. */
-static Value *others_by_masking(Derive *d, Builder *b, Value *x) {
+/* With zeros: the product of the elements before each times that of those behind. Exact in every derivative.
+ */
+static Value *others_by_scans(Derive *d, Builder *b, Value *x) {
     IrContext *ir = b->graph->ir;
     int64_t perm[MAX_RANK], back[MAX_RANK];
     uint32_t rank = x->type->rank, kept = kept_first(d, perm);
     for (uint32_t k = 0; k < rank; k++) back[perm[k]] = k;
     Value *front = build_permute(b, x, perm);
-    const Dim *n = product_of(ir, front->type->dims + kept, rank - kept);
-    const Dim *flat_dims[2] = {product_of(ir, front->type->dims, kept), n};
-    Value *flat = build_reshape(b, front, 2, flat_dims);
-    const Dim *cube_dims[3] = {flat_dims[0], n, n};
-    const Type *cube = type_tensor(ir, x->type->dtype, 3, cube_dims),
-               *ids = type_with_dtype(ir, cube, DTYPE_i64);
-    Value *itself = build_binary(b, OP_eq, build_iota(b, ids, 1), build_iota(b, ids, 2));
-    Value *repeated = build_broadcast(b, flat, 3, cube_dims, (int64_t[]){0, 2});
-    Value *masked = build_select(b, itself, build_const(b, cube, 1), repeated);
-    Value *products = build_reduce(b, OP_reduce_prod, masked, 1, (int64_t[]){2});
+    const Dim *dims[2] = {product_of(ir, front->type->dims, kept),
+                          product_of(ir, front->type->dims + kept, rank - kept)};
+    Value *flat = build_reshape(b, front, 2, dims), *turned = build_flip(b, flat, 1);
+    Value *before = derive_delayed(b, build_scan(b, OP_cumulative_prod, flat, 1, false), 1, 1);
+    Value *behind = derive_delayed(b, build_scan(b, OP_cumulative_prod, turned, 1, false), 1, 1);
+    Value *products = build_binary(b, OP_mul, before, build_flip(b, behind, 1));
     Value *others = build_permute(b, build_reshape(b, products, rank, front->type->dims), back);
     Derive inside = *d;
     inside.b = b;
@@ -87,8 +83,8 @@ void derive_reduce_prod(Derive *d) {
     Value *any = build_reduce(d->b, OP_reduce_any, zero, x->type->rank, all);
     Node *branch = build_if(d->b, any, 1, &x->type);
     Builder then = build_inside(d->b, branch->blocks[0]), otherwise = build_inside(d->b, branch->blocks[1]);
-    Value *masked = others_by_masking(d, &then, x), *divided = others_by_division(d, &otherwise, x);
-    build_yield(&then, 1, &masked);
+    Value *scanned = others_by_scans(d, &then, x), *divided = others_by_division(d, &otherwise, x);
+    build_yield(&then, 1, &scanned);
     build_yield(&otherwise, 1, &divided);
     derive_give(d, 0, branch->results[0]);
 }
