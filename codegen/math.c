@@ -159,23 +159,16 @@ LLVMValueRef math_tanh(Emit *e, LLVMValueRef x) {
     return math_copysign(&m, math_select(&m, at_least(&m, a, 0.625), big, small), x); /* NaN is small */
 }
 
-/* 1 / (1 + exp(-x)), or exp(x) / (1 + exp(x)): whichever exp is at most 1. Numerator and denominator are sums
- * of two numbers, whose lower parts correct the quotient. */
+/* With e = exp(-|x|) and q = e / (1 + e): 1 - q, or e - e q = q where x is negative, which corrects what was
+ * rounded in q. */
 LLVMValueRef math_sigmoid(Emit *e, LLVMValueRef x) {
     Math m = math_of(e, x);
-    V one = math_const(&m, 1), zero = math_const(&m, 0), tail;
     Power n;
-    V sum = exp_parts(&m, exp_bounded(&m, math_neg(&m, math_abs(&m, x))), NULL, &tail, &n);
-    V rounded = math_add(&m, sum, tail), power = scale(&m, rounded, n);
-    V power_low = scale(&m, math_sub(&m, tail, math_sub(&m, rounded, sum)), n);
-    V divisor = math_add(&m, one, power);
-    V divisor_low = math_add(&m, math_sub(&m, power, math_sub(&m, divisor, one)), power_low);
-    V negative = math_less(&m, x, zero);
-    V quotient = math_div(&m, math_select(&m, negative, power, one), divisor);
-    V rest = math_sub(&m, math_select(&m, negative, power_low, zero), math_mul(&m, quotient, divisor_low));
-    /* 1 / divisor to 5%, enough for a correction */
-    V inverse = math_mad(&m, divisor, math_const(&m, -0.5), math_const(&m, 1.457));
-    return math_mad(&m, rest, inverse, quotient);
+    V one = math_const(&m, 1);
+    V plain =
+        exp_plain(&m, math_at_least(&m, math_neg(&m, math_abs(&m, x)), math_either(&m, -104, -746)), &n);
+    V power = scale(&m, plain, n), whole = math_select(&m, math_less(&m, x, math_const(&m, 0)), power, one);
+    return math_mad(&m, math_neg(&m, whole), math_div(&m, power, math_add(&m, one, power)), whole);
 }
 
 LLVMValueRef math_erf(Emit *e, LLVMValueRef x) {
