@@ -191,15 +191,35 @@ static LLVMValueRef cast_to_bool(const Elementwise *o) {
     return LLVMBuildICmp(o->b, LLVMIntNE, o->in[0], zero, "");
 }
 
+/* Bounded by the ends of the type, NaN as 0: what llvm.fptosi.sat does, which LLVM takes to pieces where it
+ * is of vectors. The only unsigned integers are bytes. */
+static LLVMValueRef cast_to_int(const Elementwise *o, DType to, LLVMTypeRef type) {
+    LLVMBuilderRef b = o->b;
+    LLVMValueRef x = o->in[0];
+    bool sign = dtype_class(to) == CLASS_INT;
+    int bits = 8 * (int)dtype_bytes(to) - sign;
+    LLVMValueRef low = real_like(o->e, type_of(o), sign ? -ldexp(1, bits) : 0);
+    LLVMValueRef beyond = real_like(o->e, type_of(o), ldexp(1, bits));
+    LLVMValueRef below = LLVMBuildFCmp(b, LLVMRealOLT, x, low, "");
+    LLVMValueRef above = LLVMBuildFCmp(b, LLVMRealOGE, x, beyond, "");
+    LLVMValueRef number = LLVMBuildFCmp(b, LLVMRealOGE, x, low, "");
+    LLVMValueRef inside = LLVMBuildAnd(b, number, LLVMBuildNot(b, above, ""), "");
+    LLVMValueRef part = LLVMBuildSelect(b, inside, x, LLVMConstNull(type_of(o)), "");
+    LLVMTypeRef wide = emit_lanes(LLVMInt32TypeInContext(o->e->llvm), emit_lane_count(x));
+    LLVMValueRef whole = bits < 31 ? LLVMBuildTrunc(b, LLVMBuildFPToSI(b, part, wide, ""), type, "")
+                                   : LLVMBuildFPToSI(b, part, type, "");
+    int64_t greatest = bits == 63 ? INT64_MAX : ((int64_t)1 << bits) - 1;
+    whole = LLVMBuildSelect(b, above, int_like(o->e, type, greatest), whole, "");
+    return sign ? LLVMBuildSelect(b, below, int_like(o->e, type, -greatest - 1), whole, "") : whole;
+}
+
 static LLVMValueRef op_cast(const Elementwise *o) {
     DType to = o->node->results[0]->type->dtype;
     LLVMTypeRef type = emit_lanes(emit_register_type(o->e, to), emit_lane_count(o->in[0]));
     if (dtype_is_float(to)) return cast_to_float(o, to, type);
     if (to == DTYPE_bool) return cast_to_bool(o);
     if (!is_float(o)) return LLVMBuildIntCast2(o->b, o->in[0], type, is_signed(o), "");
-    const char *name = dtype_class(to) == CLASS_INT ? "llvm.fptosi.sat" : "llvm.fptoui.sat";
-    LLVMValueRef x = o->in[0];
-    return emit_intrinsic(o->e, name, 2, (LLVMTypeRef[]){type, type_of(o)}, 1, &x);
+    return cast_to_int(o, to, type);
 }
 
 /* --- two operands */
