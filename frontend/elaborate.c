@@ -291,7 +291,7 @@ static const ModelType *any_model(Elab *e) {
     *type = (ModelType){
         .decl = decl, .members = 1, .member = member, .text = "any model", .scope = scope_root(e, NULL)};
     const Dim *n = dim_symbol(e->ir, "parameters");
-    const Val *leaf = val_known(e, type_tensor(e->ir, e->options->float_type, 1, &n), 0);
+    const Val *leaf = val_known(e, type_tensor(e->ir, e->float_type, 1, &n), 0);
     const Val **fields = ARENA_NEW(e->arena, const Val *);
     fields[0] = leaf;
     type->shape = val_copy(e, (Val){.kind = VAL_MODEL, .model = {type, fields, false}});
@@ -308,6 +308,7 @@ static Elab *elab_new(const FrontendOptions *options) {
     Arena *arena = ir_arena(options->ir);
     Elab *e = ARENA_NEW(arena, Elab);
     e->options = options;
+    e->float_type = options->float_type;
     e->ir = options->ir;
     e->arena = arena;
     e->strings = ir_strings(options->ir);

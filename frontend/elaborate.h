@@ -279,6 +279,7 @@ struct SymbolUse {
 
 struct Elab {
     const FrontendOptions *options;
+    DType float_type; /* what `float` means; in optimizers at least f32 */
     IrContext *ir;
     Arena *arena;
     Strings *strings;
@@ -564,6 +565,8 @@ const Val *gradient_map(Elab *e, const Val *g,
 
 /* --- elaborate_optimizer.c */
 const Val *optimizer_construct(Elab *e, const AstDecl *decl, Unit *unit, const Args *args, Span span);
+/* Setting number i of an optimizer, as a `float` of the program. */
+const Val *optimizer_setting(Elab *e, const Val *opt, uint32_t i, Span span);
 const Val *optimizer_step(Elab *e, const AstExpr *object, const Args *args, Span span);
 void optimizer_check(Elab *e, const AstDecl *decl, Unit *unit);
 

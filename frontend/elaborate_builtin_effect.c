@@ -194,7 +194,7 @@ const Val *builtin_checkpoint(Elab *e, BuiltinCall *c) {
     Value *keep = every ? count_argument(e, c, 2, 2) : NULL;
     if (!keep) return e->poison;
     Builder b = el_builder(e, c->span);
-    Attr attr = attr_dtype(ATTR_dtype, e->options->float_type);
+    Attr attr = attr_dtype(ATTR_dtype, e->float_type);
     build_node(&b, OP_checkpoint, 3, (Value *[]){path, every, keep}, 1, &attr);
     return e->unit;
 }

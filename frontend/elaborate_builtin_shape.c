@@ -192,7 +192,7 @@ static DType literal_type(Elab *e, const Val *list) {
     for (uint32_t i = 0; i < list->list.count; i++) {
         const Val *item = list->list.items[i];
         if (item->kind == VAL_TENSOR && !item->tensor.dim) return item->tensor.type->dtype;
-        if (item->kind == VAL_NUMBER && item->number.is_float) dtype = e->options->float_type;
+        if (item->kind == VAL_NUMBER && item->number.is_float) dtype = e->float_type;
     }
     return dtype;
 }
@@ -458,7 +458,7 @@ static const Type *wanted_type(Elab *e, BuiltinCall *c, DType dtype, bool any_dt
 }
 
 const Val *builtin_filled(Elab *e, BuiltinCall *c) {
-    const Type *type = wanted_type(e, c, e->options->float_type, true);
+    const Type *type = wanted_type(e, c, e->float_type, true);
     if (!type) return e->poison;
     Builder b = el_builder(e, c->span);
     return val_of(e, build_const(&b, type, c->builtin->op == OP_max ? 1 : 0));
@@ -468,7 +468,7 @@ const Val *builtin_full(Elab *e, BuiltinCall *c) {
     const Val *v = c->slot[0];
     if (v->kind == VAL_NUMBER) {
         DType dtype = c->expected && c->expected->kind == TY_TENSOR ? c->expected->tensor->dtype
-                      : v->number.is_float                          ? e->options->float_type
+                      : v->number.is_float                          ? e->float_type
                                                                     : DTYPE_i64;
         v = op_literal_as(e, v, dtype, c->span_of[0]);
         if (val_poisoned(v)) return v;

@@ -106,14 +106,14 @@ static const Val *merge_optimizer(Elab *e, Branch *branch, const Val *a, const V
 /* At its default type, without a node: that belongs in one of the branches. */
 static const Val *typed_literal(Elab *e, const Val *v, Span span) {
     if (v->kind != VAL_NUMBER) return v;
-    return op_literal_as(e, v, v->number.is_float ? e->options->float_type : DTYPE_i64, span);
+    return op_literal_as(e, v, v->number.is_float ? e->float_type : DTYPE_i64, span);
 }
 
 const Val *branch_literals(Elab *e, const Val *v, const Val *like, Span span) {
     if (v->kind == VAL_NUMBER && like->kind == VAL_TENSOR)
         return op_literal_as(e, v, like->tensor.type->dtype, span);
     if (v->kind == VAL_NUMBER && like->kind == VAL_NUMBER && like->number.is_float)
-        return op_literal_as(e, v, e->options->float_type, span);
+        return op_literal_as(e, v, e->float_type, span);
     if (v->kind != like->kind || (v->kind != VAL_TUPLE && v->kind != VAL_LIST) ||
         v->list.count != like->list.count)
         return v;

@@ -286,7 +286,7 @@ static const Val *pipe(Elab *e, const AstExpr *x) {
 /* --- functions of elements */
 static DType dtype_of(Elab *e, const Val *v) {
     if (v->kind == VAL_TENSOR) return v->tensor.type->dtype;
-    return v->number.is_float ? e->options->float_type : DTYPE_i64;
+    return v->number.is_float ? e->float_type : DTYPE_i64;
 }
 
 const Val *equation_fit(Elab *e, const AstType *type, const Val *v, Scope *scope, Fit fit) {

@@ -159,7 +159,7 @@ static void add_constant(Elab *e, Making *m, const AstDecl *d) {
     const Val *v = el_value(e, d->constant.value, ty);
     if (ty) v = fit_type(e, ty, v, (Fit){"the constant", span, d->constant.type->span, false});
     if (v->kind == VAL_NUMBER)
-        v = v->number.is_float ? val_known(e, type_scalar(e->ir, e->options->float_type), v->number.number)
+        v = v->number.is_float ? val_known(e, type_scalar(e->ir, e->float_type), v->number.number)
                                : val_dim(e, dim_const(e->ir, v->number.integer));
     const Val *known = val_poisoned(v) ? v : known_now(e, v, span);
     if (!known) known = symbolic_constant(e, v, d->name.text);

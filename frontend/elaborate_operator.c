@@ -334,9 +334,7 @@ static bool unite_dtypes(Elab *e, uint32_t count, const Val **vals, const Span *
     }
     bool any_float = false;
     for (uint32_t i = 0; i < count; i++) any_float |= vals[i]->kind == VAL_NUMBER && vals[i]->number.is_float;
-    DType dtype = first < count ? vals[first]->tensor.type->dtype
-                  : any_float   ? e->options->float_type
-                                : DTYPE_i64;
+    DType dtype = first < count ? vals[first]->tensor.type->dtype : any_float ? e->float_type : DTYPE_i64;
     for (uint32_t i = 0; i < count; i++) {
         if (vals[i]->kind == VAL_NUMBER && !literal_fits(vals[i], dtype)) {
             refuse_literal(e, vals[i], dtype, spans[i], first < count ? vals[first] : NULL,

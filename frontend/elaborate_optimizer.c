@@ -15,9 +15,22 @@ static uint32_t state_count(const AstDecl *decl) {
     return count;
 }
 
+/* What `float` is in an optimizer, and its states are: 16 bits make 1 of a decay of 0.999, and lose what a
+ * mean moves by. */
+static DType wide_float(const Elab *e) { return dtype_bytes(e->float_type) < 4 ? DTYPE_f32 : e->float_type; }
+
+static const Val *as_float(Elab *e, const Val *v, DType dtype, Span span) {
+    if (v->kind != VAL_TENSOR || !dtype_is_float(v->tensor.type->dtype) || v->tensor.type->dtype == dtype)
+        return v;
+    if (v->tensor.known && !v->tensor.value)
+        return val_known(e, type_with_dtype(e->ir, v->tensor.type, dtype), v->tensor.number);
+    Builder b = el_builder(e, span);
+    return val_of(e, build_cast(&b, val_value(e, v, span), dtype));
+}
+
 static const Val *zero_leaf(Elab *e, const Val *leaf, Span span, void *user) {
     (void)user;
-    return val_zero(e, ty_of(e, leaf), span);
+    return val_zero(e, ty_tensor(e, type_with_dtype(e->ir, leaf->tensor.type, wide_float(e))), span);
 }
 
 /* The model argument: the first, or `model=`. NULL after reporting. */
@@ -43,7 +56,7 @@ static bool float_leaves(Elab *e, const Val *model, Span span) {
     NameList names = {0};
     model_leaves(e, model, false, &leaves, &names, "");
     for (uint32_t i = 0; i < leaves.count; i++) {
-        if (leaves.at[i]->tensor.type->dtype == e->options->float_type) continue;
+        if (leaves.at[i]->tensor.type->dtype == e->float_type) continue;
         Diagnostic *d = diag_report(e->diags, D_UNSUPPORTED, span,
                                     "an optimizer for parameters of a type other than `float`");
         diag_note(d, "parameter `%s` is %s", names.at[i], val_type_text(e, leaves.at[i]));
@@ -54,13 +67,19 @@ static bool float_leaves(Elab *e, const Val *model, Span span) {
 
 /* A setting's value from its argument, or its default. */
 static const Val *setting_value(Elab *e, const AstParam *p, const Arg *arg, Scope *scope, const char *what) {
+    DType narrow = e->float_type, wide = wide_float(e);
+    e->float_type = wide;
     const Ty *ty = ty_resolve(e, p->type, scope, false);
     const AstExpr *expr = arg ? arg->expr : p->fallback;
     Scope *outside = e->scope;
     if (!arg) e->scope = scope;
+    if (arg) e->float_type = narrow;
     const Val *v = arg && arg->val ? arg->val : el_value(e, expr, ty);
+    e->float_type = narrow;
     e->scope = outside;
     Span span = arg ? arg->span : expr->span;
+    bool widens = ty->kind == TY_TENSOR && ty->tensor->dtype == wide;
+    if (widens && v->kind == VAL_TENSOR && v->tensor.type->dtype == narrow) v = as_float(e, v, wide, span);
     return fit_type(
         e, ty, v,
         (Fit){arena_printf(e->arena, "setting `%s` of %s", p->name.text, what), span, p->span, false});
@@ -102,6 +121,12 @@ const Val *optimizer_construct(Elab *e, const AstDecl *decl, Unit *unit, const A
     return val_copy(e, v);
 }
 
+const Val *optimizer_setting(Elab *e, const Val *opt, uint32_t i, Span span) {
+    const Val *v = opt->optimizer.setting[i];
+    bool is_wide = v->kind == VAL_TENSOR && v->tensor.type->dtype == wide_float(e);
+    return is_wide ? as_float(e, v, e->float_type, span) : v;
+}
+
 /* --- one parameter */
 typedef struct {
     const AstDecl *decl;
@@ -116,6 +141,7 @@ typedef struct {
  * of a value, as in PyTorch: the critic of an adversarial pair isn't a function of what it was trained on. */
 static const Val *update_leaf(Elab *e, Update *u, const Val *p, const Val *g) {
     const AstDecl *update = update_of(u->decl);
+    DType narrow = e->float_type, wide = wide_float(e);
     Scope *root = scope_root(e, u->unit);
     uint32_t i = 0;
     for (const AstParam *s = u->decl->model.params; s; s = s->next)
@@ -127,14 +153,16 @@ static const Val *update_leaf(Elab *e, Update *u, const Val *p, const Val *g) {
             states[i] = scope_bind(e, root, d->name.text, d->name.span, u->states[i], true);
             i++;
         }
-    const Val *arguments[3] = {p, g, u->step};
+    const Val *arguments[3] = {as_float(e, p, wide, u->span), as_float(e, g, wide, u->span), u->step};
     const AstParam *param = update->fn.params;
     for (i = 0; i < 3 && param; i++, param = param->next)
         scope_bind(e, root, param->name.text, param->name.span, arguments[i], false);
-    Frame frame = {.decl = update, .root = root, .result = ty_of(e, p)};
+    Frame frame = {.decl = update, .root = root, .result = ty_of(e, arguments[0])};
+    e->float_type = wide;
     const Val *moved = call_body(e, &frame, u->span);
+    e->float_type = narrow;
     for (i = 0; i < state_count(u->decl); i++) u->states[i] = val_stopped(e, states[i]->value, u->span);
-    return val_stopped(e, moved, u->span);
+    return val_stopped(e, as_float(e, moved, narrow, u->span), u->span);
 }
 
 static bool well_formed(Elab *e, const AstDecl *decl) {
@@ -153,7 +181,9 @@ static bool well_formed(Elab *e, const AstDecl *decl) {
 void optimizer_check(Elab *e, const AstDecl *decl, Unit *unit) {
     if (!well_formed(e, decl)) return;
     const Dim *n = dim_symbol(e->ir, "elements");
-    const Ty *leaf = ty_tensor(e, type_tensor(e->ir, e->options->float_type, 1, &n));
+    DType narrow = e->float_type;
+    e->float_type = wide_float(e);
+    const Ty *leaf = ty_tensor(e, type_tensor(e->ir, e->float_type, 1, &n));
     uint32_t count = 1, i = 0;
     for (const AstParam *p = decl->model.params; p; p = p->next) count++;
     const Val **settings = ARENA_ARRAY(e->arena, const Val *, count);
@@ -164,6 +194,7 @@ void optimizer_check(Elab *e, const AstDecl *decl, Unit *unit) {
     const Val *step = val_fresh(e, ty_tensor(e, type_scalar(e->ir, DTYPE_i64)), "t", decl->span);
     Update u = {decl, unit, settings, step, states, decl->name.span};
     update_leaf(e, &u, val_fresh(e, leaf, "p", decl->span), val_fresh(e, leaf, "g", decl->span));
+    e->float_type = narrow;
 }
 
 /* --- a step */

@@ -51,15 +51,16 @@ Binding *scope_declare(Elab *e, AstName name, const Val *value, bool is_mutable)
     return scope_bind(e, e->scope, name.text, name.span, value, is_mutable);
 }
 
-/* A dtype or a builtin, or NULL. Each is looked for once. */
+/* A dtype or a builtin, or NULL. Each is looked for once, but `float`, which is another one in optimizers. */
 static const Val *language_name(Elab *e, const char *name) {
     const Val *known = map_get(e->language, name);
     if (known) return known;
     DType dtype;
     const Builtin *builtin;
-    if (dtype_of_name(e, name, &dtype))
+    if (dtype_of_name(e, name, &dtype)) {
         known = val_copy(e, (Val){.kind = VAL_DTYPE, .dtype = dtype});
-    else if ((builtin = builtin_find(e, name)))
+        if (strcmp(name, "float") == 0) return known;
+    } else if ((builtin = builtin_find(e, name)))
         known = val_copy(e, (Val){.kind = VAL_BUILTIN, .builtin = {.builtin = builtin}});
     if (known) map_put(e->language, name, (void *)known);
     return known;

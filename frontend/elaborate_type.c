@@ -21,7 +21,7 @@ bool ty_is_scalar(const Ty *ty, DType dtype) {
 
 bool dtype_of_name(Elab *e, const char *name, DType *dtype) {
     if (strcmp(name, "float") == 0) {
-        *dtype = e->options->float_type;
+        *dtype = e->float_type;
         return true;
     }
     if (strcmp(name, "int") == 0) {
@@ -48,8 +48,7 @@ const Ty *ty_of(Elab *e, const Val *v) {
     switch (v->kind) {
     case VAL_POISON: return ty_new(e, (Ty){.kind = TY_POISON});
     case VAL_UNIT: return ty_new(e, (Ty){.kind = TY_UNIT});
-    case VAL_NUMBER:
-        return ty_tensor(e, type_scalar(e->ir, v->number.is_float ? e->options->float_type : DTYPE_i64));
+    case VAL_NUMBER: return ty_tensor(e, type_scalar(e->ir, v->number.is_float ? e->float_type : DTYPE_i64));
     case VAL_TENSOR: return ty_tensor(e, v->tensor.type);
     case VAL_STRING: return ty_new(e, (Ty){.kind = TY_STRING});
     case VAL_TUPLE:
@@ -111,10 +110,10 @@ const char *shape_text(Elab *e, uint32_t rank, const Dim *const *dims) {
 }
 
 const char *type_text_nn(Elab *e, const Type *type) {
-    const char *name = type->dtype == e->options->float_type ? "float"
-                       : type->dtype == DTYPE_i64            ? "int"
-                       : type->dtype == DTYPE_str            ? "string"
-                                                             : dtype_name(type->dtype);
+    const char *name = type->dtype == e->float_type ? "float"
+                       : type->dtype == DTYPE_i64   ? "int"
+                       : type->dtype == DTYPE_str   ? "string"
+                                                    : dtype_name(type->dtype);
     if (type->rank == 0) return name;
     return arena_printf(e->arena, "%s%s", name, shape_text(e, type->rank, type->dims));
 }

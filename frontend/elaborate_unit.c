@@ -146,7 +146,7 @@ static const Val *evaluate_constant(Elab *e, Unit *unit, const AstDecl *decl) {
     e->scope = scope;
     e->frame = frame;
     if (v->kind == VAL_NUMBER)
-        v = v->number.is_float ? val_known(e, type_scalar(e->ir, e->options->float_type), v->number.number)
+        v = v->number.is_float ? val_known(e, type_scalar(e->ir, e->float_type), v->number.number)
                                : val_dim(e, dim_const(e->ir, v->number.integer));
     bool open;
     const Val *known = v->kind == VAL_STRING ? (v->string.text ? v : NULL) : val_folded(e, v, &open);

@@ -80,8 +80,7 @@ Value *val_value(Elab *e, const Val *v, Span span) {
     if (v->kind == VAL_TENSOR && v->tensor.value) return v->tensor.value;
     Builder b = el_builder(e, span);
     if (v->kind == VAL_NUMBER && !v->number.is_float) return build_int(&b, v->number.integer);
-    if (v->kind == VAL_NUMBER)
-        return build_const(&b, type_scalar(e->ir, e->options->float_type), v->number.number);
+    if (v->kind == VAL_NUMBER) return build_const(&b, type_scalar(e->ir, e->float_type), v->number.number);
     if (v->kind == VAL_STRING) return string_value(e, v, span);
     if (v->tensor.dim) return build_size(&b, v->tensor.dim);
     return build_const(&b, v->tensor.type, v->tensor.number);
