@@ -17,21 +17,29 @@ import subprocess
 import sys
 import time
 
+import operations
 import table
 from contestant import Contestant, Failure
 from workload import BENCH, ROOT, all_workloads
 
 WORK = ROOT / "build/bench-work"
 RESULTS = ROOT / "build/bench.json"
-PRODUCTS = "products"  # a workload of its own kind: bench/contract.c
+PRODUCTS = "products"  # workloads of their own kind: bench/contract.c,
+OPERATIONS = "operations"  # operations.py
+TABLES = {PRODUCTS: "matrix products and convolutions on one thread, against OpenBLAS and oneDNN", OPERATIONS: "other operations on one thread, against PyTorch"}
+
+
+def compiled(source, program, *options):
+    """Compiles a program; its path."""
+    subprocess.run([ROOT / "build/bin/nnc", "build", source, "-o", program, *options], check=True)
+    return program
 
 
 def build(workload):
-    """Compiles a program; (its path, seconds)."""
-    path = WORK / workload.name
+    """Compiles a workload's program; (its path, seconds)."""
     constants = [f"-D{name}={str(value).lower()}" for name, value in workload.constants.items()]
     since = time.perf_counter()
-    subprocess.run([ROOT / "build/bin/nnc", "build", BENCH / f"workloads/{workload.program}.nn", "-o", path, *constants, *workload.options], check=True)
+    path = compiled(BENCH / f"workloads/{workload.program}.nn", WORK / workload.name, *constants, *workload.options)
     return path, time.perf_counter() - since
 
 
@@ -171,7 +179,7 @@ def options_of(workloads):
     parser.add_argument("--realtime", action="store_true", help="who has the turn runs before everything else on the machine, for busy ones (needs root)")
     parser.add_argument("--lock", help="file to lock for each round")
     options = parser.parse_args()
-    unknown = [name for name in options.names if name not in (*workloads, PRODUCTS)]
+    unknown = [name for name in options.names if name not in (*workloads, *TABLES)]
     if unknown:
         parser.error(f"no workload {', '.join(unknown)} (--list lists them)")
     return options
@@ -183,21 +191,25 @@ def main():
     if options.list:
         for workload in workloads.values():
             print(f"{workload.name:16} {workload.kind}: {workload.title}")
-        print(f"{PRODUCTS:16} matrix products and convolutions on one thread, against OpenBLAS")
+        for name, what in TABLES.items():
+            print(f"{name:16} {what}")
         return
-    names = [] if options.table else options.names or [*workloads, PRODUCTS]
+    names = [] if options.table else options.names or [*workloads, *TABLES]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # closes the sides
     if options.realtime:
         os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(2))
     prepare()
     for name in names:
-        if name != PRODUCTS:
+        if name not in TABLES:
             attempt(workloads[name], options)
     order = list(workloads)
     results = sorted((m | {"base": workloads[m["name"]].base or m["name"]} for m in recorded() if m["name"] in order), key=lambda m: (order.index(m["name"]), m["threads"]))
     text = table.markdown(results, about())
     if PRODUCTS in names:
         text += "\n" + products(options)
+    if OPERATIONS in names:
+        with locked(options.lock):
+            text += "\n" + operations.table(WORK, compiled, options.rounds)
     (ROOT / "build/bench.md").write_text(text)
     print(f"\n{text}")
 
