@@ -8,6 +8,8 @@
 typedef struct {
     const Node *node;
     Space copy, part;
+    uint32_t
+        inner; /* the part's axis of what is inside of the axis; those between it and the first number ids */
 } Scatter;
 
 static Roots root(Kernel *k, const Value *value) {
@@ -112,13 +114,14 @@ static Space part_space(Kernel *k, const Node *node) {
     return space_choose(k, part->rank, part->dims, kind, &roots);
 }
 
-/* --- scatter_add and scatter: the part as [outer, ids, inner] */
+/* --- scatter_add and scatter: the part as [outer, ids…, inner] */
 static bool cuts_inner(const Scatter *s) { return dim_is(s->part.dims[0], 1); }
 
 static Chunks add_chunks(Kernel *k) {
     const Scatter *s = k->plan;
-    if (cuts_inner(s)) return chunks_of(k, s->part.dims[2], s->part.dims[1], 4 * k->lanes, 0);
-    return chunks_of(k, s->part.dims[0], dim_mul(k->e->ir, s->part.dims[1], s->part.dims[2]), 1, 0);
+    const Dim *ids = kernel_product(k, s->inner - 1, s->part.dims + 1), *inner = s->part.dims[s->inner];
+    if (cuts_inner(s)) return chunks_of(k, inner, ids, 4 * k->lanes, 0);
+    return chunks_of(k, s->part.dims[0], dim_mul(k->e->ir, ids, inner), 1, 0);
 }
 
 static LLVMValueRef add_count(Kernel *k) { return add_chunks(k).count; }
@@ -131,7 +134,7 @@ static void add_element(Kernel *k, const At *at, uint32_t copy, void *user) {
     const Dim *size = s->node->results[0]->type->dims[node_int(s->node, ATTR_axis)];
     at_push(&target, s->part.dims[0], at->index[0]);
     at_push(&target, size, index_of(*id));
-    at_push(&target, s->part.dims[2], at->index[2]);
+    at_push(&target, s->part.dims[s->inner], at->index[s->inner]);
     LLVMValueRef part = value_at(k, s->node->operands[2], at);
     if (s->node->op == OP_scatter) {
         store_result(k, 0, &target, part);
@@ -144,41 +147,45 @@ static void add_element(Kernel *k, const At *at, uint32_t copy, void *user) {
 
 typedef struct {
     Kernel *k;
-    LLVMValueRef outer, from, to; /* from, to: inside of the axis */
+    LLVMValueRef from, to; /* inside of the axis */
+    LLVMValueRef index[MAX_RANK];
+    uint32_t count; /* of indices so far */
 } Adding;
 
-static void add_id(Emit *e, LLVMValueRef number, void *user) {
-    (void)e;
-    const Adding *a = user;
+/* What goes to one place of the axis. */
+static void add_row(const Adding *a) {
     Kernel *k = a->k;
     const Scatter *s = k->plan;
-    const Scope *outer = scope_open(k);
     const Type *type = s->node->results[0]->type;
     At at = {.lanes = 1};
-    at_push(&at, s->part.dims[1], index_of(number));
+    for (uint32_t d = 1; d < s->inner; d++) at_push(&at, s->part.dims[d], index_of(a->index[d]));
     LLVMValueRef size = kernel_size(k, type->dims[node_int(s->node, ATTR_axis)]);
     LLVMValueRef last = LLVMBuildSub(k->e->builder, size, emit_i64(k->e, 1), "");
     LLVMValueRef id = clamped(k, s->node->operands[1], at_keep(k, &at), last);
     Nest nest = {.frame = space_origin(k, &s->part),
                  .count = 1,
-                 .axes = {2},
+                 .axes = {s->inner},
                  .unroll = 1,
                  .body = add_element,
                  .user = &id};
-    nest.lanes = lanes_for(k, s->part.dims[2]);
-    nest.frame.index[0] = index_of(a->outer);
-    nest.frame.index[1] = index_of(number);
+    nest.lanes = lanes_for(k, s->part.dims[s->inner]);
+    for (uint32_t d = 0; d < s->inner; d++) nest.frame.index[d] = index_of(a->index[d]);
     nest.from = a->from;
     nest.to = a->to;
     nest_emit(k, &nest);
-    scope_close(k, outer);
 }
 
-static void add_outer(Emit *e, LLVMValueRef outer, void *user) {
-    Adding *a = user;
-    const Scatter *s = a->k->plan;
-    a->outer = outer;
-    emit_loop(e, emit_i64(e, 0), kernel_size(a->k, s->part.dims[1]), 1, "ids", add_id, a);
+/* Along the part's axes in order, up to the inner one. */
+static void add_along(Emit *e, LLVMValueRef number, void *user) {
+    Adding a = *(const Adding *)user;
+    const Scatter *s = a.k->plan;
+    const Scope *outer = scope_open(a.k);
+    a.index[a.count++] = number;
+    if (a.count == s->inner)
+        add_row(&a);
+    else
+        emit_loop(e, emit_i64(e, 0), kernel_size(a.k, s->part.dims[a.count]), 1, "ids", add_along, &a);
+    scope_close(a.k, outer);
 }
 
 static void add_body(Kernel *k, LLVMValueRef chunk) {
@@ -188,18 +195,23 @@ static void add_body(Kernel *k, LLVMValueRef chunk) {
     chunk_range(k, &chunks, chunk, &from, &to);
     bool inner = cuts_inner(s);
     LLVMValueRef zero = emit_i64(k->e, 0);
-    Adding a = {k, zero, inner ? from : zero, inner ? to : kernel_size(k, s->part.dims[2])};
-    emit_loop(k->e, inner ? zero : from, inner ? emit_i64(k->e, 1) : to, 1, "outer", add_outer, &a);
+    Adding a = {
+        .k = k, .from = inner ? from : zero, .to = inner ? to : kernel_size(k, s->part.dims[s->inner])};
+    emit_loop(k->e, inner ? zero : from, inner ? emit_i64(k->e, 1) : to, 1, "outer", add_along, &a);
 }
 
-static Space add_space(Kernel *k, const Node *node) {
-    const Type *part = node->operands[2]->type;
-    uint32_t axis = (uint32_t)node_int(node, ATTR_axis), ids = node->operands[1]->type->rank;
-    Space space = {.rank = 3};
-    space.dims[0] = kernel_product(k, axis, part->dims);
-    space.dims[1] = kernel_product(k, ids, part->dims + axis);
-    space.dims[2] = kernel_product(k, part->rank - axis - ids, part->dims + axis + ids);
-    return space;
+/* Axes of ids stay apart where there is room, for what computes an id from its place needs no division then.
+ */
+static void add_space(Kernel *k, Scatter *s) {
+    const Type *part = s->node->operands[2]->type;
+    uint32_t axis = (uint32_t)node_int(s->node, ATTR_axis), ids = s->node->operands[1]->type->rank;
+    bool apart = ids > 0 && ids <= MAX_RANK - 2;
+    s->inner = apart ? 1 + ids : 2;
+    s->part.rank = s->inner + 1;
+    s->part.dims[0] = kernel_product(k, axis, part->dims);
+    if (!apart) s->part.dims[1] = kernel_product(k, ids, part->dims + axis);
+    for (uint32_t d = 0; apart && d < ids; d++) s->part.dims[1 + d] = part->dims[axis + d];
+    s->part.dims[s->inner] = kernel_product(k, part->rank - axis - ids, part->dims + axis + ids);
 }
 
 /* --- the kind */
@@ -226,7 +238,7 @@ static uint32_t scatter_stages(Kernel *k, Stage *out) {
         out[count++] = (Stage){copy_count, copy_body};
     }
     if (s->node->op != OP_update_slice) {
-        s->part = add_space(k, s->node);
+        add_space(k, s);
         out[count++] = (Stage){add_count, add_body};
     } else {
         s->part = part_space(k, s->node);
