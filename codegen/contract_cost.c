@@ -29,7 +29,7 @@ uint32_t cost_lanes(const Target *target, const ContractShape *shape) {
     return lanes;
 }
 
-bool cost_is_narrow(const Target *target) { return target->vector_bytes < LINE; }
+bool cost_is_narrow(const Target *target) { return target->vector_bytes < CACHE_LINE; }
 
 /* --- the register tile */
 /* Half cycles for one step of k: two multiply-adds, two loads a cycle, a latency of four cycles, and `arrive`

@@ -12,7 +12,6 @@ static inline int64_t div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 enum {
     FEW = 64,    /* rows or columns that packing doesn't pay for */
     PAGE = 4096, /* bytes: strides that are multiples of it collide in the caches */
-    LINE = 64,   /* bytes of a cache's line */
     FEW_ROWS = 4 /* so few that reading B is what takes the time */
 };
 

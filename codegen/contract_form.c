@@ -115,8 +115,8 @@ static double slowed_by_b(const Target *target, const ContractShape *shape) {
     if (!may_copy_b(shape)) return 1;
     if (cost_is_narrow(target))
         return slowed_narrow(target, shape->memory_bytes, (int64_t)depth, shape->b_depth, elements);
-    bool panel_is_near = depth * LINE * shape->memory_bytes <= target->l1_bytes;
-    if (shape->b_depth % LINE * shape->memory_bytes % LINE != 0 &&
+    bool panel_is_near = depth * CACHE_LINE * shape->memory_bytes <= target->l1_bytes;
+    if (shape->b_depth % CACHE_LINE * shape->memory_bytes % CACHE_LINE != 0 &&
         cost_is_far(target, elements, shape->memory_bytes))
         return TWO_LINES;
     if (panel_is_near || !whole_b_is_far(target, shape)) return 1;

@@ -104,7 +104,7 @@ static void by_lines(Emit *e, ProductAxes *k, uint32_t bytes) {
     if (!place.known || llabs(place.constant) * bytes < FAR_APART) return;
     int64_t places = inner_depth(k);
     if (places >= 0 && places < MANY_PLACES) return;
-    int64_t line = LINE / bytes;
+    int64_t line = CACHE_LINE / bytes;
     while (outer->extent.constant % line) line /= 2;
     if (line < SHORT_LINE) return;
     ProductAxis inner = *outer;

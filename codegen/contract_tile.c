@@ -8,8 +8,7 @@
 enum {
     UNROLL_WORK = 128,
     TOGETHER_WORK = 48, /* multiply-adds of one round of a longer axis */
-    MAX_TOGETHER = 8,   /* steps of it */
-    CACHE_LINE = 64
+    MAX_TOGETHER = 8    /* steps of it */
 };
 
 static LLVMTypeKind kind_of_elements(LLVMValueRef value) {

@@ -18,6 +18,8 @@ typedef struct {
     uint32_t l1_bytes, l2_bytes;
 } Target;
 
+enum { CACHE_LINE = 64 }; /* bytes, on every target */
+
 /* The values that the symbols of dimensions have in the function being emitted: a host function or a kernel.
  */
 typedef struct {

@@ -87,7 +87,6 @@ LLVMValueRef load_result(Kernel *k, uint32_t result, const At *at) {
 }
 
 void prefetch_captured(Kernel *k, const Value *captured, const At *at, uint32_t count) {
-    enum { CACHE_LINE = 64 };
     Index index = at_linear(k, at);
     LLVMTypeRef element = emit_memory_type(k->e, captured->type->dtype);
     if (index.vector || index.step != 1) return;
