@@ -123,13 +123,22 @@ static bool finds_dear(Kernel *k, const Value *value, Map *seen) {
     return found;
 }
 
-/* The operand where `wanted`, `otherwise` elsewhere. Where it costs much and no lane wants it, it isn't
- * computed. */
-static LLVMValueRef operand_where(Kernel *k, const Node *node, uint32_t operand, const At *at,
+/* Do so many elements beyond the operand's ends reach other pages? Loads there that no lane wants take
+ * hundreds of cycles where no memory is. */
+static bool is_far(const Value *operand, const Dim *elements) {
+    int64_t number;
+    return !elements || !dim_is_const(elements, &number) ||
+           number >= 8192 / (int64_t)dtype_bytes(operand->type->dtype);
+}
+
+/* The operand where `wanted`, `otherwise` elsewhere. Where no lane wants it, and it costs much or is `far`,
+ * it isn't computed. */
+static LLVMValueRef operand_where(Kernel *k, const Node *node, uint32_t operand, const At *at, bool far,
                                   LLVMValueRef wanted, LLVMValueRef otherwise) {
     if (k->dry) return operand_at(k, node, operand, at);
     LLVMBuilderRef b = k->e->builder;
-    if (!finds_dear(k, node->operands[operand], map_new(k->arena)))
+    far = far && emit_lane_count(wanted) > 1;
+    if (!far && !finds_dear(k, node->operands[operand], map_new(k->arena)))
         return LLVMBuildSelect(b, wanted, operand_at(k, node, operand, at), otherwise, "");
     LLVMValueRef any = wanted;
     LLVMTypeRef type = LLVMTypeOf(wanted);
@@ -160,6 +169,7 @@ typedef struct {
     const At *at;
     At child;
     LLVMValueRef inside; /* NULL = certainly */
+    bool far;            /* padding that the loops run across */
 } Padding;
 
 static void require(Padding *p, LLVMValueRef condition) {
@@ -200,6 +210,9 @@ static void pad_span(Padding *p, const AxisSpan *span) {
     if (interior || type->dims[d] != operand->dims[d] || !dim_is(low, 0))
         require(p, index_inside(k, index, k->dry ? NULL : emit_i64(k->e, 0),
                                 k->dry ? NULL : kernel_size(k, size), lanes));
+    const Dim *added = dim_sub(k->e->ir, type->dims[d], operand->dims[d]);
+    if (added) added = dim_mul(k->e->ir, added, inner_size(k, span, operand));
+    p->far = p->far || is_far(p->node->operands[0], added);
     at_push(&p->child, size, index);
 }
 
@@ -214,11 +227,11 @@ LLVMValueRef at_pad(Kernel *k, const Node *node, const At *at) {
     }
     AxisSpan spans[MAX_RANK];
     uint32_t count = spans_of(k, node, at, boundaries, spans);
-    Padding p = {k, node, at, at_child(at), NULL};
+    Padding p = {k, node, at, at_child(at), NULL, false};
     for (uint32_t i = 0; i < count; i++) pad_span(&p, &spans[i]);
     if (k->dry || !p.inside) return operand_at(k, node, 0, &p.child);
     At fill = at_child(at);
-    return operand_where(k, node, 0, &p.child, p.inside, operand_at(k, node, 1, &fill));
+    return operand_where(k, node, 0, &p.child, p.far, p.inside, operand_at(k, node, 1, &fill));
 }
 
 /* --- concat: each part for the lanes that are its */
@@ -235,6 +248,7 @@ typedef struct {
 static LLVMValueRef with_part(const Parts *p, uint32_t operand, const Dim *first, LLVMValueRef others) {
     Kernel *k = p->k;
     LLVMValueRef chosen = NULL;
+    bool far = false;
     const Type *type = p->node->operands[operand]->type;
     At child = at_child(p->at);
     for (uint32_t i = 0; i < p->count; i++) {
@@ -247,10 +261,11 @@ static LLVMValueRef with_part(const Parts *p, uint32_t operand, const Dim *first
             LLVMValueRef size = k->dry ? NULL : kernel_size(k, span_size(k, span, type));
             chosen = index_inside(k, index, k->dry ? NULL : emit_i64(k->e, 0), size, p->at->lanes);
             at_restrict(k, &child, chosen);
+            far = is_far(p->node->operands[operand], span_size(k, span, type));
         }
         at_push(&child, span_size(k, span, type), index);
     }
-    return operand_where(k, p->node, operand, &child, chosen, others);
+    return operand_where(k, p->node, operand, &child, far, chosen, others);
 }
 
 LLVMValueRef at_concat(Kernel *k, const Node *node, const At *at) {
