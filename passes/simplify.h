@@ -1,7 +1,8 @@
 /* Shared by the files of the pass `simplify`. A rule looks at one node whose operands are final and answers
  * what its first result is instead, building new nodes before it, or NULL. Rules are exact: results keep
- * every bit (of a NaN, that it is one); but the terms of a sum that becomes a contraction are added as `@`
- * adds them, and windows that end where there are zeros add products with these. */
+ * every bit (of a NaN, that it is one); but small powers become products, which round once more, the terms of
+ * a sum that becomes a contraction are added as `@` adds them, and windows that end where there are zeros add
+ * products with these. */
 #ifndef PASSES_SIMPLIFY_H
 #define PASSES_SIMPLIFY_H
 

@@ -99,13 +99,29 @@ static Value *rule_mod(Simplify *s, Builder *b, Node *node) {
     return !is_float(x) && is_splat(y, 1) ? const_integer(b, type_of(node), 0) : NULL;
 }
 
+/* x to the power of ½: where the square root's sign or NaN differ, of -0 and of -∞, what C says of pow. */
+static Value *half_power(Builder *b, Value *x) {
+    Value *root = build_unary(b, OP_abs, build_unary(b, OP_sqrt, x));
+    Value *least = build_binary(b, OP_eq, x, const_number(b, x->type, -INFINITY));
+    return build_select(b, least, const_number(b, x->type, INFINITY), root);
+}
+
 static Value *rule_pow(Simplify *s, Builder *b, Node *node) {
     (void)s;
     Value *x = in(node, 0), *y = in(node, 1);
     if (is_splat(y, 1)) return x;
-    if (is_splat(y, 2)) return build_binary(b, OP_mul, x, x);
     if (is_splat(y, 0)) return build_const(b, type_of(node), 1); /* of NaN too */
-    return NULL;
+    if (is_splat(y, 2) || is_splat(y, 3) || is_splat(y, 4)) {
+        Value *square = build_binary(b, OP_mul, x, x);
+        return is_splat(y, 2) ? square : build_binary(b, OP_mul, square, is_splat(y, 3) ? x : square);
+    }
+    if (!is_float(x)) return NULL;
+    if (is_splat(y, 0.5)) return half_power(b, x);
+    bool square = is_splat(y, -2);
+    if (!square && !is_splat(y, -1) && !is_splat(y, -0.5)) return NULL;
+    Value *divisor = is_splat(y, -0.5) ? half_power(b, x) : x;
+    Value *inverse = build_binary(b, OP_div, build_const(b, type_of(node), 1), divisor);
+    return square ? build_binary(b, OP_mul, inverse, inverse) : inverse;
 }
 
 /* --- one operand */
