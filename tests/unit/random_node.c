@@ -307,7 +307,7 @@ static void add_scan(Random *r, Builder *b) {
     int64_t axis = below(r, x->type->rank);
     const Dim *size = x->type->dims[axis];
     int64_t least = dim_least(r, size);
-    if (least > 0 && chance(r, 50)) size = dim_const(r->ir, below(r, least + 1));
+    if (least > 0 && chance(r, 50)) size = dim_const(r->ir, below(r, (uint32_t)least + 1));
     Attr attrs[] = {attr_int(ATTR_axis, axis), attr_int(ATTR_descending, below(r, 2)),
                     attr_dim(ATTR_size, size)};
     if (chance(r, 30))
