@@ -8,8 +8,7 @@
 typedef struct {
     const Node *node;
     Space copy, part;
-    uint32_t
-        inner; /* the part's axis of what is inside of the axis; those between it and the first number ids */
+    uint32_t inner; /* the last axis of `part`; those between the first and it number ids */
 } Scatter;
 
 static Roots root(Kernel *k, const Value *value) {

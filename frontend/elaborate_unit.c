@@ -161,8 +161,10 @@ static const Val *evaluate_constant(Elab *e, Unit *unit, const AstDecl *decl) {
     return define ? defined_value(e, decl, define, known) : known;
 }
 
+/* Each is evaluated once, and where `float` is another one, in optimizers, anew. */
 static const Val *constant(Elab *e, Unit *unit, const AstDecl *decl) {
-    const Val *v = map_get(unit->constants, decl);
+    bool usual = e->float_type == e->options->float_type;
+    const Val *v = usual ? map_get(unit->constants, decl) : NULL;
     if (v) return v;
     if (map_get(unit->evaluating, decl)) {
         diag_report(e->diags, D_CONST_CYCLE, decl->name.span, decl->name.text);
@@ -170,7 +172,8 @@ static const Val *constant(Elab *e, Unit *unit, const AstDecl *decl) {
     }
     map_put(unit->evaluating, decl, (void *)(uintptr_t)decl);
     v = evaluate_constant(e, unit, decl);
-    map_put(unit->constants, decl, (void *)(uintptr_t)v);
+    map_put(unit->evaluating, decl, NULL);
+    if (usual) map_put(unit->constants, decl, (void *)(uintptr_t)v);
     return v;
 }
 
