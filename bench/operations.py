@@ -14,6 +14,7 @@ SQUARE, LINE, SHORT, PICTURES = (1000, 1000), (1_000_000,), (100_000, 10), (8, 3
 OPERATIONS = (
     (SQUARE, "exp(x)", "x.exp()"), (SQUARE, "log(abs(x) + 1)", "(x.abs() + 1).log()"), (SQUARE, "tanh(x)", "x.tanh()"), (SQUARE, "sigmoid(x)", "x.sigmoid()"),
     (SQUARE, "nn.gelu(x)", "F.gelu(x)"), (SQUARE, "nn.silu(x)", "F.silu(x)"), (SQUARE, "sin(x)", "x.sin()"), (SQUARE, "abs(x) ** 1.7", "x.abs() ** 1.7"),
+    (SQUARE, "x ** 3", "x ** 3"), (SQUARE, "abs(x) ** 0.5", "x.abs() ** 0.5"),
     (SQUARE, "float(i32(x * 100))", "(x * 100).int().float()"), (SQUARE, "float(int(x * 100) % 7)", "((x * 100).long() % 7).float()"),
     (SQUARE, "where(x > 0, x, exp(x))", "torch.where(x > 0, x, x.exp())"),
     (SQUARE, "sum(x, axis=0)", "x.sum(0)"), (SQUARE, "sum(x, axis=1)", "x.sum(1)"), (SQUARE, "variance(x, axis=1)", "x.var(1)"), (SQUARE, "max(x, axis=0)", "x.amax(0)"),
@@ -25,6 +26,7 @@ OPERATIONS = (
     (SQUARE, "x[ids[0]]", "x[ids[0]]"), (SQUARE, "x[:, ids[0]]", "x[:, ids[0]]"),
     (SQUARE, "scatter_add(x, ids[0].unsqueeze(1).broadcast(1000, 1000), x, 0)", "x.index_add(0, ids[0], x)"),
     (SQUARE, "x.T * x", "x.T * x"), (SQUARE, "flip(x, 1) * x", "x.flip(1) * x"), (SQUARE, "concat((x, 2 * x), axis=1)", "torch.cat((x, 2 * x), 1)"),
+    (SQUARE, "concat((x, 2 * x))", "torch.cat((x, 2 * x))"),
     (PICTURES, "nn.max_pool2d(x, 3, stride=2, padding=1)", "F.max_pool2d(x, 3, 2, 1)"), (PICTURES, "nn.avg_pool2d(x, 2)", "F.avg_pool2d(x, 2)"),
     (PICTURES, "nn.adaptive_avg_pool2d(x, 7)", "F.adaptive_avg_pool2d(x, 7)"), (PICTURES, "nn.softmax(x, 1)", "x.softmax(1)"),
     (PICTURES, "repeat_interleave(repeat_interleave(x, 2, 2), 2, 3)", "F.interpolate(x, scale_factor=2)"),
