@@ -139,7 +139,9 @@ static LLVMValueRef float_sign(const Elementwise *o) {
     LLVMValueRef x = o->in[0], zero = LLVMConstNull(type_of(o));
     LLVMValueRef above = LLVMBuildFCmp(o->b, LLVMRealOGT, x, zero, "");
     LLVMValueRef below = LLVMBuildFCmp(o->b, LLVMRealOLT, x, zero, "");
-    LLVMValueRef rest = LLVMBuildSelect(o->b, below, real_like(o->e, type_of(o), -1), x, "");
+    /* 0 of -0, too, and NaN of NaN */
+    LLVMValueRef none = LLVMBuildFAdd(o->b, x, zero, "");
+    LLVMValueRef rest = LLVMBuildSelect(o->b, below, real_like(o->e, type_of(o), -1), none, "");
     return LLVMBuildSelect(o->b, above, real_like(o->e, type_of(o), 1), rest, "");
 }
 

@@ -233,7 +233,7 @@ static void emit_square(Kernel *k, const At *at, uint32_t copy, void *user) {
     (void)copy;
     Square s = *(const Square *)user;
     const Node *node = ((const Scan *)k->plan)->node;
-    LLVMValueRef column[2][VECTOR_MAX_LANES], zero = emit_i64(k->e, 0), rows = emit_i64(k->e, s.rows);
+    LLVMValueRef column[2][VECTOR_MAX_LANES] = {{0}}, zero = emit_i64(k->e, 0), rows = emit_i64(k->e, s.rows);
     s.at = at;
     emit_loop(k->e, zero, rows, 1, "read", read_row, &s);
     for (uint32_t i = 0; i < node->operand_count; i++) read_columns(&s, i, column[i]);

@@ -6,7 +6,7 @@
 
 enum { VECTOR_MAX_LANES = 64 };
 
-/* Transposes `lanes` rows of `lanes` elements of 4 or 8 bytes in place. */
+/* Transposes `lanes` rows of `lanes` elements in place. */
 void transpose_lanes(Emit *e, LLVMValueRef *row, uint32_t lanes);
 /* `count` elements of a row from `column` on, as the first lanes of a vector of `lanes`; others are
  * undefined. */

@@ -565,8 +565,8 @@ const Val *gradient_map(Elab *e, const Val *g,
 
 /* --- elaborate_optimizer.c */
 const Val *optimizer_construct(Elab *e, const AstDecl *decl, Unit *unit, const Args *args, Span span);
-/* Setting number i of an optimizer, as a `float` of the program. */
-const Val *optimizer_setting(Elab *e, const Val *opt, uint32_t i, Span span);
+/* Setting number i of an optimizer, declared as `p`, with the program's `float`. */
+const Val *optimizer_setting(Elab *e, const Val *opt, const AstParam *p, uint32_t i, Span span);
 const Val *optimizer_step(Elab *e, const AstExpr *object, const Args *args, Span span);
 void optimizer_check(Elab *e, const AstDecl *decl, Unit *unit);
 
@@ -608,8 +608,9 @@ void bind_pattern(Elab *e, const AstPattern *pattern, const Val *v, bool is_muta
 typedef VEC(Binding *) Bindings;
 void variables_in_reach(Elab *e, Bindings *out);
 typedef struct Branch Branch;
-/* v, whose literals take the types of what stands in their places in `like`. */
-const Val *branch_literals(Elab *e, const Val *v, const Val *like, Span span);
+/* What the side that a known condition chooses is worth: its literals take the types that they had when the
+ * function was checked, with both sides. */
+const Val *branch_joined(Elab *e, const AstExpr *condition, const Val *one, Span span);
 /* Builds an `if`: branch_new; branch_enter(false) … branch_enter(true) … ; branch_join. */
 Branch *branch_new(Elab *e, Value *condition, Span span);
 void branch_enter(Elab *e, Branch *branch, int which);

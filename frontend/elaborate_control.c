@@ -109,7 +109,8 @@ static const Val *typed_literal(Elab *e, const Val *v, Span span) {
     return op_literal_as(e, v, v->number.is_float ? e->float_type : DTYPE_i64, span);
 }
 
-const Val *branch_literals(Elab *e, const Val *v, const Val *like, Span span) {
+/* v, whose literals take the types of what stands in their places in `like`. */
+static const Val *branch_literals(Elab *e, const Val *v, const Val *like, Span span) {
     if (v->kind == VAL_NUMBER && like->kind == VAL_TENSOR)
         return op_literal_as(e, v, like->tensor.type->dtype, span);
     if (v->kind == VAL_NUMBER && like->kind == VAL_NUMBER && like->number.is_float)
@@ -121,6 +122,19 @@ const Val *branch_literals(Elab *e, const Val *v, const Val *like, Span span) {
     for (uint32_t i = 0; i < v->list.count; i++)
         items[i] = branch_literals(e, v->list.items[i], like->list.items[i], span);
     return val_tuple(e, v->kind, v->list.count, items);
+}
+
+static const Val *float_here(Elab *e, const Val *leaf, void *user) {
+    (void)user;
+    if (leaf->kind != VAL_TENSOR || leaf->tensor.type->dtype != e->options->float_type) return leaf;
+    return val_known(e, type_with_dtype(e->ir, leaf->tensor.type, e->float_type), 0);
+}
+
+const Val *branch_joined(Elab *e, const AstExpr *condition, const Val *one, Span span) {
+    const Val *both = map_get(e->joined, condition);
+    if (!both) return one;
+    bool usual = e->float_type == e->options->float_type;
+    return branch_literals(e, one, usual ? both : val_map(e, both, float_here, NULL), span);
 }
 
 static const Val *merge(Elab *e, Branch *branch, const Val *a, const Val *b) {

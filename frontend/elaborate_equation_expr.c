@@ -116,9 +116,8 @@ static const Val *choose(Elab *e, const AstExpr *condition_expr, const AstStmt *
     bool known;
     if (!condition(e, condition_expr, &c)) return e->poison;
     if (val_static_bool(c, &known)) {
-        const Val *one = block(e, known ? then : otherwise, rest, span),
-                  *both = map_get(e->joined, condition_expr);
-        return both ? branch_literals(e, one, both, span) : one;
+        const Val *one = block(e, known ? then : otherwise, rest, span);
+        return branch_joined(e, condition_expr, one, span);
     }
     const Val *outside = guard_push(e, c, condition_expr->span);
     const Val *a = block(e, then, rest, span);

@@ -141,7 +141,7 @@ const Val *el_field(Elab *e, const Val *object, AstName field, Span span, const 
         for (const AstParam *p = object->optimizer.decl->model.params, *first = p; p; p = p->next) {
             uint32_t i = 0;
             for (const AstParam *q = first; q != p; q = q->next) i++;
-            if (p->name.text == field.text) return optimizer_setting(e, object, i, span);
+            if (p->name.text == field.text) return optimizer_setting(e, object, p, i, span);
         }
         return no_field(e, object, field, setting_suggest(e, object, field.text), expr);
     case VAL_UNIT:

@@ -65,21 +65,49 @@ static bool float_leaves(Elab *e, const Val *model, Span span) {
     return true;
 }
 
-/* A setting's value from its argument, or its default. */
+typedef struct {
+    DType from, to;
+    Span span;
+} FloatChange;
+
+static const Val *change_leaf(Elab *e, const Val *leaf, void *user) {
+    const FloatChange *c = user;
+    bool changes = leaf->kind == VAL_TENSOR && leaf->tensor.type->dtype == c->from;
+    return changes ? as_float(e, leaf, c->to, c->span) : leaf;
+}
+
+static const Ty *setting_type(Elab *e, const AstParam *p, Scope *scope, DType float_type) {
+    DType outside = e->float_type;
+    e->float_type = float_type;
+    const Ty *ty = ty_resolve(e, p->type, scope, false);
+    e->float_type = outside;
+    return ty;
+}
+
+/* What an argument or a default is where `float` is that. */
+static const Val *value_as(Elab *e, const AstExpr *expr, const Ty *ty, DType float_type) {
+    DType outside = e->float_type;
+    e->float_type = float_type;
+    const Val *v = el_value(e, expr, ty);
+    e->float_type = outside;
+    return v;
+}
+
+/* A setting's value from its argument, or its default. Of numbers that are known none is rounded to 16 bits.
+ */
 static const Val *setting_value(Elab *e, const AstParam *p, const Arg *arg, Scope *scope, const char *what) {
     DType narrow = e->float_type, wide = wide_float(e);
-    e->float_type = wide;
-    const Ty *ty = ty_resolve(e, p->type, scope, false);
+    const Ty *ty = setting_type(e, p, scope, wide);
     const AstExpr *expr = arg ? arg->expr : p->fallback;
     Scope *outside = e->scope;
     if (!arg) e->scope = scope;
-    if (arg) e->float_type = narrow;
-    const Val *v = arg && arg->val ? arg->val : el_value(e, expr, ty);
-    e->float_type = narrow;
+    const Val *v = arg && arg->val ? arg->val : value_as(e, expr, ty, arg ? narrow : wide);
+    if (arg && arg->expr && narrow != wide && v->kind == VAL_TENSOR && v->tensor.known && !v->tensor.value)
+        v = value_as(e, expr, ty, wide);
     e->scope = outside;
     Span span = arg ? arg->span : expr->span;
-    bool widens = ty->kind == TY_TENSOR && ty->tensor->dtype == wide;
-    if (widens && v->kind == VAL_TENSOR && v->tensor.type->dtype == narrow) v = as_float(e, v, wide, span);
+    if (!ty_same(ty, setting_type(e, p, scope, narrow)))
+        v = val_map(e, v, change_leaf, &(FloatChange){narrow, wide, span});
     return fit_type(
         e, ty, v,
         (Fit){arena_printf(e->arena, "setting `%s` of %s", p->name.text, what), span, p->span, false});
@@ -121,10 +149,12 @@ const Val *optimizer_construct(Elab *e, const AstDecl *decl, Unit *unit, const A
     return val_copy(e, v);
 }
 
-const Val *optimizer_setting(Elab *e, const Val *opt, uint32_t i, Span span) {
+const Val *optimizer_setting(Elab *e, const Val *opt, const AstParam *p, uint32_t i, Span span) {
     const Val *v = opt->optimizer.setting[i];
-    bool is_wide = v->kind == VAL_TENSOR && v->tensor.type->dtype == wide_float(e);
-    return is_wide ? as_float(e, v, e->float_type, span) : v;
+    DType narrow = e->float_type, wide = wide_float(e);
+    Scope *scope = scope_root(e, opt->optimizer.unit);
+    bool same = ty_same(setting_type(e, p, scope, wide), setting_type(e, p, scope, narrow));
+    return same ? v : val_map(e, v, change_leaf, &(FloatChange){wide, narrow, span});
 }
 
 /* --- one parameter */

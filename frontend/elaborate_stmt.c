@@ -192,8 +192,7 @@ const Val *el_if_value(Elab *e, const AstExpr *condition, const AstStmt *then, c
         /* Checked with an unknown condition, the literals of this side had the types of the other's values.
          */
         const Val *one = el_block_value(e, known ? then : otherwise, expected, span);
-        const Val *both = map_get(e->joined, condition);
-        return both ? branch_literals(e, one, both, span) : one;
+        return branch_joined(e, condition, one, span);
     }
     Branch *branch =
         branch_new(e, val_value(e, val_poisoned(v) ? val_bool(e, true) : v, condition->span), span);

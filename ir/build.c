@@ -257,6 +257,7 @@ static Value *ids_of_rows(Builder *b, const Type *x, Value *ids, int64_t axis) {
     const Attr *axes = node_attr(node, ATTR_axes);
     int64_t last = axes->count ? axes->ints[axes->count - 1] : 0;
     uint32_t rank = (uint32_t)(last > axis ? last : axis) + 1;
+    if (rank == x->rank) return ids;
     for (uint32_t k = rank; k < x->rank; k++)
         if (ids->type->dims[k] != x->dims[k]) return ids;
     Value *each = node->operands[0];

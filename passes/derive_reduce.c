@@ -55,8 +55,8 @@ static const Dim *product_of(IrContext *ir, const Dim *const *dims, uint32_t cou
     return product;
 }
 
-/* With zeros: the product of the elements before each times that of those behind. Exact in every derivative.
- */
+/* With zeros: the product of the elements before each times that of those behind, in f64: where one of them
+ * is 0 the other may be beyond the operand's type. Exact in every derivative. */
 static Value *others_by_scans(Derive *d, Builder *b, Value *x) {
     IrContext *ir = b->graph->ir;
     int64_t perm[MAX_RANK], back[MAX_RANK];
@@ -65,10 +65,12 @@ static Value *others_by_scans(Derive *d, Builder *b, Value *x) {
     Value *front = build_permute(b, x, perm);
     const Dim *dims[2] = {product_of(ir, front->type->dims, kept),
                           product_of(ir, front->type->dims + kept, rank - kept)};
-    Value *flat = build_reshape(b, front, 2, dims), *turned = build_flip(b, flat, 1);
+    Value *flat = build_cast(b, build_reshape(b, front, 2, dims), DTYPE_f64),
+          *turned = build_flip(b, flat, 1);
     Value *before = derive_delayed(b, build_scan(b, OP_cumulative_prod, flat, 1, false), 1, 1);
     Value *behind = derive_delayed(b, build_scan(b, OP_cumulative_prod, turned, 1, false), 1, 1);
-    Value *products = build_binary(b, OP_mul, before, build_flip(b, behind, 1));
+    Value *products =
+        build_cast(b, build_binary(b, OP_mul, before, build_flip(b, behind, 1)), x->type->dtype);
     Value *others = build_permute(b, build_reshape(b, products, rank, front->type->dims), back);
     Derive inside = *d;
     inside.b = b;

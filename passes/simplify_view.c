@@ -123,7 +123,8 @@ static Value *slice_broadcasted(Builder *b, const Value *inner, const Window *w)
     return x ? build_broadcast(b, x, w->rank, w->dims, axes->ints) : NULL;
 }
 
-/* The first of an order that nobody else reads: only they are looked for. */
+/* The first of an order that nobody else reads: only they are looked for. Not from within a region that the
+ * whole order stands outside of: there it may be made more often. */
 static Value *first_places(Builder *b, const Value *places, Window w) {
     int64_t axis = node_int(places->node, ATTR_axis);
     const Dim *wanted = w.dims[axis];
@@ -139,7 +140,8 @@ static Value *rule_slice(Simplify *s, Builder *b, Node *node) {
     if (takes_all(&w, x->type)) return x;
     if (is_const(x)) return const_like(b, x, type_of(node));
     if (made_by(x, OP_slice)) return slice_sliced(b, x, w);
-    if (made_by(x, OP_argsort) && read_once(s, x)) return first_places(b, x, w);
+    if (made_by(x, OP_argsort) && read_once(s, x) && x->node->block == node->block)
+        return first_places(b, x, w);
     return made_by(x, OP_broadcast) ? slice_broadcasted(b, x, &w) : NULL;
 }
 

@@ -14,6 +14,7 @@ typedef struct {
 
 enum {
     FEW = 32,   /* items that are inserted one by one */
+    ROOM = 256, /* for more of them at least: counting bytes takes as long as some 100 items */
     BLOCK = 256 /* keys that are made at once */
 };
 
@@ -100,7 +101,8 @@ void nn_argsort(int32_t dtype, const void *x, int64_t *ids, int64_t count, int64
                 int32_t descending, void *scratch) {
     _Static_assert(2 * sizeof(Item) == NN_SORT_BYTES, "two lists of items");
     int64_t bytes = (int64_t)rt_dtype_bytes(dtype) * stride, held = 0;
-    int64_t room = wanted < count / 2 ? 2 * wanted : count;
+    int64_t room = 2 * wanted > FEW && 2 * wanted < ROOM ? ROOM : 2 * wanted;
+    if (room > count) room = count;
     uint64_t keys[BLOCK], bound = 0;
     bool bounded = wanted == 0;
     Item *lists[2] = {scratch, (Item *)scratch + count};
