@@ -1,10 +1,10 @@
 """Operations of the language that are neither products nor convolutions, each alone, beside PyTorch's on one thread. What they give is added up, so that all of it is computed; an element of
 their operand changes from step to step, so that nothing is kept."""
+import os
 import statistics
 import time
 
 from contestant import Contestant, Failure
-from workload import ROOT
 
 TURN = 0.3  # seconds
 STEPS = 5  # between two reports
@@ -79,7 +79,6 @@ def turn(step):
 
 def table(folder, compile, rounds):
     """The operations as Markdown; `compile(source, program)` compiles one."""
-    import os
     import torch
     torch.set_num_threads(1)
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -87,13 +86,16 @@ def table(folder, compile, rounds):
     ratios = []
     for shape, expression, peer in OPERATIONS:
         try:
-            side, step = ours(shape, expression, folder, compile), theirs(shape, peer)
+            side = ours(shape, expression, folder, compile)
         except Failure as failure:
             lines.append(f"| `{expression}` | {failure} | | |")
             continue
-        step()
-        pairs = [(side.turn(TURN), turn(step)) for _ in range(rounds)]
-        side.close()
+        try:
+            step = theirs(shape, peer)
+            step()
+            pairs = [(side.turn(TURN), turn(step)) for _ in range(rounds)]
+        finally:
+            side.close()
         mine, other = (statistics.median(times) for times in zip(*pairs))
         ratios.append(other / mine)
         lines.append(f"| `{expression}` | {' x '.join(map(str, shape))} | {mine * 1e6:.0f} | {ratios[-1]:.2f} |")

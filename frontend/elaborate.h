@@ -388,6 +388,8 @@ bool val_static_bool(const Val *v, bool *value);
 bool val_static_number(const Val *v, double *value);
 /* The node value; makes it at `span` where it is not made yet. Literals become `int` or `float`. */
 Value *val_value(Elab *e, const Val *v, Span span);
+/* A number or tensor as one of that type; what is known of a scalar stays known of a float. */
+const Val *val_cast(Elab *e, const Val *v, DType dtype, Span span);
 /* A literal as a value of its default type; others as they are. */
 const Val *val_settled(Elab *e, const Val *v, Span span);
 /* Leaves: tensors, strings and datasets, in a fixed order. */

@@ -313,18 +313,13 @@ const Val *builtin_cast(Elab *e, DType dtype, const Args *args, Span span) {
     if (v->kind == VAL_NUMBER && (dtype_is_float(dtype) || !v->number.is_float)) {
         if (dtype != DTYPE_bool) return op_literal_as(e, v, dtype, arg->span);
     }
-    if (v->kind == VAL_TENSOR && v->tensor.type->dtype == dtype) return v;
-    if (v->kind == VAL_TENSOR && v->tensor.known && !v->tensor.value && dtype_is_float(dtype) &&
-        v->tensor.type->rank == 0)
-        return val_known(e, type_scalar(e->ir, dtype), v->tensor.number);
     if (v->kind != VAL_NUMBER && v->kind != VAL_TENSOR) {
         Diagnostic *d = diag_report(e->diags, D_NOT_TENSOR, arg->span, what, val_type_text(e, v));
         if (v->kind == VAL_LIST || v->kind == VAL_TUPLE)
             diag_help(d, "`stack(%s)` makes a tensor of it", el_source(e, arg->span));
         return e->poison;
     }
-    Builder b = el_builder(e, span);
-    return val_of(e, build_cast(&b, val_value(e, v, arg->span), dtype));
+    return val_cast(e, v, dtype, span);
 }
 
 Value *next_stream(Elab *e, Span span) {

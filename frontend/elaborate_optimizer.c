@@ -19,15 +19,6 @@ static uint32_t state_count(const AstDecl *decl) {
  * mean moves by. */
 static DType wide_float(const Elab *e) { return dtype_bytes(e->float_type) < 4 ? DTYPE_f32 : e->float_type; }
 
-static const Val *as_float(Elab *e, const Val *v, DType dtype, Span span) {
-    if (v->kind != VAL_TENSOR || !dtype_is_float(v->tensor.type->dtype) || v->tensor.type->dtype == dtype)
-        return v;
-    if (v->tensor.known && !v->tensor.value)
-        return val_known(e, type_with_dtype(e->ir, v->tensor.type, dtype), v->tensor.number);
-    Builder b = el_builder(e, span);
-    return val_of(e, build_cast(&b, val_value(e, v, span), dtype));
-}
-
 static const Val *zero_leaf(Elab *e, const Val *leaf, Span span, void *user) {
     (void)user;
     return val_zero(e, ty_tensor(e, type_with_dtype(e->ir, leaf->tensor.type, wide_float(e))), span);
@@ -73,7 +64,7 @@ typedef struct {
 static const Val *change_leaf(Elab *e, const Val *leaf, void *user) {
     const FloatChange *c = user;
     bool changes = leaf->kind == VAL_TENSOR && leaf->tensor.type->dtype == c->from;
-    return changes ? as_float(e, leaf, c->to, c->span) : leaf;
+    return changes ? val_cast(e, leaf, c->to, c->span) : leaf;
 }
 
 static const Ty *setting_type(Elab *e, const AstParam *p, Scope *scope, DType float_type) {
@@ -183,7 +174,7 @@ static const Val *update_leaf(Elab *e, Update *u, const Val *p, const Val *g) {
             states[i] = scope_bind(e, root, d->name.text, d->name.span, u->states[i], true);
             i++;
         }
-    const Val *arguments[3] = {as_float(e, p, wide, u->span), as_float(e, g, wide, u->span), u->step};
+    const Val *arguments[3] = {val_cast(e, p, wide, u->span), val_cast(e, g, wide, u->span), u->step};
     const AstParam *param = update->fn.params;
     for (i = 0; i < 3 && param; i++, param = param->next)
         scope_bind(e, root, param->name.text, param->name.span, arguments[i], false);
@@ -192,7 +183,7 @@ static const Val *update_leaf(Elab *e, Update *u, const Val *p, const Val *g) {
     const Val *moved = call_body(e, &frame, u->span);
     e->float_type = narrow;
     for (i = 0; i < state_count(u->decl); i++) u->states[i] = val_stopped(e, states[i]->value, u->span);
-    return val_stopped(e, as_float(e, moved, narrow, u->span), u->span);
+    return val_stopped(e, val_cast(e, moved, narrow, u->span), u->span);
 }
 
 static bool well_formed(Elab *e, const AstDecl *decl) {

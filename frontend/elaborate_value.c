@@ -86,6 +86,15 @@ Value *val_value(Elab *e, const Val *v, Span span) {
     return build_const(&b, v->tensor.type, v->tensor.number);
 }
 
+const Val *val_cast(Elab *e, const Val *v, DType dtype, Span span) {
+    if (val_poisoned(v) || (v->kind == VAL_TENSOR && v->tensor.type->dtype == dtype)) return v;
+    bool known = v->kind == VAL_TENSOR && v->tensor.known && !v->tensor.value;
+    if (known && v->tensor.type->rank == 0 && dtype_is_float(dtype))
+        return val_known(e, type_scalar(e->ir, dtype), v->tensor.number);
+    Builder b = el_builder(e, span);
+    return val_of(e, build_cast(&b, val_value(e, v, span), dtype));
+}
+
 const Val *val_settled(Elab *e, const Val *v, Span span) {
     if (v->kind == VAL_NUMBER && !v->number.is_float) return val_dim(e, dim_const(e->ir, v->number.integer));
     if (v->kind == VAL_NUMBER || (v->kind == VAL_TENSOR && v->tensor.known && !v->tensor.value &&
