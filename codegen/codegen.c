@@ -147,13 +147,13 @@ const char *codegen_objects(Graph *graph, const CodegenOptions *options, const c
 }
 
 /* --- products */
-void products_note(ProductList *list, const Contract *contract, const ContractSchedule *plan) {
-    ProductUse use = {.plan = *plan, .uses = 1};
+void products_note(ProductList *list, const Contract *contract, const ContractSchedule *plan, double times) {
+    ProductUse use = {.plan = *plan, .uses = 1, .times = times};
     contract_key(contract, &use.key);
     use.text = contract_key_text(&use.key, list->arena);
     for (uint32_t i = 0; i < list->at.count; i++)
         if (strcmp(list->at.at[i].text, use.text) == 0) {
-            list->at.at[i].uses++;
+            list->at.at[i].uses++, list->at.at[i].times += times;
             return;
         }
     vec_push(list->arena, &list->at, use);
@@ -199,7 +199,7 @@ const char *codegen_products(Graph *graph, const CodegenOptions *options, Produc
         (*out)[i] = (ProductReport){.product = use->text,
                                     .schedule = schedule_text(&use->plan, arena),
                                     .uses = use->uses,
-                                    .work = use->uses * contract_key_work(&use->key)};
+                                    .work = use->times * contract_key_work(&use->key)};
     }
     qsort(*out, *count, sizeof **out, by_work);
     return error;

@@ -46,7 +46,7 @@ uint32_t codegen_panel(const CodegenOptions *options, Arena *arena);
 typedef struct {
     const char *product, *schedule; /* what it is; how it is computed */
     uint32_t uses;                  /* places in the program */
-    double work;                    /* multiply-adds of all of these together */
+    double work;                    /* multiply-adds of all of these together, in all parts of chains */
 } ProductReport;
 
 /* All products, those with the most work first. NULL, or a message in `arena`. */

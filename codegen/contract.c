@@ -268,7 +268,8 @@ static Size pieces(Emit *e, Size size, int64_t chunk) {
 LLVMValueRef contract_chunks(Emit *e, const Contract *contract) {
     Product p;
     product_open(e, contract, &p);
-    if (e->products && !e->cold) products_note(e->products, contract, &p.plan);
+    double times = e->chain_parts > 0 ? e->chain_parts : 1;
+    if (e->products && !e->cold) products_note(e->products, contract, &p.plan, times);
     if (p.slides) return slide_chunks(e, &p);
     Size count = pieces(e, p.outer_count, p.plan.chunk_outer);
     count = size_mul(e, count, pieces(e, p.row_count, p.plan.chunk_rows));

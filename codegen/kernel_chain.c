@@ -2,6 +2,7 @@
  * the other. What they hand to each other lies in memory of the thread, where results that are no longer read
  * make room for later ones of the same size; what leaves the chain is written to its place in the result, or
  * copied there where it lies in pieces. */
+#include "codegen/contract_cost.h"
 #include "codegen/kernel.h"
 #include <assert.h>
 
@@ -261,6 +262,15 @@ static LLVMValueRef chain_count(Kernel *k) {
     return emit_dim(k->e, kernel_product(k, p->dims->count, p->dims->dims));
 }
 
+static double parts_of(const ChainPlan *p) {
+    double parts = 1;
+    for (uint32_t j = 0; j < p->dims->count; j++) {
+        int64_t size;
+        parts *= (double)cost_assumed(dim_is_const(p->dims->dims[j], &size) ? size : -1);
+    }
+    return parts > 0 ? parts : 1;
+}
+
 static void chain_body(Kernel *k, LLVMValueRef chunk) {
     Emit *e = k->e;
     const ChainPlan *p = k->plan;
@@ -271,11 +281,11 @@ static void chain_body(Kernel *k, LLVMValueRef chunk) {
     }
     Map *outside = e->values;
     e->values = map_new(k->arena);
-    e->in_chain = true;
+    e->chain_parts = parts_of(p);
     place_values(k);
     for (Node *node = k->body->first; node->op == OP_kernel; node = node->next) emit_kernel_call(e, node);
     copy_results(k);
-    e->in_chain = false;
+    e->chain_parts = 0;
     e->values = outside;
 }
 

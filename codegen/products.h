@@ -11,7 +11,8 @@ typedef struct {
     ContractKey key;
     const char *text;      /* the key's */
     ContractSchedule plan; /* no lanes where windows slide (contract_slide.h) */
-    uint32_t uses;         /* places in the program */
+    uint32_t uses;         /* places in the program, */
+    double times;          /* and how often they compute it: once, or for each part of a chain */
 } ProductUse;
 
 typedef struct ProductList {
@@ -19,8 +20,8 @@ typedef struct ProductList {
     VEC(ProductUse) at;
 } ProductList;
 
-/* One more use of the product. */
-void products_note(ProductList *list, const Contract *contract, const ContractSchedule *plan);
+/* One more use of the product, so many times. */
+void products_note(ProductList *list, const Contract *contract, const ContractSchedule *plan, double times);
 /* All of the program. NULL, or a message in the list's arena. */
 const char *products_of(Graph *graph, const CodegenOptions *options, ProductList *list);
 

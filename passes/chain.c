@@ -312,7 +312,8 @@ static bool is_handed_on(Chains *c, const Chain *chain, const Value *value) {
     return map_get(chain->results, value) && !is_stored(c, chain, value);
 }
 
-/* The chain by parts that are cut so, if neither tiles nor products are stored then. */
+/* The chain by parts that are cut so, if tiles aren't stored then, nor are products of transformed windows.
+ */
 static Chain *grown_tiles(Chains *c, uint32_t first, const Node *product, const Tiles *cut) {
     Chain *chain = new_chain(c, first);
     chain->lead = c->spots.at[first]->node;
@@ -321,7 +322,10 @@ static Chain *grown_tiles(Chains *c, uint32_t first, const Node *product, const 
     memcpy(chain->dims, cut->dims, sizeof cut->dims);
     if (!admit(c, chain, c->spots.at[first], false)) return NULL;
     grow(c, chain, false);
-    if (is_handed_on(c, chain, chain->lead->results[0]) && is_handed_on(c, chain, product->results[0]) &&
+    const Value *products = product->results[0];
+    bool stores = chain_is_product(chain->lead);
+    if (is_handed_on(c, chain, chain->lead->results[0]) &&
+        (stores ? map_get(chain->results, products) != NULL : is_handed_on(c, chain, products)) &&
         all_have_inputs(chain, chain->place))
         return chain;
     release(c, chain);

@@ -70,7 +70,9 @@ typedef struct {
     uint32_t axis_count;       /* of those that are cut, */
     const Dim *dims[MAX_RANK]; /* in so many parts */
     Marks marks;
-    double bytes, limit; /* of a part of tiles and products, and what they should have */
+    double bytes;        /* of a part, with what goes with it, */
+    double limit, least; /* and what it should have */
+    int64_t multiple;    /* of which a part's size is one, but along the outermost axis */
 } Tiles;
 
 bool chain_is_product(const Node *node);

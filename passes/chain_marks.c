@@ -65,11 +65,17 @@ static int8_t before_reduction(const Attr *axes, int8_t axis) {
 /* Where axes stay what they are; these have a rule for each but the one that is cut or put together. */
 static bool keeps_axes(const Node *node) {
     return op_has(node->op, TRAIT_ELEMENTWISE) || node->op == OP_masked || node->op == OP_slice ||
-           node->op == OP_concat;
+           node->op == OP_concat || node->op == OP_pad;
+}
+
+static bool pads(const Node *pad, int8_t axis) {
+    return !dim_is(node_attr(pad, ATTR_low)->dims[axis], 0) ||
+           !dim_is(node_attr(pad, ATTR_high)->dims[axis], 0) || node_attr(pad, ATTR_interior)->ints[axis];
 }
 
 static int8_t kept(const Node *node, int8_t axis) {
     if (node->op == OP_slice) return slice_is_whole(node, (uint32_t)axis) ? axis : UNKNOWN;
+    if (node->op == OP_pad && pads(node, axis)) return UNKNOWN;
     return node->op == OP_concat && node_int(node, ATTR_axis) == axis ? UNKNOWN : axis;
 }
 
@@ -80,6 +86,10 @@ static int8_t forwards(const Chain *chain, const Node *node, uint32_t operand, i
     if (op_has(node->op, TRAIT_REDUCES)) return after_reduction(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_broadcast) return (int8_t)node_attr(node, ATTR_axes)->ints[axis];
     if (node->op == OP_permute) return index_in(node_attr(node, ATTR_perm), axis);
+    if (node->op == OP_window) {
+        int64_t cut = node_int(node, ATTR_axis);
+        return axis == cut ? UNKNOWN : (int8_t)(axis + (axis > cut));
+    }
     if (node->op == OP_reshape) {
         int8_t moved = moved_axis(node->graph->ir, from, axis, to, parts);
         return moved < 0 ? UNKNOWN : moved;
@@ -92,10 +102,15 @@ static int8_t forwards(const Chain *chain, const Node *node, uint32_t operand, i
 
 static int8_t backwards(const Node *node, uint32_t operand, int8_t axis, const Dim *parts) {
     const Type *from = node->operands[operand]->type, *to = node->results[0]->type;
+    if (node->op == OP_pad && operand == 1) return LOST;
     if (keeps_axes(node)) return kept(node, axis);
     if (op_has(node->op, TRAIT_REDUCES)) return before_reduction(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_broadcast) return index_in(node_attr(node, ATTR_axes), axis);
     if (node->op == OP_permute) return (int8_t)node_attr(node, ATTR_perm)->ints[axis];
+    if (node->op == OP_window) {
+        int64_t cut = node_int(node, ATTR_axis);
+        return axis == cut || axis == cut + 1 ? UNKNOWN : (int8_t)(axis - (axis > cut));
+    }
     if (node->op == OP_reshape) {
         int8_t moved = moved_axis(node->graph->ir, to, axis, from, parts);
         return moved < 0 ? UNKNOWN : moved;

@@ -127,6 +127,45 @@ Test(chain, tiles_that_others_read_are_made_as_a_whole) {
     expect_kernels("loop contract loop", tiles_inputs, tiles, "%26 %34");
 }
 
+/* Many channels from a few, then a filter for each: parts are of a picture, and of half the channels where
+ * the size of a picture says that these are too many. */
+#define CHANNELS(B, SIZE, PADDED, HALF)                                                                 \
+    "  %20: f32[" B ", 64, " SIZE "] = contract(%10, %11) spec=\"bchw,oc->bohw\"\n"                     \
+    "  %21: f32[" B ", 64, " SIZE "] = tanh(%20)\n"                                                     \
+    "  %22: f32 = const dims=[] dtype=f32 value=0\n"                                                    \
+    "  %23: f32[" B ", 64, " PADDED ", " PADDED "] = pad(%21, %22) low=[0, 0, 1, 1] high=[0, 0, 1, 1] " \
+    "interior=[0, 0, 0, 0]\n"                                                                           \
+    "  %24: f32[" B ", 64, " HALF ", 3, " PADDED "] = window(%23) axis=2 size=3 stride=2 dilation=1\n"  \
+    "  %25: f32[" B ", 64, " HALF ", 3, " HALF ", 3] = window(%24) axis=4 size=3 stride=2 dilation=1\n" \
+    "  %26: f32[" B ", 64, " HALF ", " HALF "] = contract(%25, %12) spec=\"bchiwj,cij->bchw\"\n"        \
+    "  %27: f32[" B ", 64, " HALF ", " HALF "] = exp(%26)\n"                                            \
+    "  %28: f32[" B ", 5, " HALF ", " HALF "] = contract(%27, %13) spec=\"bchw,oc->bohw\"\n"
+
+static const char weights_inputs[] = "f32[64, 4] f32[64, 3, 3] f32[5, 64]";
+static const char channels[] = CHANNELS("2", "64, 64", "66", "32");
+static const char channels_of_any[] = CHANNELS("B", "32, 32", "34", "16");
+
+static const char channels_last[] =
+    "  %20: f32[2, 64, 64, 64] = contract(%10, %11) spec=\"bhwc,oc->bhwo\"\n"
+    "  %21: f32[2, 62, 3, 64, 64] = window(%20) axis=1 size=3 stride=1 dilation=1\n"
+    "  %22: f32[2, 62, 3, 62, 3, 64] = window(%21) axis=3 size=3 stride=1 dilation=1\n"
+    "  %23: f32[2, 62, 62, 64] = contract(%22, %12) spec=\"bhiwjc,cij->bhwc\"\n"
+    "  %24: f32[2, 62, 62, 5] = contract(%23, %13) spec=\"bhwc,oc->bhwo\"\n";
+
+static const char *channels_inputs(Arena *arena, const char *picture) {
+    return arena_printf(arena, "f32[%s] %s", picture, weights_inputs);
+}
+
+Test(chain, channels_for_a_filter_each_are_made_in_parts) {
+    Arena *arena = arena_new();
+    expect_kernels("chain contract", channels_inputs(arena, "2, 4, 64, 64"), channels, "%28");
+    expect_kernels("chain contract", channels_inputs(arena, "B, 4, 32, 32"), channels_of_any, "%28");
+    expect_kernels("contract contract contract", channels_inputs(arena, "B, 4, 32, 32"), channels_of_any,
+                   "%21 %28");
+    expect_kernels("chain contract", channels_inputs(arena, "2, 64, 64, 4"), channels_last, "%24");
+    arena_free(arena);
+}
+
 /* --- numbers */
 static void check(const char *name, const char *inputs, const char *body, const char *outputs) {
     const int64_t sizes[] = {0, 1, 3, 8};
@@ -149,6 +188,18 @@ Test(chain, tiles_compute_what_they_say, .timeout = 240) {
     NativeOptions options = {.optimize = 3};
     const char *wrong = native_check(arena, 1, tiles_inputs, tiles, "%34", &options);
     cr_expect_null(wrong, "%s", wrong);
+    arena_free(arena);
+}
+
+Test(chain, channels_compute_what_they_say, .timeout = 240) {
+    Arena *arena = arena_new();
+    NativeOptions options = {.optimize = 3};
+    const char *wrong =
+        native_check(arena, 1, channels_inputs(arena, "2, 4, 64, 64"), channels, "%28", &options);
+    cr_expect_null(wrong, "channels first: %s", wrong);
+    wrong = native_check(arena, 1, channels_inputs(arena, "2, 64, 64, 4"), channels_last, "%24", &options);
+    cr_expect_null(wrong, "channels last: %s", wrong);
+    check("channels", channels_inputs(arena, "B, 4, 32, 32"), channels_of_any, "%28");
     arena_free(arena);
 }
 
