@@ -19,6 +19,7 @@
 #include "codegen/contract_pack.h"
 #include "codegen/contract_place.h"
 #include "codegen/contract_slide.h"
+#include "codegen/contract_slide_sum.h"
 #include "codegen/products.h"
 #include "codegen/transpose_tile.h"
 #include "codegen/vector.h"
@@ -270,7 +271,8 @@ LLVMValueRef contract_chunks(Emit *e, const Contract *contract) {
     product_open(e, contract, &p);
     double times = e->chain_parts > 0 ? e->chain_parts : 1;
     if (e->products && !e->cold) products_note(e->products, contract, &p.plan, times);
-    if (p.slides) return slide_chunks(e, &p);
+    if (p.form == PRODUCT_SLIDES) return slide_chunks(e, &p);
+    if (p.form == PRODUCT_SLIDE_SUM) return slide_sum_chunks(e, &p);
     Size count = pieces(e, p.outer_count, p.plan.chunk_outer);
     count = size_mul(e, count, pieces(e, p.row_count, p.plan.chunk_rows));
     return size_mul(e, count, pieces(e, p.column.extent, p.plan.chunk_columns)).value;
@@ -293,8 +295,8 @@ static void take_piece(Emit *e, LLVMValueRef *chunk, Size size, int64_t length, 
 void emit_contract(Emit *e, const Contract *contract, LLVMValueRef chunk) {
     Product p;
     product_open(e, contract, &p);
-    if (p.slides) {
-        emit_slide(e, &p, chunk);
+    if (p.form != PRODUCT_TILES) {
+        (p.form == PRODUCT_SLIDES ? emit_slide : emit_slide_sum)(e, &p, chunk);
         return;
     }
     Where at = {.p = &p};

@@ -1,7 +1,18 @@
 /* Vectors of B's columns, for products whose windows slide. */
 #include "codegen/contract_columns.h"
+#include "codegen/contract_cost.h"
 #include "codegen/contract_tile.h"
 #include "codegen/vector.h"
+
+uint32_t columns_lanes(const Emit *e, const Product *p, Size columns, bool halves) {
+    uint32_t lanes = e->target.vector_bytes / (uint32_t)LLVMABISizeOfType(e->layout, p->element);
+    if (lanes < 1) lanes = 1;
+    if (!columns.known) return lanes;
+    while (lanes > 4 && columns.constant <= lanes / 2) lanes /= 2;
+    int64_t half = lanes / 2, whole = (columns.constant + lanes - 1) / lanes * lanes;
+    bool fewer = half >= 4 && (columns.constant + half - 1) / half * half * 10 < whole * 9;
+    return halves && fewer && !cost_is_narrow(&e->target) ? (uint32_t)half : lanes;
+}
 
 bool columns_by_halves(const Product *p) { return p->column.b.constant == 2 && p->plan.lanes > 1; }
 

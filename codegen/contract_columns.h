@@ -5,6 +5,9 @@
 
 #include "codegen/contract_product.h"
 
+/* Lanes of vectors over so many columns: whole vectors, or, where `halves`, half as wide ones if a pipe takes
+ * these at once and they leave fewer lanes empty. */
+uint32_t columns_lanes(const Emit *e, const Product *p, Size columns, bool halves);
 LLVMValueRef columns_load(Emit *e, const Product *p, LLVMValueRef pointer, LLVMValueRef mask);
 
 /* Two vectors side by side, of which steps of 2 along columns take every second element: two steps of k that

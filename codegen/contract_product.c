@@ -4,6 +4,7 @@
 #include "codegen/contract_blas.h"
 #include "codegen/contract_cost.h"
 #include "codegen/contract_key.h"
+#include "codegen/contract_slide_sum.h"
 #include "codegen/tune_table.h"
 #include "codegen/vector.h"
 #include <assert.h>
@@ -264,6 +265,12 @@ static bool slides(const Product *p) {
            size_is(line->a, 0) && !size_is(line->b, 0);
 }
 
+static ProductForm choose_form(const Product *p) {
+    bool lines;
+    if (slide_sums(p, &lines)) return PRODUCT_SLIDE_SUM;
+    return slides(p) && !p->exchanged ? PRODUCT_SLIDES : PRODUCT_TILES;
+}
+
 /* --- the schedule */
 static void take_model(Emit *e, Product *p) {
     ContractShape shape = shape_of(e, p);
@@ -304,7 +311,6 @@ static void both_ways(Emit *e, const Contract *contract, Product *p, Product *ex
                    .element = accumulator(e, contract->dtype)};
     *exchanged = *p;
     arrange(e, contract, false, p);
-    p->slides = slides(p);
     arrange(e, contract, true, exchanged);
 }
 
@@ -315,7 +321,10 @@ static const double AS_IT_IS = 0.98;
 void product_open(Emit *e, const Contract *contract, Product *p) {
     Product exchanged;
     both_ways(e, contract, p, &exchanged);
-    if (p->slides) return;
+    p->form = choose_form(p);
+    exchanged.form = choose_form(&exchanged);
+    if (p->form == PRODUCT_TILES && exchanged.form == PRODUCT_SLIDE_SUM) *p = exchanged;
+    if (p->form != PRODUCT_TILES) return;
     /* Zeros are left out where rows are places. */
     bool edges = contract->edge_count > 0;
     if (!e->cold && !edges && (take_blas(e, p) || take_measured(e, p, &exchanged))) return;

@@ -24,12 +24,18 @@ typedef struct {
     uint32_t count;
 } ProductAxes;
 
+typedef enum {
+    PRODUCT_TILES,    /* by the plan */
+    PRODUCT_SLIDES,   /* by contract_slide.c, without a plan, */
+    PRODUCT_SLIDE_SUM /* or contract_slide_sum.c */
+} ProductForm;
+
 typedef struct {
     const Contract *contract;
     ContractSchedule plan;
+    ProductForm form;
     DType dtype;
     bool exchanged;              /* the rows are n, the columns m */
-    bool slides;                 /* computed by contract_slide.c, without a plan */
     LLVMTypeRef memory, element; /* of A and B; of the accumulators */
     LLVMValueRef a, b;
     ProductAxes outer, rows, k;
@@ -52,7 +58,7 @@ uint32_t product_index_count(const Product *p);
 uint32_t product_lane_axis(const Product *p);
 /* The innermost of the contract's axes that rows are of, if there are any. */
 uint32_t product_row_axis(const Product *p);
-/* Of a product that slides: the innermost axis beside the columns, whose lines share windows. */
+/* Of a product without rows: the innermost axis beside the columns, whose lines share windows. */
 const ProductAxis *product_slide_axis(const Product *p);
 /* The offset in A (`of_b` false) or B of index `i` of the merged axes, in elements. */
 LLVMValueRef product_offset(Emit *e, const ProductAxes *axes, bool of_b, LLVMValueRef i);

@@ -45,20 +45,6 @@ typedef struct {
     const EdgeTiles *line_tiles, *column_tiles; /* what this tile lacks, NULL = nothing */
 } Slide;
 
-/* Whole vectors, or half as wide ones where these leave less of them empty and the epilogue isn't most of the
- * work. */
-static uint32_t choose_lanes(const Emit *e, const Product *p) {
-    uint32_t lanes = e->target.vector_bytes / (uint32_t)LLVMABISizeOfType(e->layout, p->element);
-    if (lanes < 1) lanes = 1;
-    if (!p->column.extent.known) return lanes;
-    int64_t columns = p->column.extent.constant;
-    while (lanes > 4 && columns <= lanes / 2) lanes /= 2;
-    int64_t whole = (columns + lanes - 1) / lanes * lanes, half = lanes / 2;
-    bool better = lanes > 4 && p->contract->operations <= DEAR_EPILOGUE &&
-                  (columns + half - 1) / half * half * 10 < whole * 9;
-    return better ? lanes / 2 : lanes;
-}
-
 /* As many rows as leave the fewest over, of these the most. */
 static uint32_t choose_rows(const Emit *e, Size rows) {
     int64_t most = e->target.vector_registers < 32 ? MAX_TILE_ROWS / 2 : MAX_TILE_ROWS, best = 1;
@@ -74,7 +60,8 @@ static void open_plan(Emit *e, const Product *p, Slide *s) {
     *s = (Slide){.p = *p, .outer = p->outer, .depth = (uint32_t)p->depth.constant};
     Size rows = product_slide_axis(p)->extent, columns = p->column.extent;
     s->outer.count--;
-    s->p.plan = (ContractSchedule){.lanes = choose_lanes(e, p), .rows = 1, .vectors = 1};
+    bool halves = p->contract->operations <= DEAR_EPILOGUE;
+    s->p.plan = (ContractSchedule){.lanes = columns_lanes(e, p, columns, halves), .rows = 1, .vectors = 1};
     s->tile_rows = choose_rows(e, rows);
     if (p->contract->edge_count) {
         s->line_edge = edge_at(p, product_slide_axis(p)->first);

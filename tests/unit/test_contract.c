@@ -267,6 +267,51 @@ Test(contract, depthwise_convolutions) {
     }
 }
 
+/* The gradients by such filters, `exchanged` with pictures for A: each a sum over all pictures. */
+static ProductCase filters(const int64_t *size, bool exchanged) {
+    int64_t batch = size[0], channels = size[1], height = size[2], width = size[3], kernel = size[4],
+            stride = size[5], dilation = size[6], side = (kernel - 1) * dilation + 1;
+    int64_t row = (width - 1) * stride + side, field = ((height - 1) * stride + side) * row;
+    ProductCase c = {.dtype = DTYPE_f32, .count = 6};
+    const CaseAxis axes[] = {{'b', channels, height * width, field, kernel * kernel, false, false},
+                             {'n', kernel, 0, dilation * row, kernel, false, false},
+                             {'n', kernel, 0, dilation, 1, false, false},
+                             {'k', batch, channels * height * width, channels * field, 0, false, false},
+                             {'k', height, width, stride * row, 0, false, false},
+                             {'k', width, 1, stride, 0, false, false}};
+    memcpy(c.axis, axes, sizeof axes);
+    for (uint32_t i = 0; exchanged && i < c.count; i++) {
+        CaseAxis *axis = &c.axis[i];
+        int64_t a = axis->a;
+        axis->a = axis->b, axis->b = a;
+        if (axis->role == 'n') axis->role = 'm';
+    }
+    return c;
+}
+
+Test(contract, gradients_by_filters) {
+    static const int64_t size[][7] = {
+        {2, 3, 56, 56, 3, 1, 1},   {8, 5, 7, 7, 3, 2, 1},  {3, 2, 13, 29, 5, 1, 1},
+        {1, 1, 4, 33, 3, 3, 1},    {2, 4, 19, 9, 7, 1, 2}, {2, 2, 9, 47, 2, 4, 3},
+        {5, 1, 30, 70, 3, 2, 1},   {4, 7, 1, 20, 3, 1, 1}, {2, 2, 3, 250, 13, 1, 1},
+        {1, 40, 20, 20, 16, 1, 1}, {0, 2, 5, 5, 3, 1, 1},  {3, 2, 16, 64, 4, 1, 1}};
+    static const char *const cpus[] = {NULL, "x86-64-v3", "x86-64"};
+    static const DType dtypes[] = {DTYPE_f64, DTYPE_bf16, DTYPE_i32, DTYPE_f16, DTYPE_u8};
+    for (uint32_t i = 0; i < sizeof size / sizeof *size; i++)
+        for (uint32_t exchanged = 0; exchanged < 2; exchanged++) {
+            ProductCase c = filters(size[i], exchanged);
+            for (uint32_t j = 0; j < 3; j++) check_on(&c, (int)j, cpus[j]);
+            c.dtype = dtypes[i % 5];
+            check(&c);
+            c.dtype = DTYPE_f32;
+            for (uint32_t unknown = 1; unknown < 8; unknown++) {
+                for (uint32_t d = 0; d < 3; d++) c.axis[d + 3].run_time = unknown >> d & 1;
+                c.axis[1].strides = c.axis[4].strides = unknown & 4;
+                check(&c);
+            }
+        }
+}
+
 /* Rows of pages that are far apart: A is packed too, in one block of k and in several, whole strips and not,
  * converted or not. */
 Test(contract, colliding_strides) {

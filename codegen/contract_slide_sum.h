@@ -1,0 +1,15 @@
+/* Products without rows of few columns and a long k along which B slides, as the gradients by the filters of
+ * depthwise convolutions are: every result is a sum over whole pictures, and neighbouring results are sums of
+ * the same numbers of B, a few elements on. */
+#ifndef CODEGEN_CONTRACT_SLIDE_SUM_H
+#define CODEGEN_CONTRACT_SLIDE_SUM_H
+
+#include "codegen/contract_product.h"
+
+/* Can the product, as arranged, be computed so: are its results sums over parts of B that overlap? `lines`:
+ * is the innermost axis beside the columns one of lines of the same windows? */
+bool slide_sums(const Product *p, bool *lines);
+LLVMValueRef slide_sum_chunks(Emit *e, const Product *p);
+void emit_slide_sum(Emit *e, const Product *p, LLVMValueRef chunk);
+
+#endif
