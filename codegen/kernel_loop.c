@@ -14,31 +14,32 @@ typedef struct {
 typedef struct {
     Space space;
     uint32_t axes[MAX_RANK];
-    bool split;       /* results that are equal parts are written part by part */
-    Roots roots;      /* what is computed, */
-    VEC(Root) stores; /* and where each is written */
+    const Dim *elements; /* of the parts that results are written by; NULL: as a whole */
+    Roots roots;         /* what is computed, */
+    VEC(Root) stores;    /* and where each is written */
 } Loop;
 
 /* --- equal parts */
-static const Type *part_type(const Kernel *k, const Value *value) { return concat_part(value, k->body); }
+static const Type *part_type(const Kernel *k, const Value *value) {
+    const Loop *loop = k->plan;
+    return loop->elements ? concat_part_of(k->e->ir, value, k->body, loop->elements) : value->type;
+}
 
 static bool has_equal_parts(const Kernel *k, const Value *value) {
     return part_type(k, value) != value->type;
 }
 
-/* Are there results that have parts, and is their space that of all the others? */
-static bool is_split(const Kernel *k) {
+/* NULL where no result has parts that are all others' space. */
+static const Dim *elements_of_parts(const Kernel *k) {
     const Node *yield = kernel_yield(k);
-    const Dim *elements = NULL;
-    bool any = false;
+    const Dim *elements = concat_common(k->e->ir, yield->operands, yield->operand_count, k->body);
+    bool split = false;
     for (uint32_t i = 0; i < yield->operand_count; i++) {
-        const Type *part = part_type(k, yield->operands[i]);
-        const Dim *own = type_elements(k->e->ir, part);
-        if (!own || (elements && own != elements)) return false;
-        elements = own;
-        any = any || part != yield->operands[i]->type;
+        const Type *type = yield->operands[i]->type;
+        split = split || concat_part(yield->operands[i], k->body) != type;
     }
-    return any;
+    assert((elements || !split || yield->operand_count == 1) && "what is stored together has one space");
+    return split ? elements : NULL;
 }
 
 /* Axes along which the value has several parts, as bits. */
@@ -89,7 +90,7 @@ static void find_roots(Loop *loop, Kernel *k) {
     const Dim **zeros = ARENA_ARRAY(k->arena, const Dim *, MAX_RANK);
     for (uint32_t d = 0; d < MAX_RANK; d++) zeros[d] = dim_const(k->e->ir, 0);
     for (uint32_t i = 0; i < yield->operand_count; i++)
-        if (loop->split && has_equal_parts(k, yield->operands[i]))
+        if (has_equal_parts(k, yield->operands[i]))
             add_parts(loop, k, i, yield->operands[i], zeros);
         else
             add_root(loop, k, i, yield->operands[i], NULL);
@@ -136,9 +137,9 @@ static void try_shape(Kernel *k, const Type *type, const Roots *roots, uint32_t 
 static Space best_space(Kernel *k) {
     const Loop *loop = k->plan;
     Roots roots = loop->roots;
-    if (loop->split) {
-        const Type *type = first_part(k);
-        return space_choose(k, type->rank, type->dims, part_axes(k), &roots);
+    const Type *part = first_part(k);
+    if (part) {
+        return space_choose(k, part->rank, part->dims, part_axes(k), &roots);
     }
     const Dim *elements = type_elements(k->e->ir, roots.at[0]->type);
     Space best = {0};
@@ -202,7 +203,7 @@ static uint32_t loop_stages(Kernel *k, Stage *out) {
     Loop *loop = ARENA_NEW(k->arena, Loop);
     for (uint32_t i = 0; i < MAX_RANK; i++) loop->axes[i] = i;
     k->plan = loop;
-    loop->split = is_split(k);
+    loop->elements = elements_of_parts(k);
     find_roots(loop, k);
     loop->space = best_space(k);
     out[0] = (Stage){loop_count, loop_body};

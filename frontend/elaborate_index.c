@@ -226,6 +226,22 @@ static Value *slice_known(Elab *e, Builder *b, Value *x, const Selection *s) {
     return any ? build_slice(b, x, start, size, step) : x;
 }
 
+bool select_nothing(const Type *type, const Selection *s) {
+    for (uint32_t i = 0; i < s->rank; i++)
+        if (s->axes[i].kind == AXIS_INDEX && s->axes[i].index && dim_is(type->dims[i], 0)) return true;
+    return false;
+}
+
+Value *select_lengthen(Elab *e, Builder *b, Value *x, uint32_t axis) {
+    const Dim *low[MAX_RANK], *high[MAX_RANK];
+    int64_t interior[MAX_RANK] = {0};
+    for (uint32_t i = 0; i < x->type->rank; i++) {
+        low[i] = dim_const(e->ir, 0);
+        high[i] = dim_const(e->ir, i == axis);
+    }
+    return build_pad(b, x, build_const(b, type_scalar(e->ir, x->type->dtype), 0), low, high, interior);
+}
+
 static Value *slice_dynamic(Elab *e, Builder *b, Value *x, const Selection *s) {
     int64_t axes[MAX_RANK];
     Value *starts[MAX_RANK];
@@ -238,6 +254,8 @@ static Value *slice_dynamic(Elab *e, Builder *b, Value *x, const Selection *s) {
         axes[count] = i;
         starts[count++] = s->axes[i].index;
     }
+    for (uint32_t i = 0; i < count; i++)
+        if (dim_is(x->type->dims[axes[i]], 0)) x = select_lengthen(e, b, x, (uint32_t)axes[i]);
     return count ? build_dynamic_slice(b, x, count, axes, starts, dims) : x;
 }
 

@@ -19,6 +19,12 @@ struct Selection {
     Axis axes[MAX_RANK];
 };
 
+/* Is a single position asked for on an axis that is known to be empty? It was checked, so nothing that
+ * follows is ever run. */
+bool select_nothing(const Type *type, const Selection *s);
+/* x with one more element along the axis, 0: what is taken at a position of an empty one has a type so, and
+ * depends on it. */
+Value *select_lengthen(Elab *e, Builder *b, Value *x, uint32_t axis);
 /* x's part in slices and at single positions, which stay as axes of size 1; axes of ids stay whole. */
 Value *select_part(Elab *e, Builder *b, Value *x, const Selection *s);
 /* The axes that are indexed by tensors: NumPy puts the axes of the positions in their place where no other

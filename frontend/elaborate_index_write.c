@@ -46,8 +46,7 @@ static Value *write_ids(Elab *e, Value *x, Selection s, Value *part, Span span) 
 static Value *write_stepped(Elab *e, Value *x, uint32_t axis, const Axis *a, Value *part, Span span) {
     Builder b = el_builder(e, span);
     const Type *line = type_tensor(e->ir, DTYPE_i64, 1, &x->type->dims[axis]);
-    const Dim *zeros[MAX_RANK], *high[MAX_RANK];
-    int64_t interior[MAX_RANK] = {0}, along = axis;
+    int64_t along = axis;
     Value *start = build_like(&b, build_size(&b, a->start), line);
     Value *step = build_like(&b, build_int(&b, a->step), line);
     Value *count = build_like(&b, build_size(&b, a->size), line);
@@ -59,12 +58,7 @@ static Value *write_stepped(Elab *e, Value *x, uint32_t axis, const Axis *a, Val
         build_binary(&b, OP_and, build_binary(&b, OP_le, zero, k), build_binary(&b, OP_lt, k, count));
     Value *hit = build_binary(&b, OP_and, meets, inside);
     /* Others look at an element behind the part, so that an empty part has one too. */
-    for (uint32_t i = 0; i < x->type->rank; i++) {
-        zeros[i] = dim_const(e->ir, 0);
-        high[i] = dim_const(e->ir, i == axis);
-    }
-    Value *fill = build_const(&b, type_scalar(e->ir, x->type->dtype), 0);
-    Value *longer = build_pad(&b, part, fill, zeros, high, interior);
+    Value *longer = select_lengthen(e, &b, part, axis);
     Value *spread = build_gather(&b, longer, build_select(&b, hit, k, count), along);
     const Type *mask = type_tensor(e->ir, DTYPE_bool, x->type->rank, x->type->dims);
     Value *here = build_broadcast(&b, hit, mask->rank, mask->dims, &along);
@@ -80,6 +74,7 @@ static Value *write_part(Elab *e, Value *x, const Selection *s, Value *part, Spa
     Value *starts[MAX_RANK];
     uint32_t simple = 0, stepped = MAX_RANK;
     bool ids = false, moves = false;
+    if (select_nothing(x->type, s)) return x;
     for (uint32_t i = 0; i < s->rank; i++) {
         const Axis *a = &s->axes[i];
         ids |= a->kind == AXIS_IDS;

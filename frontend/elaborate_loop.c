@@ -1,7 +1,7 @@
 /* for and while. A `for` over a list is unrolled; over a range or a tensor it is a loop of the graph; over a
  * dataset it reads batch by batch, with the constant batch size first and the rest as a last, shorter batch.
  */
-#include "frontend/elaborate.h"
+#include "frontend/elaborate_index.h"
 
 typedef struct {
     const AstStmt *stmt;
@@ -43,13 +43,11 @@ static void tensor_round(Elab *e, Value *i, void *user) {
     Builder b = el_builder(e, span);
     const Dim *dims[MAX_RANK];
     for (uint32_t k = 0; k < type->rank; k++) dims[k] = k ? type->dims[k] : dim_const(e->ir, 1);
-    if (dim_is(type->dims[0], 0)) { /* never runs, but is checked like any other */
-        const Type *row = type_tensor(e->ir, type->dtype, type->rank - 1, dims + 1);
-        elaborate_body(e, each->stmt, val_zero(e, ty_tensor(e, row), span));
-        return;
-    }
     int64_t axis = 0;
-    Value *row = build_dynamic_slice(&b, val_value(e, each->over, span), 1, &axis, &i, dims);
+    Value *over = val_value(e, each->over, span);
+    /* Never runs, but is checked like any other. */
+    if (dim_is(type->dims[0], 0)) over = select_lengthen(e, &b, over, 0);
+    Value *row = build_dynamic_slice(&b, over, 1, &axis, &i, dims);
     elaborate_body(e, each->stmt, val_of(e, build_reshape(&b, row, type->rank - 1, dims + 1)));
 }
 

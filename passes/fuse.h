@@ -10,6 +10,7 @@
  *   fuse_inline.c    step 2, backwards: every other node goes into its consumers, or opens a loop
  *   fuse_store.c     step 3: what is stored, and what is computed again by those that read it
  *   fuse_place.c     where in the block a kernel goes
+ *   fuse_separate.c  kernels whose results aren't made of parts of one size
  *   fuse_build.c     step 4: groups become kernel nodes, in an order that respects all needs
  *   fuse_graph.c     who uses and needs whom
  *   fuse_order.c     no group may need itself */
@@ -126,6 +127,12 @@ void fuse_order_leave(Fuse *f, FuseNode *n, const Group *group);
 /* --- fuse_build.c */
 /* Does the group store the node's result for others? */
 bool fuse_is_yielded(const FuseNode *n, const Group *group);
+
+/* --- fuse_separate.c */
+typedef VEC(Node *) FuseKernels;
+/* The kernels, to be put where this one would be, that make its results, those of each of parts of one size;
+ * itself where it does. */
+void fuse_separate(Fuse *f, Node *kernel, FuseKernels *out);
 
 /* --- fuse_place.c */
 /* Who reads the value, regions included; NULL for nobody. After fuse_find_readers, until the next block. */

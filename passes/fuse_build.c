@@ -98,7 +98,9 @@ static void emit_group(Fuse *f, Group *group) {
         for (uint32_t k = 0; k < n->needs.count; k++)
             if (!fuse_is_home(n->needs.at[k], group)) emit_node(f, n->needs.at[k]);
     }
-    node_append(f->block, group->kernel);
+    FuseKernels kernels = {0};
+    fuse_separate(f, group->kernel, &kernels);
+    for (uint32_t i = 0; i < kernels.count; i++) node_append(f->block, kernels.at[i]);
 }
 
 static void emit_node(Fuse *f, FuseNode *n) {

@@ -56,6 +56,14 @@ Node *hoist_steps_update(const Steps *s, uint32_t k, StepSlice *slice) {
     return uses(s, node->results[0]) == 1 && hoist_index_slice(s, node, slice) ? node : NULL;
 }
 
+/* Is what is written all of the tensor's slice? */
+static bool writes_whole(const Node *update, const StepSlice *slice) {
+    const Type *part = update->operands[1]->type, *type = update->operands[0]->type;
+    for (uint32_t i = 0; i < type->rank; i++)
+        if (i != slice->axis && part->dims[i] != type->dims[i]) return false;
+    return true;
+}
+
 static const Value *without_reshapes(const Value *value) {
     while (value->node && value->node->op == OP_reshape) value = value->node->operands[0];
     return value;
@@ -70,7 +78,8 @@ static void look_again(Steps *s) {
     for (uint32_t k = 0; k < s->loop->result_count; k++) {
         StepSlice slice;
         Node *update = hoist_steps_update(s, k, &slice);
-        if (!update || uses(s, param_of(s, k)) != 1 || s->loop->results[k]->replacement) continue;
+        if (!update || !writes_whole(update, &slice) || uses(s, param_of(s, k)) != 1) continue;
+        if (s->loop->results[k]->replacement) continue;
         map_put(s->tapes, without_reshapes(update->operands[1]), (void *)(uintptr_t)(k + 1));
     }
 }
@@ -299,8 +308,8 @@ static Value *as_written(Builder *b, Value *stacked, uint32_t axis, const Type *
 static bool take_written(Steps *s, uint32_t k) {
     StepSlice slice;
     Node *update = hoist_steps_update(s, k, &slice);
-    if (!update || uses(s, param_of(s, k)) != 1 || !hoist_index_whole(s, &slice, param_of(s, k)->type))
-        return false;
+    if (!update || !writes_whole(update, &slice) || uses(s, param_of(s, k)) != 1) return false;
+    if (!hoist_index_whole(s, &slice, param_of(s, k)->type)) return false;
     Value *part = update->operands[1];
     Stack stack = hoist_stack_new(s, true);
     stack.without = k + 1;
