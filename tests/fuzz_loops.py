@@ -4,7 +4,8 @@
     tests/fuzz_loops.py FIRST COUNT [--nnc PATH] [--keep DIR]
 
 What leaves a loop, what is laid out before it and what is written by its steps must be right for every way in
-which an iteration can name its part: one index, a range, of another axis, backwards, by an inner loop's index.
+which an iteration can name its part: one index, a range, of another axis, backwards, by an inner loop's index,
+less than a slice.
 Programs that fail are kept in DIR and named. Not a part of the tests: a program takes a second or two.
 """
 import random
@@ -45,6 +46,10 @@ class Loops:
         index = self.index()
         return f"images[{index}:{index} + 1]"
 
+    def some(self):
+        """Some of the rows."""
+        return max(self.rows // 2, 1)
+
     def statement(self, name):
         choose, part = self.rng.choice, self.part
         return choose([
@@ -58,6 +63,9 @@ class Loops:
             lambda: [f"if {self.index()} % 2 == 0 {{", f"    w = tanh(w + {part()}.T @ h)", "} else {", f"    acc += sum(tanh({part()} @ {self.weights(True)}))", "}"],
             lambda: [f"buffer[{self.index()}] = tanh(({part()} @ {self.weights(True)}) @ {self.weights(False)})",
                      f"acc += sum(buffer[{self.index()}] @ {self.weights(True)})"],
+            lambda: [f"out[{self.index()}, :{self.some()}] = tanh({part()} @ {self.weights(True)})[:{self.some()}]"],
+            lambda: [f"buffer[{self.index()}, :, 1:5] = {part()}[:, 2:6] * {choose(['1', '0.5'])}"],
+            lambda: [f"grid[{choose(['j', 'j', '1']) if self.nested else choose('01')}, {self.index()}] = {choose([part(), f'{part()} @ {self.weights(True)} @ {self.weights(False)}'])}"],
             lambda: [f"var {name} = 0", f"while {name} < 2 {{", f"    h = tanh(h + {part()} @ {self.weights(True)})", f"    {name} += 1", "}"],
             lambda: [f"let {name} = i + 1", f"acc += sum(tanh(flat[:{name}] @ {self.weights(True)}))"],
             lambda: [f"let {name} = mean(tanh({part()} @ w) ** 2)", f"w = w - 0.5 * grad({name}, w)"],
@@ -76,11 +84,12 @@ class Loops:
                 f"let images = {self.values(parts, self.channels, side, side)}", f"let cw = {self.values(*up)} * 0.3", f"let cu = {self.values(*down)} * 0.3",
                 f"let cf = {self.values(*filters)} * 0.1", f"var w = {self.values(*up)} * 0.3", f"var u = {self.values(*down)} * 0.3",
                 f"var f = {self.values(*filters)} * 0.1", f"var h = zeros({rows}, {columns})", f"var out = zeros({parts}, {rows}, {columns})", "var buffer = data",
+                f"var grid = zeros({max(self.inner, 2)}, {parts}, {rows}, {depth})",
                 f"var gw = zeros({depth}, {columns})", "var acc = 0.0"]
         body = [line for k in range(self.rng.randint(2, 5)) for line in self.statement(f"v{k}")]
         body += self.rng.sample(["w = w * 0.9", "u = u * 1.1", "f = f * 1.05"], self.rng.randint(0, 2))
         loop = [f"for j in 0..{self.inner} {{", *("    " + line for line in body), "}"] if self.nested else body
-        tail = ["print(sum(h), sum(out), sum(gw), sum(buffer), sum(w * w), sum(u * u), sum(f * f), h[0, 1], out[1, 0, 2], gw[2, 3])"]
+        tail = ["print(sum(h), sum(out), sum(gw), sum(buffer), sum(grid), sum(w * w), sum(u * u), sum(f * f), h[0, 1], out[1, 0, 2], gw[2, 3])"]
         lines = [*head, f"for i in 0..{parts} {{", *("    " + line for line in loop), "    print(acc)", "}", *tail]
         return "\n".join(["import nn", "", "command main() {", *("    " + line for line in lines), "}", ""])
 

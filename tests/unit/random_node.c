@@ -164,6 +164,21 @@ static void add_concat(Random *r, Builder *b) {
     try_node(r, b, OP_concat, count, parts, 1, &attr);
 }
 
+/* Equal parts, of which one may be computed from the other, and perhaps equal parts of that. */
+static void add_equal_parts(Random *r, Builder *b) {
+    Value *x = any_value(r, 5);
+    for (uint32_t level = 1 + below(r, 3); level > 0 && x->type->rank; level--) {
+        if (2 * type_limit(r, x->type) > r->most_elements || !type_limit(r, x->type)) return;
+        Value *other = value_of(r, b, x->type);
+        if (dtype_is_float(x->type->dtype) && chance(r, 70)) other = build_binary(b, OP_add, x, other);
+        Value *parts[] = {x, other};
+        if (chance(r, 50)) parts[0] = other, parts[1] = x;
+        x = build_concat(b, 2, parts, below(r, x->type->rank));
+        offer(r, x);
+        if (chance(r, 30)) offer(r, other);
+    }
+}
+
 /* Windows on an axis, or an axis that windows are added up in. */
 static void add_windows(Random *r, Builder *b) {
     Value *x = any_value(r, 5);
@@ -196,11 +211,12 @@ static Value *viewed(Random *r, Builder *b, Value *x) {
 }
 
 static void add_view(Random *r, Builder *b) {
-    switch (below(r, 7)) {
+    switch (below(r, 8)) {
     case 0: add_broadcast(r, b); break;
     case 1: add_pad(r, b); break;
     case 2: add_concat(r, b); break;
     case 3: add_windows(r, b); break;
+    case 4: add_equal_parts(r, b); break;
     default: offer(r, viewed(r, b, any_value(r, 6)));
     }
 }
