@@ -16,7 +16,8 @@ enum {
     PIECE = 3,             /* to load a vector of a transposed tile and store it */
     SQUARE = 60,           /* to transpose a square of a vector's lanes */
     COPIED_COLUMNS = 256,  /* that are packed together at most */
-    FEW_SUMS = 10          /* that barely hide the latency of multiply-adds */
+    FEW_SUMS = 12,         /* that barely hide the latency of multiply-adds, */
+    FEW_OF_ONE = 10        /* or of rows of one vector each */
 };
 
 static const double AT_ONCE = 0.55; /* of a whole vector's time, where every one is such as a pipe takes */
@@ -42,7 +43,7 @@ static double step_cost(const Target *target, const ContractShape *shape, int64_
     double loads = (double)rows + vectors + (double)(shape->a_row < 0 ? max64(rows - POINTERS, 0) : 0);
     double cost = fmax(fmax(multiplies, loads), fmax(8, arrive * vectors));
     cost *= vectors <= 1 ? 1.1 : 1 + 0.01 * fmax(vectors - 4, 0);
-    if (cost_is_narrow(target) && multiplies < FEW_SUMS) cost *= 1.05;
+    if (cost_is_narrow(target) && multiplies < (vectors > 1 ? FEW_SUMS : FEW_OF_ONE)) cost *= 1.05;
     return rows > 12 ? 1.05 * cost : rows > 8 ? 1.03 * cost : cost;
 }
 
