@@ -199,6 +199,7 @@ const Val *builtin_call(Elab *e, const Val *callee, const Args *args, const Ty *
     }
     for (uint32_t i = 0; i < args->count; i++) vec_push(e->arena, &all, args->at[i]);
     BuiltinCall c = {.builtin = callee->builtin.builtin, .args = &all, .expected = expected, .span = span};
+    c.method = callee->builtin.self != NULL;
     if (!(c.builtin->flags & BUILTIN_RAW) && !place_arguments(e, &c)) return e->poison;
     return c.builtin->body(e, &c);
 }

@@ -16,6 +16,7 @@ typedef struct {
     const Args *args; /* as given */
     const Ty *expected;
     Span span;
+    bool method; /* written x.name(…) */
 } BuiltinCall;
 
 typedef const Val *BuiltinBody(Elab *e, BuiltinCall *c);

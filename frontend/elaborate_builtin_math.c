@@ -260,8 +260,29 @@ const Val *builtin_reduce(Elab *e, BuiltinCall *c) {
     return reduce(e, c, 1, c->builtin->op);
 }
 
+static bool is_integer_literal(const AstExpr *x) {
+    if (x && x->kind == AST_UNARY && x->unary.op == AST_NEG) x = x->unary.operand;
+    return x && x->kind == AST_INT;
+}
+
+/* `x.max(1)`, where `x.sum(1)` names an axis, and `max(x, 1, keepdims=true)`: which is meant isn't clear. */
+static bool axis_or_value(Elab *e, const BuiltinCall *c) {
+    const Val *x = c->slot[0];
+    bool axes = x->kind == VAL_TENSOR && x->tensor.type->rank > 0;
+    bool literal = is_integer_literal(c->expr_of[1]);
+    if (!c->slot[2] && !c->slot[3] && !(c->method && axes && literal)) return false;
+    const char *name = c->builtin->name, *text = el_source(e, c->span_of[0]);
+    const char *other = el_source(e, c->span_of[1]);
+    Diagnostic *d = diag_report(e->diags, D_AXIS_OR_VALUE, c->span_of[1], builtin_what(e, c));
+    const char *axis = c->slot[2] ? el_source(e, c->span_of[2]) : literal ? other : "…";
+    diag_help(d, "along an axis: `%s(%s, axis=%s)`", name, text, axis);
+    diag_help(d, "of each element and another value: `%s(%s, %s)`", name, text, other);
+    return true;
+}
+
 const Val *builtin_minmax(Elab *e, BuiltinCall *c) {
     Op op = c->builtin->op;
+    if (c->slot[1] && axis_or_value(e, c)) return e->poison;
     if (c->slot[1]) return pair(e, c, op == OP_reduce_max ? OP_max : OP_min);
     if (is_gradient(c->slot[0])) return el_reduce_gradient(e, c->slot[0], op, c->span);
     return reduce(e, c, 2, op);
