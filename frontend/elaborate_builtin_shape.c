@@ -515,6 +515,11 @@ const Val *builtin_range(Elab *e, BuiltinCall *c) {
     return val_of(e, build_binary(&b, OP_add, iota, build_like(&b, low, iota->type)));
 }
 
+/* Are these the places of an axis of `size` elements, in order? */
+static bool is_every_place(const Value *ids, const Dim *size) {
+    return ids->node && ids->node->op == OP_iota && ids->type->rank == 1 && ids->type->dims[0] == size;
+}
+
 /* bool[…, classes]: true at the class's place. */
 const Val *builtin_one_hot(Elab *e, BuiltinCall *c) {
     Value *ids = tensor_argument(e, c, 0);
@@ -534,6 +539,7 @@ const Val *builtin_one_hot(Elab *e, BuiltinCall *c) {
     }
     dims[rank] = classes;
     if (!dims_require(e, 1, &classes, c->span_of[1])) return e->poison;
+    if (!is_every_place(ids, classes)) ids_require(e, ids, classes, c->span_of[0]);
     Builder b = el_builder(e, c->span);
     Value *wide = build_cast(&b, ids, DTYPE_i64);
     Value *spread = build_broadcast(&b, wide, rank + 1, dims, axes);
