@@ -418,6 +418,8 @@ bool ty_same(const Ty *a, const Ty *b);
 bool ty_any_dataset(
     const Ty *ty); /* one whose columns aren't known: `dataset` in a function that is checked */
 const char *ty_text(Elab *e, const Ty *ty);
+/* Says how a tensor is made of the list or tuple that is written there, if one can be. */
+void help_stack(Elab *e, Diagnostic *d, const Ty *list, Span span);
 const char *val_type_text(Elab *e, const Val *v);
 const char *type_text_nn(Elab *e, const Type *type); /* as a program writes it: float, int */
 const char *shape_text(Elab *e, uint32_t rank, const Dim *const *dims);

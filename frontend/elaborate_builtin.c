@@ -210,8 +210,7 @@ static void help_argument(Elab *e, Diagnostic *d, const Val *v, Span span, const
     const char *text = el_source(e, span);
     bool tensor = strstr(wanted, "tensor") != NULL || strstr(wanted, "number") != NULL;
     bool list = v->kind == VAL_LIST || v->kind == VAL_TUPLE;
-    if (list && tensor && strncmp(wanted, "a list", 6) != 0)
-        diag_help(d, "`stack(%s)` makes a tensor of it", text);
+    if (list && tensor && strncmp(wanted, "a list", 6) != 0) help_stack(e, d, ty_of(e, v), span);
     if (strcmp(wanted, "a list") == 0 && (v->kind == VAL_TENSOR || v->kind == VAL_DATASET))
         diag_help(d, "only a list is numbered: count in a variable, `var i = 0` and `i += 1` in the loop");
     if (v->kind != VAL_TENSOR) return;
@@ -316,8 +315,7 @@ const Val *builtin_cast(Elab *e, DType dtype, const Args *args, Span span) {
     }
     if (v->kind != VAL_NUMBER && v->kind != VAL_TENSOR) {
         Diagnostic *d = diag_report(e->diags, D_NOT_TENSOR, arg->span, what, val_type_text(e, v));
-        if (v->kind == VAL_LIST || v->kind == VAL_TUPLE)
-            diag_help(d, "`stack(%s)` makes a tensor of it", el_source(e, arg->span));
+        if (v->kind == VAL_LIST || v->kind == VAL_TUPLE) help_stack(e, d, ty_of(e, v), arg->span);
         return e->poison;
     }
     return val_cast(e, v, dtype, span);

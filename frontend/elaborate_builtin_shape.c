@@ -197,6 +197,25 @@ static DType literal_type(Elab *e, const Val *list) {
     return dtype;
 }
 
+/* Part `i` is a list itself. Where the parts are written out, that one is the place. */
+static void refuse_list_part(Elab *e, const BuiltinCall *c, uint32_t i) {
+    const AstExpr *expr = c->expr_of[0];
+    const Val *part = c->slot[0]->list.items[i];
+    const char *what = arena_printf(e->arena, "a part of %s", builtin_what(e, c));
+    bool written = expr && (expr->kind == AST_LIST || expr->kind == AST_TUPLE);
+    Span span = c->span_of[0];
+    if (written) {
+        const AstExpr *item = expr->items;
+        while (i--) item = item->next;
+        span = item->span;
+    }
+    Diagnostic *d = diag_report(e->diags, D_TYPE_MISMATCH, span, what, "a tensor", val_type_text(e, part));
+    if (written)
+        help_stack(e, d, ty_of(e, part), span);
+    else
+        diag_help(d, "make a tensor of each: `[stack(part) for part in %s]`", el_source(e, span));
+}
+
 static bool parts_argument(Elab *e, BuiltinCall *c, uint32_t *count, Value ***parts) {
     const Val *list = c->slot[0];
     if ((list->kind != VAL_LIST && list->kind != VAL_TUPLE) || list->list.count == 0) {
@@ -211,6 +230,10 @@ static bool parts_argument(Elab *e, BuiltinCall *c, uint32_t *count, Value ***pa
         if (one.slot[0]->kind == VAL_NUMBER)
             one.slot[0] = op_literal_as(e, one.slot[0], literal_type(e, list), c->span_of[0]);
         if (val_poisoned(one.slot[0])) return false;
+        if (one.slot[0]->kind == VAL_LIST || one.slot[0]->kind == VAL_TUPLE) {
+            refuse_list_part(e, c, i);
+            return false;
+        }
         if (!((*parts)[i] = tensor_argument(e, &one, 0))) return false;
     }
     return true;

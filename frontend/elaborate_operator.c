@@ -30,8 +30,7 @@ static const Val *no_operator(Elab *e, AstOperator op, const Val *a, Span as, co
         diag_help(d, "take the tuple apart first: `let (a, b) = %s`",
                   el_source(e, a->kind == VAL_TUPLE ? as : bs));
     else if (is_list(a) || is_list(b))
-        diag_help(d, "a list is no tensor: `stack(%s)` makes one of its items",
-                  el_source(e, is_list(a) ? as : bs));
+        help_stack(e, d, ty_of(e, is_list(a) ? a : b), is_list(a) ? as : bs);
     return e->poison;
 }
 
@@ -328,7 +327,7 @@ static bool unite_dtypes(Elab *e, uint32_t count, const Val **vals, const Span *
         if (vals[i]->kind == VAL_TENSOR && first == count) first = i;
         if (vals[i]->kind != VAL_TENSOR && vals[i]->kind != VAL_NUMBER) {
             Diagnostic *d = diag_report(e->diags, D_NOT_TENSOR, spans[i], what, val_type_text(e, vals[i]));
-            if (is_list(vals[i])) diag_help(d, "`stack(%s)` makes a tensor of it", el_source(e, spans[i]));
+            if (is_list(vals[i])) help_stack(e, d, ty_of(e, vals[i]), spans[i]);
             return false;
         }
     }

@@ -170,6 +170,21 @@ const char *ty_text(Elab *e, const Ty *ty) {
     return "a function or module";
 }
 
+/* How a tensor is made of a list or tuple, which the program calls `text`; NULL where none can be. */
+static const char *stack_text(Elab *e, const Ty *list, const char *text) {
+    if (list->count == 0) return NULL;
+    const Ty *part = list->parts[0];
+    if (part->kind == TY_TENSOR) return arena_printf(e->arena, "stack(%s)", text);
+    if (part->kind != TY_LIST && part->kind != TY_TUPLE) return NULL;
+    const char *each = stack_text(e, part, "part");
+    return each ? arena_printf(e->arena, "stack([%s for part in %s])", each, text) : NULL;
+}
+
+void help_stack(Elab *e, Diagnostic *d, const Ty *list, Span span) {
+    const char *text = stack_text(e, list, el_source(e, span));
+    if (text) diag_help(d, "`%s` makes a tensor of it", text);
+}
+
 const char *val_type_text(Elab *e, const Val *v) {
     switch (v->kind) {
     case VAL_FUNCTION: return arena_printf(e->arena, "the function %s", v->function.decl->name.text);

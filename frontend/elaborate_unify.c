@@ -86,8 +86,7 @@ static bool refuse(Elab *e, const Matching *m, const AstType *type, const Ty *ty
     if (type->span.source) diag_label(d, type->span, "declared here");
     label_called(m, d);
     if (type->kind == AST_TYPE_TENSOR && ty->kind == TY_TENSOR) explain_tensor(e, d, m, type, ty->tensor);
-    if (type->kind == AST_TYPE_TENSOR && ty->kind == TY_LIST)
-        diag_help(d, "a list is no tensor: `stack(%s)` makes one of its items", el_source(e, m->fit.value));
+    if (type->kind == AST_TYPE_TENSOR && ty->kind == TY_LIST) help_stack(e, d, ty, m->fit.value);
     if (ty->batched) diag_help(d, "%s", batch_later);
     return false;
 }
