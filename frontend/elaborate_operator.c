@@ -444,6 +444,28 @@ typedef struct {
 
 static void spec_add(Spec *s, char c) { s->spec[s->length++] = c; }
 
+/* Does the text have an operator outside of brackets? */
+static bool is_compound(const char *text) {
+    int depth = 0;
+    for (const char *at = text; *at; at++) {
+        depth += (strchr("([{", *at) != NULL) - (strchr(")]}", *at) != NULL);
+        if (depth == 0 && strchr(" */%@", *at)) return true;
+    }
+    return false;
+}
+
+/* An operand would fit with its last two axes swapped. */
+static void help_transpose(Elab *e, Diagnostic *d, const char *side, Span span) {
+    const char *text = el_source(e, span);
+    size_t length = strlen(text);
+    if (is_compound(text))
+        diag_help(d, "transpose the %s side: `(%s).T`", side, text);
+    else if (length > 2 && strcmp(text + length - 2, ".T") == 0)
+        diag_help(d, "the %s side fits without `.T`: `%.*s`", side, (int)length - 2, text);
+    else
+        diag_help(d, "transpose the %s side: `%s.T`", side, text);
+}
+
 static const Val *matmul_clash(Elab *e, const Val *a, Span as, const Val *b, Span bs, Span span,
                                const char *why) {
     Diagnostic *d = diag_report(e->diags, D_MATMUL, span, val_type_text(e, a), val_type_text(e, b));
@@ -452,9 +474,9 @@ static const Val *matmul_clash(Elab *e, const Val *a, Span as, const Val *b, Spa
     diag_note(d, "%s", why);
     const Type *x = a->tensor.type, *y = b->tensor.type;
     if (x->rank && y->rank >= 2 && x->dims[x->rank - 1] == y->dims[y->rank - 1])
-        diag_help(d, "transpose the right side: `%s.T`", el_source(e, bs));
+        help_transpose(e, d, "right", bs);
     else if (x->rank == 2 && y->rank && x->dims[0] == y->dims[y->rank >= 2 ? y->rank - 2 : 0])
-        diag_help(d, "transpose the left side: `%s.T`", el_source(e, as));
+        help_transpose(e, d, "left", as);
     else if (x->rank >= 2 && y->rank && y->dims[y->rank - 1] == x->dims[x->rank - 2])
         diag_help(d, "the other way round it fits: `%s @ %s`", el_source(e, bs), el_source(e, as));
     return e->poison;
