@@ -586,6 +586,9 @@ const Val *el_reduce_gradient(Elab *e, const Val *g, Op op, Span span);
 /* Requires a ≤ b, now or when it runs (where `text` says what is wrong with {} and {}). False after
  * reporting. */
 bool dims_in_order(Elab *e, const Dim *a, const Dim *b, Span span, const char *text);
+/* The place of a position known at compile time, `written`, counted from the end where negative, among n.
+ * False after reporting. */
+bool index_position(Elab *e, int64_t written, int64_t n, Span span, int64_t *at);
 /* Requires when it runs that all ids are in 0 … size - 1. */
 void ids_require(Elab *e, Value *ids, const Dim *size, Span span);
 void runtime_check(Elab *e, Value *condition, const char *text, uint32_t count, Value *const *args,

@@ -237,12 +237,7 @@ static bool item_position(Elab *e, const Val *list, const AstIndex *index, uint3
         diag_help(d, "`for` over a list (with `enumerate`) is unrolled, so its counter is known");
         return false;
     }
-    if (i < 0) i += list->list.count;
-    if (i < 0 || i >= list->list.count) {
-        diag_report(e->diags, D_INDEX_RANGE, index->span, el_dim(e, dim),
-                    arena_printf(e->arena, "%u", (unsigned)list->list.count));
-        return false;
-    }
+    if (!index_position(e, i, list->list.count, index->span, &i)) return false;
     *at = (uint32_t)i;
     return true;
 }

@@ -40,19 +40,22 @@ static void check_index(Elab *e, Value *index, const Dim *size, Span span) {
     runtime_check(e, ok, "index {} is out of range: the axis has {}", 2, args, span);
 }
 
-/* The position `at` of an axis of `size` elements, now or when it runs. False after reporting. */
-static bool index_in_range(Elab *e, const Dim *at, const Dim *size, Span span) {
-    int64_t i, n;
-    if (dim_is_const(at, &i) && dim_is_const(size, &n)) {
-        if (i >= 0 && i < n) return true;
-        diag_report(e->diags, D_INDEX_RANGE, span, el_source(e, span), el_dim(e, size));
-        return false;
-    }
+bool index_position(Elab *e, int64_t written, int64_t n, Span span, int64_t *at) {
+    *at = written < 0 ? written + n : written;
+    if (*at >= 0 && *at < n) return true;
+    const char *value = arena_printf(e->arena, "%lld", (long long)written);
+    Diagnostic *d = diag_report(e->diags, D_INDEX_RANGE, span, value, n == 1 ? "is" : "are",
+                                arena_printf(e->arena, "%lld", (long long)n), n == 1 ? "" : "s");
+    if (strcmp(el_source(e, span), value) != 0) diag_here(d, "this is %s", value);
+    return false;
+}
+
+/* Requires that the position `at` is in an axis of `size` elements, when it runs if it isn't known to be. */
+static void index_require(Elab *e, const Dim *at, const Dim *size, Span span) {
     const Dim *after = dim_sub(e->ir, size, at);
-    if (after && dim_at_least(at, 0) && dim_at_least(after, 1)) return true;
+    if (after && dim_at_least(at, 0) && dim_at_least(after, 1)) return;
     Builder b = el_builder(e, span);
     check_index(e, build_size(&b, at), size, span);
-    return true;
 }
 
 void ids_require(Elab *e, Value *ids, const Dim *size, Span span) {
@@ -150,11 +153,14 @@ static bool resolve_index(Elab *e, const AstIndex *index, const Dim *n, Axis *ax
     }
     if (v->kind == VAL_NUMBER || (v->tensor.dim && !v->tensor.value) || v->tensor.known) {
         const Dim *at = dim_of(e, v, index->span);
-        int64_t i;
-        if (dim_is_const(at, &i) && i < 0) at = dim_add(e->ir, n, at);
+        int64_t i, size, place;
+        bool known = dim_is_const(at, &i);
+        if (known && dim_is_const(n, &size) && !index_position(e, i, size, index->span, &place)) return false;
+        if (known && i < 0) at = dim_add(e->ir, n, at);
         axis->start = at;
         axis->size = dim_const(e->ir, 1);
-        return index_in_range(e, at, n, index->span);
+        index_require(e, at, n, index->span);
+        return true;
     }
     Builder b = el_builder(e, index->span);
     axis->index = build_cast(&b, val_value(e, v, index->span), DTYPE_i64);
