@@ -95,6 +95,8 @@ AstIndex *syntax_index(Parser *parser, AstIndexKind kind, Span span, AstExpr *va
 AstIndex *syntax_slice(Parser *parser, Span span, AstExpr *start, AstExpr *stop, AstExpr *step);
 AstArg *syntax_arg(Parser *parser, Span span, AstName name, AstExpr *value);
 AstBinder *syntax_binder(Parser *parser, AstName name, AstPattern *pattern, AstExpr *range);
+const char *syntax_source(const Parser *parser,
+                          Span span); /* what is written there, if short, for a message */
 AstStringPart *syntax_text(Parser *parser, Span span, const char *text, uint32_t length);
 AstStringPart *syntax_interpolation(Parser *parser, Span span, AstExpr *value, const char *format);
 AstExpr *syntax_string(Parser *parser, Span span, AstStringPart *parts);

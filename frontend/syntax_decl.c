@@ -109,9 +109,28 @@ static void report_missing_type(Parser *parser, AstName name, const char *exampl
         diag_help(d, "write `%s: %s`", name.text, example);
 }
 
+/* The type of a literal; NULL of anything else. */
+static const char *literal_type(const AstExpr *x) {
+    if (x->kind == AST_UNARY && x->unary.op != AST_NOT) x = x->unary.operand;
+    switch ((int)x->kind) {
+    case AST_INT: return "int";
+    case AST_FLOAT: return "float";
+    case AST_BOOL: return "bool";
+    case AST_STRING: return "string";
+    default: return NULL;
+    }
+}
+
+/* A parameter with its type, which its default says if it is a literal. */
+static const char *typed_example(Parser *parser, const AstParam *param, const char *example) {
+    const char *type = param->fallback ? literal_type(param->fallback) : NULL;
+    if (!type) return example;
+    return arena_printf(parser->arena, "%s = %s", type, syntax_source(parser, param->fallback->span));
+}
+
 static void check_params(Parser *parser, const AstParam *params, const char *example) {
-    for (; params; params = params->next)
-        if (!params->type) report_missing_type(parser, params->name, example);
+    for (const AstParam *p = params; p; p = p->next)
+        if (!p->type) report_missing_type(parser, p->name, typed_example(parser, p, example));
 }
 
 static void misplaced(Parser *parser, Span span, const char *what, const char *help) {

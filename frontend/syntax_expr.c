@@ -69,8 +69,7 @@ AstExpr *syntax_binary(Parser *parser, Span span, AstExprKind kind, SyntaxOperat
     return expr;
 }
 
-/* The text of an expression, short enough for a message. */
-static const char *text_of(const Parser *parser, Span span) {
+const char *syntax_source(const Parser *parser, Span span) {
     enum { LONGEST = 40 };
     const Source *source = sources_get(parser->options->sources, span.source);
     uint32_t length = span.end - span.start;
@@ -82,8 +81,9 @@ AstExpr *syntax_chain(Parser *parser, Span span, AstExpr *left, SyntaxOperator o
     const AstExpr *middle = left->binary.right;
     Diagnostic *d = diag_report(parser->options->diags, D_CHAINED_COMPARISON, op.span);
     diag_label(d, left->binary.op_span, "the first comparison");
-    diag_help(d, "write `%s and %s %s %s`", text_of(parser, left->span), text_of(parser, middle->span),
-              text_of(parser, op.span), text_of(parser, right->span));
+    diag_help(d, "write `%s and %s %s %s`", syntax_source(parser, left->span),
+              syntax_source(parser, middle->span), syntax_source(parser, op.span),
+              syntax_source(parser, right->span));
     return syntax_binary(parser, span, AST_BINARY, op, left, right);
 }
 
@@ -148,8 +148,8 @@ static bool is_reduction(const AstExpr *callee) {
 }
 
 static void report_not_a_reduction(Parser *parser, const AstExpr *callee) {
-    Diagnostic *d =
-        diag_report(parser->options->diags, D_NOT_A_REDUCTION, callee->span, text_of(parser, callee->span));
+    Diagnostic *d = diag_report(parser->options->diags, D_NOT_A_REDUCTION, callee->span,
+                                syntax_source(parser, callee->span));
     const char *near = callee->kind == AST_NAME ? suggest(callee->name.text, reductions, REDUCTIONS) : NULL;
     if (near)
         diag_help(d, "did you mean `%s`?", near);
