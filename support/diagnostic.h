@@ -57,7 +57,8 @@ void diagnostics_render(const Diagnostics *diags, RenderStyle style, bool color,
 /* Row `id`'s code ("E0201"), for tables and tests. */
 const char *diagnostic_code(DiagnosticId id);
 
-/* The candidate nearest to `name` by edit distance, or NULL where none is near enough to suggest. */
+/* The candidate nearest to `name` by edit distance, or else the only one that begins with it; NULL where none
+ * is near enough to suggest. */
 const char *suggest(const char *name, const char *const *candidates, size_t count);
 
 #endif

@@ -27,6 +27,19 @@ static unsigned distance(const char *a, size_t a_length, const char *b, size_t b
 /* A third of the letters may be wrong; of one or two letters, none but a swap or a letter too many. */
 static unsigned tolerance(size_t length) { return length < 3 ? 1 : (unsigned)(length + 2) / 3; }
 
+/* The only candidate that begins with the name, of at least three letters; NULL if there are none or several.
+ */
+static const char *completion(const char *name, const char *const *candidates, size_t count) {
+    size_t length = strlen(name);
+    const char *found = NULL;
+    for (size_t i = 0; i < count && length >= 3; i++) {
+        if (strncmp(candidates[i], name, length) != 0) continue;
+        if (found && strcmp(found, candidates[i]) != 0) return NULL;
+        found = candidates[i];
+    }
+    return found;
+}
+
 const char *suggest(const char *name, const char *const *candidates, size_t count) {
     size_t length = strlen(name);
     const char *nearest = NULL;
@@ -39,5 +52,5 @@ const char *suggest(const char *name, const char *const *candidates, size_t coun
         /* All letters replaced is another word, not a typing error. */
         if (d < best && d < (length > size ? length : size)) best = d, nearest = candidates[i];
     }
-    return nearest;
+    return nearest ? nearest : completion(name, candidates, count);
 }
