@@ -23,6 +23,15 @@ const char *el_source(Elab *e, Span span) {
     return length <= 60 && !strchr(text, '\n') ? text : "…";
 }
 
+bool el_is_compound(const char *text) {
+    int depth = 0;
+    for (const char *at = text; *at; at++) {
+        depth += (strchr("([{", *at) != NULL) - (strchr(")]}", *at) != NULL);
+        if (depth == 0 && strchr(" +-*/%@", *at)) return true;
+    }
+    return strcmp(text, "…") == 0;
+}
+
 const char *el_dim(Elab *e, const Dim *dim) {
     const char *text = dim_text(e->ir, dim), *out = "";
     size_t length = e->model_name ? strlen(e->model_name) : 0;

@@ -321,6 +321,8 @@ struct Elab {
 Builder el_builder(Elab *e, Span span);
 const char *el_name(Elab *e, const char *text); /* interns */
 const char *el_source(Elab *e, Span span);      /* the program's own text there */
+/* Does this text of a program need parentheses before something is done with it, or isn't all there? */
+bool el_is_compound(const char *text);
 /* For messages. Hyperparameters of the model being checked are shown by their plain names. */
 const char *el_dim(Elab *e, const Dim *dim);
 /* Is it a size of the model being checked, which each model that is made knows as a number? */

@@ -444,21 +444,11 @@ typedef struct {
 
 static void spec_add(Spec *s, char c) { s->spec[s->length++] = c; }
 
-/* Does the text have an operator outside of brackets? */
-static bool is_compound(const char *text) {
-    int depth = 0;
-    for (const char *at = text; *at; at++) {
-        depth += (strchr("([{", *at) != NULL) - (strchr(")]}", *at) != NULL);
-        if (depth == 0 && strchr(" */%@", *at)) return true;
-    }
-    return false;
-}
-
 /* An operand would fit with its last two axes swapped. */
 static void help_transpose(Elab *e, Diagnostic *d, const char *side, Span span) {
     const char *text = el_source(e, span);
     size_t length = strlen(text);
-    if (is_compound(text))
+    if (el_is_compound(text))
         diag_help(d, "transpose the %s side: `(%s).T`", side, text);
     else if (length > 2 && strcmp(text + length - 2, ".T") == 0)
         diag_help(d, "the %s side fits without `.T`: `%.*s`", side, (int)length - 2, text);

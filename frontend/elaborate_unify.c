@@ -104,6 +104,23 @@ static const Binding *bound_by(const Scope *scope, const char *name) {
     return NULL;
 }
 
+/* One size is known, the other only when it runs: a slice has the size that is wanted, or stops the program.
+ */
+static void help_slice(Elab *e, Diagnostic *d, const Matching *m, const AstIndex *index, const Dim *want,
+                       const Ty *ty, uint32_t axis) {
+    const Dim *got = ty->tensor->dims[axis];
+    const char *x = el_source(e, m->fit.value), *size = NULL, *before = "";
+    if (dim_is_const(want, NULL))
+        size = el_dim(e, want);
+    else if (m->scope == e->scope && index->value->kind == AST_NAME)
+        size = index->value->name.text;
+    bool one_known = dim_is_const(want, NULL) != dim_is_const(got, NULL);
+    if (!one_known || !size || el_is_compound(x) || el_checks_function(e)) return;
+    for (uint32_t i = 0; i < axis; i++) before = arena_printf(e->arena, "%s:, ", before);
+    diag_help(d, "`%s[%s:%s]` takes the first %s, and stops the program where there are fewer", x, before,
+              size, size);
+}
+
 static bool refuse_dim(Elab *e, const Matching *m, const AstIndex *index, uint32_t axis, const Ty *ty,
                        const Dim *want) {
     if (m->fit.silent || m->bind_only || dim_fits_later(e, want, ty->tensor->dims[axis])) return false;
@@ -121,6 +138,7 @@ static bool refuse_dim(Elab *e, const Matching *m, const AstIndex *index, uint32
         diag_note(d, "`%s` occurs twice in the type, so both axes have the same size", name);
     else if (binding && binding->span.source)
         diag_label(d, binding->span, "this makes `%s` %s", name, size);
+    help_slice(e, d, m, index, want, ty, axis);
     return false;
 }
 
