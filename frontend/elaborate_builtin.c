@@ -184,7 +184,10 @@ static bool place_arguments(Elab *e, BuiltinCall *c) {
     for (uint32_t i = 0; i < c->args->count; i++) ok &= place_argument(e, c, &c->args->at[i], &next);
     for (uint32_t i = 0; i < c->builtin->required && ok; i++) {
         if (c->slot[i]) continue;
-        diag_report(e->diags, D_MISSING_ARG, c->span, builtin_what(e, c), param_at(e, c->builtin, i));
+        Diagnostic *d =
+            diag_report(e->diags, D_MISSING_ARG, c->span, builtin_what(e, c), param_at(e, c->builtin, i));
+        const char *habit = habit_help(HABIT_MISSING, c->builtin->name);
+        if (habit) diag_help(d, "%s", habit);
         ok = false;
     }
     return ok;

@@ -18,20 +18,27 @@ static bool is_shape(const AstParam *p) {
            strcmp(p->type->name.text, "shape") == 0;
 }
 
-/* The parameter that this word is another name of; NULL if there is none. */
-static const char *renamed(const char *word, const char *const *names, uint32_t count) {
+/* What the parameters that this word stands for are called here; NULL if there are none. */
+static const char *renamed(Elab *e, const char *word, const char *const *names, uint32_t count) {
     const char *ours = habit_help(HABIT_PARAMETER, word);
-    for (uint32_t i = 0; ours && i < count; i++)
-        if (strcmp(names[i], ours) == 0) return names[i];
+    size_t length = ours ? strcspn(ours, " ") : 0;
+    for (uint32_t i = 0; ours && i < count; i++) {
+        if (strncmp(names[i], ours, length) != 0 || names[i][length]) continue;
+        return ours[length]
+                   ? arena_printf(e->arena, "there are `%s` and `%s` here", names[i], ours + length + 1)
+                   : arena_printf(e->arena, "it is called `%s` here", names[i]);
+    }
     return NULL;
 }
 
 void args_unknown(Elab *e, const char *what, const Arg *arg, const char *const *names, uint32_t count) {
     Diagnostic *d = diag_report(e->diags, D_UNKNOWN_ARG, arg->name_span, what, arg->name);
-    const char *ours = renamed(arg->name, names, count), *habit = habit_help(HABIT_ARGUMENT, arg->name);
+    const char *ours = renamed(e, arg->name, names, count), *habit = habit_help(HABIT_ARGUMENT, arg->name);
     const char *near = suggest(arg->name, names, count), *list = "";
-    if (ours || near)
-        diag_help(d, ours ? "it is called `%s` here" : "did you mean `%s`?", ours ? ours : near);
+    if (ours)
+        diag_help(d, "%s", ours);
+    else if (near)
+        diag_help(d, "did you mean `%s`?", near);
     else if (habit)
         diag_help(d, "%s", habit);
     if (ours || near || count == 0) return;

@@ -135,7 +135,22 @@ static bool resolve_slice(Elab *e, const AstIndex *index, const Dim *n, Axis *ax
     return axis->size != NULL;
 }
 
-static bool resolve_index(Elab *e, const AstIndex *index, const Dim *n, Axis *axis) {
+/* `x[mask]`: the size of its value would depend on how often the mask is true. `span` is all of it. */
+static void help_mask(Elab *e, Diagnostic *d, const AstIndex *index, Span span) {
+    Span object = {span.source, span.start, index->span.start - 1};
+    Span bracket = {span.source, object.end, index->span.start};
+    bool alone = strcmp(el_source(e, bracket), "[") == 0 && span.end == index->span.end + 1;
+    if (!alone) {
+        diag_help(d, "`where(mask, x, 0)` selects by a mask");
+        return;
+    }
+    const char *mask = el_source(e, index->span), *x = el_source(e, object);
+    diag_help(d, "to read there, and 0 elsewhere: `where(%s, %s, 0)`", mask, x);
+    diag_help(d, "to write there: `%s = where(%s, …, %s)`", x, mask, x);
+}
+
+/* `span`: of the object with its indices. */
+static bool resolve_index(Elab *e, const AstIndex *index, const Dim *n, Axis *axis, Span span) {
     const Val *v = el_value(e, index->value, NULL);
     if (val_poisoned(v)) return false;
     *axis = (Axis){.kind = AXIS_INDEX, .step = 1};
@@ -147,8 +162,7 @@ static bool resolve_index(Elab *e, const AstIndex *index, const Dim *n, Axis *ax
     }
     if (!val_is_int(v)) {
         Diagnostic *d = diag_report(e->diags, D_BAD_INDEX, index->span, val_type_text(e, v));
-        if (v->kind == VAL_TENSOR && v->tensor.type->dtype == DTYPE_bool)
-            diag_help(d, "`where(mask, x, 0)` selects by a mask");
+        if (v->kind == VAL_TENSOR && v->tensor.type->dtype == DTYPE_bool) help_mask(e, d, index, span);
         return false;
     }
     if (v->kind == VAL_NUMBER || (v->tensor.dim && !v->tensor.value) || v->tensor.known) {
@@ -199,7 +213,7 @@ const Selection *select_resolve(Elab *e, const Type *type, const AstIndex *indic
             continue;
         }
         bool ok = i->kind == AST_INDEX_SLICE ? resolve_slice(e, i, type->dims[at], &s->axes[at])
-                                             : resolve_index(e, i, type->dims[at], &s->axes[at]);
+                                             : resolve_index(e, i, type->dims[at], &s->axes[at], span);
         if (!ok) return NULL;
         at++;
     }

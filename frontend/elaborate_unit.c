@@ -30,12 +30,28 @@ static const Val *decl_value(Elab *e, Unit *unit, const AstDecl *decl) {
     return val_copy(e, v);
 }
 
+/* Where what is sought in a module of the library is instead; NULL if nowhere. `near`: what the module has of
+ * a like name. */
+static const char *not_in_library(Elab *e, const char *name, const char *near) {
+    static const char *const constants[] = {"pi", "inf", "nan"};
+    const char *habit = habit_help(HABIT_MEMBER, name), *module = library_with(name);
+    if (habit) return habit;
+    if (builtin_find(e, name)) return arena_printf(e->arena, "it is builtin: `%s(…)`", name);
+    for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
+        if (strcmp(constants[i], name) == 0) return arena_printf(e->arena, "it is builtin: `%s`", name);
+    if (near) return NULL;
+    if (!module) return habit_help(HABIT_NAME, name);
+    module = arena_strndup(e->arena, module, strcspn(module, "/"));
+    return arena_printf(e->arena, "`import %s`, then `%s.%s`", module, module, name);
+}
+
 const Val *unit_lacks(Elab *e, const Unit *unit, AstName name) {
     Diagnostic *d = diag_report(e->diags, D_NOT_IN_MODULE, name.span, unit->name, name.text);
-    const char *near = NULL, *habit = unit->library ? habit_help(HABIT_MEMBER, name.text) : NULL;
+    const char *near = NULL;
     unit_candidates(e, unit, name.text, &near);
-    if (habit)
-        diag_help(d, "%s", habit);
+    const char *elsewhere = unit->library ? not_in_library(e, name.text, near) : NULL;
+    if (elsewhere)
+        diag_help(d, "%s", elsewhere);
     else if (near)
         diag_help(d, "did you mean `%s`?", near);
     if (!unit->library && library_has(unit->name))

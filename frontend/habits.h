@@ -13,6 +13,7 @@ typedef enum {
     HABIT_STRING,
     HABIT_ARGUMENT,
     HABIT_EXTRA,     /* the word is a builtin function with one argument too many */
+    HABIT_MISSING,   /* the word is a builtin function without one that it needs */
     HABIT_PARAMETER, /* the answer is a parameter's name, not a help line */
     HABIT_TYPE,
     HABIT_MODULE,

@@ -395,6 +395,7 @@ static bool is_arithmetic(int kind) {
 /* Where an expression is complete, and goes on in a way that it can't. */
 static const char *operator_help(const Mistake *m) {
     int kind = m->found->kind;
+    if (kind == T_ELLIPSIS) return "a range is written `a..b`, or `a..=b` with its end";
     if (kind == T_IF) return "a choice is written `if condition { a } else { b }`";
     if (kind == T_NAME && habit_help(HABIT_INFIX, m->found->name))
         return habit_help(HABIT_INFIX, m->found->name);
