@@ -87,13 +87,22 @@ static const Dim *extent_of(Elab *e, const Dim *size, const Dim *dilation) {
     return dim_add(e->ir, dim_mul(e->ir, dim_sub(e->ir, size, one), dilation), one);
 }
 
+/* The library's windows are those of convolutions and pooling, whose callers speak of kernels and padding. */
+static void refuse_window(Elab *e, const BuiltinCall *c, const Dim *axis, const Dim *extent) {
+    Diagnostic *d = diag_report(e->diags, D_WINDOW, c->span, el_dim(e, extent), el_dim(e, axis));
+    if (!module_is_library(e->modules, c->span.source)) return;
+    diag_note(d, "the kernel spans %s positions (with its dilation), and the input has %s (with its padding)",
+              el_dim(e, extent), el_dim(e, axis));
+    diag_help(d, "more `padding` or a smaller `kernel` makes it fit");
+}
+
 /* At least one window is on an axis; what can't be proved is checked when it runs. */
 static bool require_window(Elab *e, BuiltinCall *c, const Dim *axis, const Dim *extent) {
     const Dim *room = dim_sub(e->ir, axis, extent);
     int64_t n;
     if (room && dim_at_least(room, 0)) return true;
     if (room && dim_is_const(room, &n)) {
-        diag_report(e->diags, D_WINDOW, c->span, el_dim(e, extent), el_dim(e, axis));
+        refuse_window(e, c, axis, extent);
         return false;
     }
     Builder b = el_builder(e, c->span);
