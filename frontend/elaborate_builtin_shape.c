@@ -18,27 +18,36 @@ static bool refuse_reshape(Elab *e, BuiltinCall *c, const Type *type, uint32_t r
                            const Dim *made) {
     Diagnostic *d =
         diag_report(e->diags, D_RESHAPE, c->span, type_text_nn(e, type), shape_text(e, rank, dims));
-    diag_note(d, "%s has %s elements, and the new shape %s", type_text_nn(e, type),
-              el_dim(e, type_elements(e->ir, type)), el_dim(e, made));
+    const char *has = arena_printf(e->arena, "%s has %s elements", type_text_nn(e, type),
+                                   el_dim(e, type_elements(e->ir, type)));
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < rank; i++) open += dim_is(dims[i], -1);
+    if (open == 1)
+        diag_note(d, "%s, and that is no multiple of %s", has, el_dim(e, made));
+    else if (open)
+        diag_note(d, "only one size can be `-1`");
+    else
+        diag_note(d, "%s, and the new shape %s", has, el_dim(e, made));
     return false;
 }
 
 /* Works the one `-1` among the sizes of a reshape out from the rest. `made`: how many elements the new shape
- * has. */
+ * has; `rest`: how many the other sizes have, NULL where all are written. */
 static bool infer_size(Elab *e, BuiltinCall *c, const Type *type, uint32_t rank, const Dim **dims,
-                       const Dim **made) {
+                       const Dim **made, const Dim **rest) {
     const Dim *known = dim_const(e->ir, 1), *total = type_elements(e->ir, type);
-    uint32_t open = rank;
+    uint32_t open = rank, opens = 0;
     for (uint32_t i = 0; i < rank; i++) {
-        if (dim_is(dims[i], -1) && open == rank)
+        if (dim_is(dims[i], -1) && opens++ == 0)
             open = i;
         else
             known = known ? dim_mul(e->ir, known, dims[i]) : NULL;
     }
-    if (known && total && open < rank && !dim_is(known, 0)) {
+    if (known && total && opens == 1 && !dim_is(known, 0)) {
         const Dim *size = dim_floordiv(e->ir, total, known), *all = size ? dim_mul(e->ir, size, known) : NULL;
         if (all && !(dim_is_const(all, NULL) && dim_is_const(total, NULL) && all != total)) {
             dims[open] = size;
+            *rest = known;
             known = all;
         }
     }
@@ -52,26 +61,30 @@ static bool infer_size(Elab *e, BuiltinCall *c, const Type *type, uint32_t rank,
     return ok || refuse_reshape(e, c, type, rank, dims, known);
 }
 
-/* x as one axis of `made` elements, which it is found to have when it runs. */
-static Value *require_elements(Elab *e, Value *x, const Dim *made, Span span) {
+/* x as one axis of `made` elements, which it is found to have when it runs. `rest`: as of infer_size. */
+static Value *require_elements(Elab *e, Value *x, const Dim *made, const Dim *rest, Span span) {
     Builder b = el_builder(e, span);
     const Dim *total = type_elements(e->ir, x->type), *start = dim_const(e->ir, 0);
     int64_t step = 1;
     Value *counts[2] = {build_size(&b, total), build_size(&b, made)};
-    runtime_check(e, build_binary(&b, OP_eq, counts[0], counts[1]),
-                  "a tensor of {} elements can't be reshaped to {}", 2, counts, span);
+    Value *equal = build_binary(&b, OP_eq, counts[0], counts[1]);
+    if (rest) counts[1] = build_size(&b, rest);
+    runtime_check(e, equal,
+                  rest ? "a tensor of {} elements can't be reshaped: that is no multiple of {}"
+                       : "a tensor of {} elements can't be reshaped to {}",
+                  2, counts, span);
     return build_slice(&b, build_reshape(&b, x, 1, &total), &start, &made, &step);
 }
 
 const Val *builtin_reshape(Elab *e, BuiltinCall *c) {
     Value *x = tensor_argument(e, c, 0);
-    const Dim *dims[MAX_RANK], *made;
+    const Dim *dims[MAX_RANK], *made, *rest = NULL;
     uint32_t rank;
-    if (!x || !sizes_argument(e, c, &rank, dims) || !infer_size(e, c, x->type, rank, dims, &made))
+    if (!x || !sizes_argument(e, c, &rank, dims) || !infer_size(e, c, x->type, rank, dims, &made, &rest))
         return e->poison;
     Builder b = el_builder(e, c->span);
     if (!dims_require(e, rank, dims, c->span)) return e->poison;
-    if (made != type_elements(e->ir, x->type)) x = require_elements(e, x, made, c->span);
+    if (made != type_elements(e->ir, x->type)) x = require_elements(e, x, made, rest, c->span);
     return val_of(e, build_reshape(&b, x, rank, dims));
 }
 
