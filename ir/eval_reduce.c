@@ -405,6 +405,7 @@ static void store_products(const Products *p, int64_t terms, Tensor *out, int64_
         return;
     }
     double rounding = (double)(terms + 1) * accumulator_roundoff(out->dtype) * (p->size + p->error);
+    rounding += (double)terms * accumulator_denormal(out->dtype); /* a product may be denormal */
     out->error[at] = error_after(out->dtype, p->sum, p->error + (terms ? rounding : 0), terms ? 2 : 0);
     bool unsure = !(p->reach + p->error <= accumulator_limit(out->dtype));
     if (terms > 1 && !isnan(p->sum) && unsure) out->error[at] = INFINITY;
