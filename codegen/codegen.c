@@ -147,13 +147,13 @@ const char *codegen_objects(Graph *graph, const CodegenOptions *options, const c
 }
 
 /* --- products */
-void products_note(ProductList *list, const Contract *contract, const ContractSchedule *plan, double times) {
-    ProductUse use = {.plan = *plan, .uses = 1, .times = times};
+void products_note(ProductList *list, const Contract *contract, const ContractSchedule *plan) {
+    ProductUse use = {.plan = *plan, .uses = 1, .times = list->times};
     contract_key(contract, &use.key);
     use.text = contract_key_text(&use.key, list->arena);
     for (uint32_t i = 0; i < list->at.count; i++)
         if (strcmp(list->at.at[i].text, use.text) == 0) {
-            list->at.at[i].uses++, list->at.at[i].times += times;
+            list->at.at[i].uses++, list->at.at[i].times += list->times;
             return;
         }
     vec_push(list->arena, &list->at, use);
@@ -165,6 +165,7 @@ const char *products_of(Graph *graph, const CodegenOptions *options, ProductList
     const char *error = start(graph, options, &machine, &e, list->arena);
     if (error) return error;
     e.products = list;
+    list->times = 1;
     emit_program(&e);
     finish(&e, &machine);
     return NULL;

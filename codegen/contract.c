@@ -269,8 +269,7 @@ static Size pieces(Emit *e, Size size, int64_t chunk) {
 LLVMValueRef contract_chunks(Emit *e, const Contract *contract) {
     Product p;
     product_open(e, contract, &p);
-    double times = e->chain_parts > 0 ? e->chain_parts : 1;
-    if (e->products && !e->cold) products_note(e->products, contract, &p.plan, times);
+    if (e->products && !e->cold) products_note(e->products, contract, &p.plan);
     if (p.form == PRODUCT_SLIDES) return slide_chunks(e, &p);
     if (p.form == PRODUCT_SLIDE_SUM) return slide_sum_chunks(e, &p);
     Size count = pieces(e, p.outer_count, p.plan.chunk_outer);

@@ -265,9 +265,8 @@ static bool slides(const Product *p) {
            size_is(line->a, 0) && !size_is(line->b, 0);
 }
 
-static ProductForm choose_form(const Product *p) {
-    bool lines;
-    if (slide_sums(p, &lines)) return PRODUCT_SLIDE_SUM;
+static ProductForm choose_form(const Emit *e, const Product *p) {
+    if (!e->cold && slide_sums(p)) return PRODUCT_SLIDE_SUM;
     return slides(p) && !p->exchanged ? PRODUCT_SLIDES : PRODUCT_TILES;
 }
 
@@ -321,8 +320,8 @@ static const double AS_IT_IS = 0.98;
 void product_open(Emit *e, const Contract *contract, Product *p) {
     Product exchanged;
     both_ways(e, contract, p, &exchanged);
-    p->form = choose_form(p);
-    exchanged.form = choose_form(&exchanged);
+    p->form = choose_form(e, p);
+    exchanged.form = choose_form(e, &exchanged);
     if (p->form == PRODUCT_TILES && exchanged.form == PRODUCT_SLIDE_SUM) *p = exchanged;
     if (p->form != PRODUCT_TILES) return;
     /* Zeros are left out where rows are places. */

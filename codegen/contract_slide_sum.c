@@ -22,7 +22,8 @@ enum {
     MAX_COLUMNS = 16,  /* of a window */
     MAX_LINES = 8,     /* of pictures in a tile */
     TILE_WORK = 100,   /* multiply-adds that are written out, or two lines */
-    FEW_SUMS = 8,      /* that don't hide the latency of multiply-adds: lines have sums of their own */
+    LEAST_SUMS = 8,    /* fewer don't hide the latency of multiply-adds: lines have sums of their own */
+    LEAST_PAIRS = 8,   /* of columns side by side that are worth picking apart */
     OTHERS = 6,        /* registers that aren't sums */
     UNIT_WORK = 50000, /* multiply-adds: less is not worth a thread's while */
     ASSUMED_SIZE = 64  /* where the run tells how large */
@@ -53,18 +54,27 @@ static bool short_axis(const ProductAxis *axis, int64_t most) {
     return axis->extent.known && axis->extent.constant >= 1 && axis->extent.constant <= most;
 }
 
-bool slide_sums(const Product *p, bool *lines) {
+/* Windows that overlap, or pairs. */
+static bool overlaps(const ProductAxis *column, const ProductAxis *along) {
+    int64_t extent = size_or(along->extent, ASSUMED_SIZE), columns = column->extent.constant,
+            step = column->b.constant, stride = along->b.constant;
+    if (extent <= columns || step < 1 || step >= extent * stride) return false;
+    return (columns - 1) * step >= stride || (columns == 2 && extent >= LEAST_PAIRS);
+}
+
+bool slide_sums(const Product *p) {
     const ProductAxis *column = &p->column;
     if (p->rows.count > 0 || p->k.count == 0 || p->contract->edge_count > 0) return false;
     const ProductAxis *along = &p->k.at[p->k.count - 1];
     if (!short_axis(column, MAX_COLUMNS) || size_is(column->extent, 1)) return false;
     if (!size_is(column->a, 0) || !column->b.known || !size_is(along->a, 1) || !along->b.known) return false;
-    if (along->b.constant < 1 || along->b.constant > VECTOR_MAX_STRIDE) return false;
-    int64_t extent = size_or(along->extent, ASSUMED_SIZE), step = column->b.constant;
-    if (extent <= column->extent.constant || step < 1 || step >= extent * along->b.constant) return false;
+    return along->b.constant >= 1 && along->b.constant <= VECTOR_MAX_STRIDE && overlaps(column, along);
+}
+
+/* Is the innermost axis beside the columns one of lines of the same windows? */
+static bool has_lines(const Product *p) {
     const ProductAxis *line = p->outer.count ? product_slide_axis(p) : NULL;
-    *lines = line && short_axis(line, MAX_COLUMNS) && size_is(line->a, 0) && line->b.known;
-    return true;
+    return line && short_axis(line, MAX_COLUMNS) && size_is(line->a, 0) && line->b.known;
 }
 
 /* As many lines of pictures as leave the fewest over, of these the most. */
@@ -89,11 +99,10 @@ static uint32_t choose_group(const Emit *e, const SlideSum *s) {
 }
 
 static void open_plan(Emit *e, const Product *p, SlideSum *s) {
-    bool has_lines;
     *s = (SlideSum){.p = *p, .window = 1, .columns = (uint32_t)p->column.extent.constant};
     Product *own = &s->p;
     const ProductAxis *along = &p->k.at[p->k.count - 1];
-    if (slide_sums(p, &has_lines) && has_lines) {
+    if (has_lines(p)) {
         own->rows.at[own->rows.count++] = *product_slide_axis(p);
         own->outer.count--;
         own->row_count = own->rows.at[0].extent;
@@ -246,7 +255,7 @@ static void window_lines(Emit *e, SlideSum *s) {
     TileAxis axis[PRODUCT_MAX_AXES];
     LLVMValueRef sum[NEST_MAX_SUMS];
     uint32_t places = s->count * s->columns, lanes = p->plan.lanes, outer = 0;
-    s->copies = places < FEW_SUMS ? (FEW_SUMS + places - 1) / places : 1;
+    s->copies = places < LEAST_SUMS ? (LEAST_SUMS + places - 1) / places : 1;
     if (s->copies > s->tile) s->copies = s->tile;
     s->sum = sum;
     for (uint32_t i = 0; i < s->copies * places; i++) sum[i] = LLVMConstNull(emit_lanes(p->element, lanes));

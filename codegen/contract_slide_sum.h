@@ -6,9 +6,8 @@
 
 #include "codegen/contract_product.h"
 
-/* Can the product, as arranged, be computed so: are its results sums over parts of B that overlap? `lines`:
- * is the innermost axis beside the columns one of lines of the same windows? */
-bool slide_sums(const Product *p, bool *lines);
+/* Can the product, as arranged, be computed so? */
+bool slide_sums(const Product *p);
 LLVMValueRef slide_sum_chunks(Emit *e, const Product *p);
 void emit_slide_sum(Emit *e, const Product *p, LLVMValueRef chunk);
 

@@ -58,9 +58,8 @@ typedef struct Emit {
     struct KernelTable *kernel_table; /* NULL before the first, see launch_tables.c */
     Map *texts;                       /* host: interned text → its constant */
     LLVMValueRef resume;              /* host: the switch that begins a command with checkpoints */
-    double chain_parts; /* in a chunk of a chain, where what is called is done by this thread: its parts; else
-                           0 */
-    bool cold;          /* in a block that isn't run as long as all is well: little code will do */
+    bool in_chain;                    /* in a chunk of a kernel: what is called is done by this thread */
+    bool cold;           /* in a block that isn't run as long as all is well: little code will do */
     struct Debug *debug; /* debug.c; NULL without line tables */
     struct Parts *parts; /* parts.c; NULL where all is one module */
     uint32_t next_kernel;

@@ -70,7 +70,7 @@ static void capture_node(Kernel *k, const Node *node) {
 /* May the value lie where a result is written? Plan puts results into the places of operands that die, never
  * into parts of them. */
 static bool is_shared(const Kernel *k, const Value *value) {
-    if (value->type->rank == 0 || k->e->chain_parts > 0) return false; /* a chain keeps everything apart */
+    if (value->type->rank == 0 || k->e->in_chain) return false; /* a chain keeps everything apart */
     for (uint32_t i = 0; i < k->node->result_count; i++) {
         const Value *result = k->node->results[i];
         bool apart =
@@ -334,8 +334,8 @@ static Emitted *emit_stages(Kernel *k, const Stage *stages, uint32_t count) {
 static void call_stages(Kernel *k, const Emitted *emitted, const LLVMValueRef *chunks) {
     const LaunchArgument *arguments = arguments_of(k);
     for (uint32_t i = 0; i < emitted->count; i++)
-        (k->e->chain_parts > 0 ? chain_call : launch_kernel)(k->e, emitted->function[i], chunks[i],
-                                                             argument_count(k), arguments);
+        (k->e->in_chain ? chain_call : launch_kernel)(k->e, emitted->function[i], chunks[i],
+                                                      argument_count(k), arguments);
 }
 
 static void note_chunks(Emitted *emitted, const LLVMValueRef *chunks) {

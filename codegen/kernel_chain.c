@@ -4,6 +4,7 @@
  * copied there where it lies in pieces. */
 #include "codegen/contract_cost.h"
 #include "codegen/kernel.h"
+#include "codegen/products.h"
 #include <assert.h>
 
 enum { ALIGNMENT = 64 }; /* bytes: a cache line, and the widest vector */
@@ -268,7 +269,7 @@ static double parts_of(const ChainPlan *p) {
         int64_t size;
         parts *= (double)cost_assumed(dim_is_const(p->dims->dims[j], &size) ? size : -1);
     }
-    return parts > 0 ? parts : 1;
+    return parts;
 }
 
 static void chain_body(Kernel *k, LLVMValueRef chunk) {
@@ -281,11 +282,13 @@ static void chain_body(Kernel *k, LLVMValueRef chunk) {
     }
     Map *outside = e->values;
     e->values = map_new(k->arena);
-    e->chain_parts = parts_of(p);
+    e->in_chain = true;
+    if (e->products) e->products->times = parts_of(p);
     place_values(k);
     for (Node *node = k->body->first; node->op == OP_kernel; node = node->next) emit_kernel_call(e, node);
     copy_results(k);
-    e->chain_parts = 0;
+    if (e->products) e->products->times = 1;
+    e->in_chain = false;
     e->values = outside;
 }
 

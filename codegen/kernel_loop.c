@@ -14,7 +14,7 @@ typedef struct {
 typedef struct {
     Space space;
     uint32_t axes[MAX_RANK];
-    const Dim *elements; /* of the parts that results are written by; NULL: as a whole */
+    const Dim *elements; /* of the parts that results are written by, perhaps whole ones; NULL: not known */
     Roots roots;         /* what is computed, */
     VEC(Root) stores;    /* and where each is written */
 } Loop;
@@ -29,17 +29,15 @@ static bool has_equal_parts(const Kernel *k, const Value *value) {
     return part_type(k, value) != value->type;
 }
 
-/* NULL where no result has parts that are all others' space. */
+/* NULL where it isn't known how many that are. */
 static const Dim *elements_of_parts(const Kernel *k) {
     const Node *yield = kernel_yield(k);
     const Dim *elements = concat_common(k->e->ir, yield->operands, yield->operand_count, k->body);
-    bool split = false;
-    for (uint32_t i = 0; i < yield->operand_count; i++) {
-        const Type *type = yield->operands[i]->type;
-        split = split || concat_part(yield->operands[i], k->body) != type;
-    }
-    assert((elements || !split || yield->operand_count == 1) && "what is stored together has one space");
-    return split ? elements : NULL;
+    for (uint32_t i = 0; i < yield->operand_count && !elements; i++)
+        assert((concat_part(yield->operands[i], k->body) == yield->operands[i]->type ||
+                yield->operand_count == 1) &&
+               "what is stored together has one space");
+    return elements;
 }
 
 /* Axes along which the value has several parts, as bits. */
@@ -138,9 +136,7 @@ static Space best_space(Kernel *k) {
     const Loop *loop = k->plan;
     Roots roots = loop->roots;
     const Type *part = first_part(k);
-    if (part) {
-        return space_choose(k, part->rank, part->dims, part_axes(k), &roots);
-    }
+    if (part) return space_choose(k, part->rank, part->dims, part_axes(k), &roots);
     const Dim *elements = type_elements(k->e->ir, roots.at[0]->type);
     Space best = {0};
     uint32_t least = UINT32_MAX;

@@ -10,18 +10,19 @@
 typedef struct {
     ContractKey key;
     const char *text;      /* the key's */
-    ContractSchedule plan; /* no lanes where windows slide (contract_slide.h) */
+    ContractSchedule plan; /* no lanes where windows slide (ProductForm) */
     uint32_t uses;         /* places in the program, */
     double times;          /* and how often they compute it: once, or for each part of a chain */
 } ProductUse;
 
 typedef struct ProductList {
     Arena *arena;
+    double times; /* that the next one is computed */
     VEC(ProductUse) at;
 } ProductList;
 
-/* One more use of the product, so many times. */
-void products_note(ProductList *list, const Contract *contract, const ContractSchedule *plan, double times);
+/* One more use of the product. */
+void products_note(ProductList *list, const Contract *contract, const ContractSchedule *plan);
 /* All of the program. NULL, or a message in the list's arena. */
 const char *products_of(Graph *graph, const CodegenOptions *options, ProductList *list);
 

@@ -22,7 +22,9 @@ static bool refuse_reshape(Elab *e, BuiltinCall *c, const Type *type, uint32_t r
                                    el_dim(e, type_elements(e->ir, type)));
     uint32_t open = 0;
     for (uint32_t i = 0; i < rank; i++) open += dim_is(dims[i], -1);
-    if (open == 1)
+    if (open == 1 && dim_is(made, 0))
+        diag_note(d, "beside a size of 0, `-1` could be any");
+    else if (open == 1)
         diag_note(d, "%s, and that is no multiple of %s", has, el_dim(e, made));
     else if (open)
         diag_note(d, "only one size can be `-1`");

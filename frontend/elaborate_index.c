@@ -247,8 +247,13 @@ static Value *slice_known(Elab *e, Builder *b, Value *x, const Selection *s) {
 }
 
 bool select_nothing(const Type *type, const Selection *s) {
-    for (uint32_t i = 0; i < s->rank; i++)
-        if (s->axes[i].kind == AXIS_INDEX && s->axes[i].index && dim_is(type->dims[i], 0)) return true;
+    for (uint32_t i = 0; i < s->rank; i++) {
+        const Axis *a = &s->axes[i];
+        int64_t n, size = 1;
+        bool index = a->kind == AXIS_INDEX && a->index;
+        bool slice = a->kind == AXIS_SLICE && dim_is_const(a->size, &size);
+        if ((index || slice) && dim_is_const(type->dims[i], &n) && size > n) return true;
+    }
     return false;
 }
 

@@ -19,8 +19,7 @@ struct Selection {
     Axis axes[MAX_RANK];
 };
 
-/* Is a single position asked for on an axis that is known to be empty? It was checked, so nothing that
- * follows is ever run. */
+/* Is more asked for than an axis is known to have? It was checked, so nothing that follows is ever run. */
 bool select_nothing(const Type *type, const Selection *s);
 /* x with one more element along the axis, 0: what is taken at a position of an empty one has a type so, and
  * depends on it. */

@@ -44,22 +44,15 @@ void bind_pattern(Elab *e, const AstPattern *pattern, const Val *v, bool is_muta
     val_name(e, v, pattern->name.text);
 }
 
-/* The name of the function that is called there, also as a method; NULL of anything else. */
-static const char *called_name(const AstExpr *x) {
-    const AstExpr *callee = x->kind == AST_CALL ? x->call.callee : NULL;
-    if (callee && callee->kind == AST_FIELD) return callee->field.field.text;
-    return callee && callee->kind == AST_NAME ? callee->name.text : NULL;
-}
-
 /* `let (v, i) = max(x, axis=1)`, which gives no places. */
 static bool report_places(Elab *e, const AstPattern *pattern, const AstExpr *value, const Val *v) {
-    const char *name = called_name(value);
     bool pair = pattern->parts && pattern->parts->next && !pattern->parts->next->next;
-    bool extreme = name && (strcmp(name, "max") == 0 || strcmp(name, "min") == 0);
-    if (!pair || !extreme || v->kind != VAL_TENSOR) return false;
+    const Node *node = v->kind == VAL_TENSOR && v->tensor.value ? v->tensor.value->node : NULL;
+    if (!pair || !node || (node->op != OP_reduce_max && node->op != OP_reduce_min)) return false;
     if (v->tensor.type->rank && dim_is(v->tensor.type->dims[0], 2)) return false;
     Diagnostic *d = diag_report(e->diags, D_PATTERN, pattern->span, 2, val_type_text(e, v));
     diag_label(d, value->span, "this is %s", val_type_text(e, v));
+    const char *name = node->op == OP_reduce_max ? "max" : "min";
     diag_help(d, "`%s` gives the values alone, `arg%s` their places; `topk` gives both", name, name);
     return true;
 }

@@ -174,6 +174,8 @@ const char *ty_text(Elab *e, const Ty *ty) {
 static const char *stack_text(Elab *e, const Ty *list, const char *text) {
     if (list->count == 0) return NULL;
     const Ty *part = list->parts[0];
+    for (uint32_t i = 1; i < list->count; i++)
+        if (!ty_same(part, list->parts[i])) return NULL;
     if (part->kind == TY_TENSOR) return arena_printf(e->arena, "stack(%s)", text);
     if (part->kind != TY_LIST && part->kind != TY_TUPLE) return NULL;
     const char *each = stack_text(e, part, "part");

@@ -18,7 +18,10 @@ static const double PART_BYTES = 2 << 20, /* of tiles and products together at m
 static const double CHANNELS_PART_BYTES = 512 << 10, /* of tiles alone */
     CHANNELS_LEAST_BYTES = 64 << 10,                 /* of a part: a product of less is slower */
     CHANNELS_FAR_BYTES = 1 << 20, CHANNELS_MIN_GROWTH = 4;
-enum { CHANNELS_MULTIPLE = 8 }; /* rows of a product's tile */
+enum {
+    CHANNELS_MULTIPLE = 8, /* rows of a product's tile */
+    MAX_PARTS = 1 << 16    /* along an axis */
+};
 
 static bool is_kind(const Node *node, const char *kind) {
     return node->op == OP_kernel && strcmp(node_str(node, ATTR_kind), kind) == 0;
@@ -87,7 +90,7 @@ bool tiles_are_near(const Tiles *tiles) {
 /* As few as are small enough, else as many as there are, of a size that is a multiple. */
 static int64_t parts_along(const Tiles *tiles, int64_t size, int64_t multiple) {
     int64_t most = 1;
-    for (int64_t count = 1; count <= size; count++) {
+    for (int64_t count = 1; count <= size && count <= MAX_PARTS; count++) {
         if (size % count || size / count % multiple) continue;
         most = count;
         if (tiles->bytes / (double)count <= tiles->limit) break;

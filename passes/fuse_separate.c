@@ -12,7 +12,7 @@ typedef struct {
     VEC(uint32_t) numbers; /* of its results */
 } Piece;
 
-static bool is_even(const Fuse *f, const Node *kernel, const Piece *piece, uint32_t more) {
+static bool has_common(const Fuse *f, const Node *kernel, const Piece *piece, uint32_t more) {
     const Node *yield = block_yield(kernel->blocks[0]);
     Value **values = ARENA_ARRAY(f->arena, Value *, piece->numbers.count + 1);
     for (uint32_t i = 0; i < piece->numbers.count; i++) values[i] = yield->operands[piece->numbers.at[i]];
@@ -61,7 +61,7 @@ void fuse_separate(Fuse *f, Node *kernel, FuseKernels *out) {
     VEC(Piece) pieces = {0};
     for (uint32_t i = 0; i < yield->operand_count; i++) {
         uint32_t k = 0;
-        while (k < pieces.count && !is_even(f, kernel, &pieces.at[k], i)) k++;
+        while (k < pieces.count && !has_common(f, kernel, &pieces.at[k], i)) k++;
         if (k == pieces.count) vec_push(f->arena, &pieces, ((Piece){.f = f, .kernel = kernel}));
         vec_push(f->arena, &pieces.at[k].numbers, i);
     }
