@@ -138,11 +138,6 @@ typedef struct {
     LLVMValueRef offset;
 } Meeting;
 
-static bool is_same(LLVMValueRef a, LLVMValueRef b) {
-    return a == b || (LLVMIsAConstantInt(a) && LLVMIsAConstantInt(b) &&
-                      LLVMConstIntGetSExtValue(a) == LLVMConstIntGetSExtValue(b));
-}
-
 /* In the order of memory, where that is known. */
 static int by_offset(const void *a, const void *b) {
     const Meeting *x = a, *y = b;
@@ -188,7 +183,7 @@ static void multiply(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int6
     for (uint32_t i = 0; i < count; i++) {
         const Meeting *m = &meeting[i];
         if (!a[m->row]) a[m->row] = load_a(e, s, a_offset, m->row);
-        if (i == 0 || !is_same(m->offset, meeting[i - 1].offset)) {
+        if (i == 0 || m->offset != meeting[i - 1].offset) {
             LLVMValueRef at = vector_at(e, s->p.memory, s->b, offset_add(e, b_offset, m->offset));
             b = columns_load(e, &s->along, at, s->mask);
         }
@@ -198,6 +193,18 @@ static void multiply(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int6
 }
 
 /* --- the nest over pictures, lines, columns */
+/* All sums pass through loops over these axes. */
+static void pass_through(Emit *e, SlideSum *s, const TileAxis *axis, uint32_t count, DepthBody *body,
+                         LLVMValueRef a_offset, LLVMValueRef b_offset) {
+    DepthNest nest = {.axis = axis,
+                      .axis_count = count,
+                      .sum = s->sum,
+                      .sum_count = s->copies * s->count * s->columns,
+                      .body = body,
+                      .user = s};
+    depth_nest_emit(e, &nest, a_offset, b_offset);
+}
+
 static void one_line_of_tiles(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t step,
                               void *user) {
     (void)step;
@@ -207,14 +214,8 @@ static void one_line_of_tiles(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_off
     Size vectors = size_div(e, along->extent, lanes), width = size_known(e, lanes);
     Size whole = size_mul(e, vectors, width), rest = size_sub(e, along->extent, whole);
     TileAxis axis = {vectors, width, size_mul(e, along->b, width)};
-    DepthNest nest = {.axis = &axis,
-                      .axis_count = 1,
-                      .sum = s->sum,
-                      .sum_count = s->copies * s->count * s->columns,
-                      .body = multiply,
-                      .user = s};
     s->mask = NULL;
-    depth_nest_emit(e, &nest, a_offset, b_offset);
+    pass_through(e, s, &axis, 1, multiply, a_offset, b_offset);
     if (size_is(rest, 0)) return;
     s->mask = vector_first_lanes(e, rest.value, lanes);
     multiply(e, offset_add(e, a_offset, whole.value),
@@ -225,15 +226,10 @@ static void some_lines(Emit *e, SlideSum *s, Size from, Size count, uint32_t row
                        LLVMValueRef b_offset) {
     Size together = size_known(e, rows);
     TileAxis axis = {count, size_mul(e, s->lines.a, together), size_mul(e, s->lines.b, together)};
-    DepthNest nest = {.axis = &axis,
-                      .axis_count = 1,
-                      .sum = s->sum,
-                      .sum_count = s->copies * s->count * s->columns,
-                      .body = one_line_of_tiles,
-                      .user = s};
     s->rows = rows;
-    depth_nest_emit(e, &nest, offset_add(e, a_offset, offset_multiply(e, from.value, s->lines.a.value)),
-                    offset_add(e, b_offset, offset_multiply(e, from.value, s->lines.b.value)));
+    pass_through(e, s, &axis, 1, one_line_of_tiles,
+                 offset_add(e, a_offset, offset_multiply(e, from.value, s->lines.a.value)),
+                 offset_add(e, b_offset, offset_multiply(e, from.value, s->lines.b.value)));
 }
 
 /* Whole tiles, then one of what these leave over, or line by line where only the run tells how many. */
@@ -261,13 +257,7 @@ static void window_lines(Emit *e, SlideSum *s) {
     for (uint32_t i = 0; i < s->copies * places; i++) sum[i] = LLVMConstNull(emit_lanes(p->element, lanes));
     for (; outer + 2 < p->k.count; outer++)
         axis[outer] = (TileAxis){p->k.at[outer].extent, p->k.at[outer].a, p->k.at[outer].b};
-    DepthNest nest = {.axis = axis,
-                      .axis_count = outer,
-                      .sum = sum,
-                      .sum_count = s->copies * places,
-                      .body = picture,
-                      .user = s};
-    depth_nest_emit(e, &nest, emit_i64(e, 0), emit_i64(e, 0));
+    pass_through(e, s, axis, outer, picture, emit_i64(e, 0), emit_i64(e, 0));
     for (uint32_t i = places; i < s->copies * places; i++)
         sum[i % places] = vector_add(e, sum[i % places], sum[i]);
     for (uint32_t from = 0; from < places; from += lanes) {
