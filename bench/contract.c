@@ -8,9 +8,10 @@
  * A shape is "24 256x64x256 NN"; or "conv 28 24>40 5x5 /2" in inference, "8 conv 28 24>40" in training, its
  * gradients " dX" and " dW8", the sum over pictures in 8 parts.
  *
- * With SCHEDULE in the environment it prints how each product is computed; ASSEMBLY names a file for the code
+ * With SCHEDULE in the environment it prints how each product is computed; PLAN is how instead (its lines of tune files, docs/command-line.md); ASSEMBLY names a file for the code
  * of the last; CPU is the processor to compile for; ALONE leaves the libraries out. Times are of the thread's
  * own clock, so that other work on the machine disturbs less. */
+#include "codegen/tune_table.h"
 #include "onednn.h"
 #include "tests/unit/product.h"
 #include <cblas.h>
@@ -409,12 +410,28 @@ static void spans(const ProductCase *c, int64_t *span) {
     }
 }
 
+/* By the schedule of `text`, as tune files have it, rather than by the cost model's. */
+static void prescribe(Run *run, const char *text) {
+    Emit *e = &run->jit.emit;
+    ContractShape ways[2];
+    ProductUse use;
+    TuneTable *table = ARENA_NEW(e->arena, TuneTable);
+    product_examine(&run->jit, &run->product, ways, &use);
+    TuneLine line = {.cpu = tune_cpu(e->cpu, &e->target, e->arena), .product = use.text};
+    const char *error = contract_schedule_parse(text, strlen(text), &line.schedule, e->arena);
+    if (error) fprintf(stderr, "PLAN: %s\n", error);
+    *table = (TuneTable){.lines = {.at = NULL}};
+    vec_push(e->arena, &table->lines, line);
+    run->jit.options.tune = table;
+}
+
 static void prepare(Run *run) {
     int64_t span[3];
     spans(&run->product, span);
     run->a = numbers(span[0]), run->b = numbers(span[1]), run->c = numbers(span[2]);
     run->repeat = 1;
     jit_open(&run->jit, 3, getenv("CPU"));
+    if (getenv("PLAN")) prescribe(run, getenv("PLAN"));
     if (getenv("SCHEDULE")) product_print(&run->jit, &run->product, stdout);
     product_emit(&run->jit, &run->product, false);
     emit_peak(&run->jit);

@@ -1,5 +1,6 @@
 /* What parts of a product cost, in half cycles of one core with two multiply-add pipes. */
 #include "codegen/contract_cost.h"
+#include "codegen/contract_tile.h"
 #include "codegen/vector.h"
 #include <math.h>
 
@@ -33,17 +34,18 @@ uint32_t cost_lanes(const Target *target, const ContractShape *shape) {
 bool cost_is_narrow(const Target *target) { return target->vector_bytes < CACHE_LINE; }
 
 /* --- the register tile */
-/* Half cycles for one step of k: two multiply-adds, two loads a cycle, a latency of four cycles, and `arrive`
- * for each vector of B. Rows that are not one axis take a pointer each, and what is beyond the registers for
- * these is loaded before it is used. */
+/* Half cycles for one step of k: two multiply-adds, two loads a cycle, a latency of four cycles, which sets
+ * of sums share, and `arrive` for each vector of B. Rows that are not one axis take a pointer each, and what
+ * is beyond the registers for these is loaded before it is used. */
 static double step_cost(const Target *target, const ContractShape *shape, int64_t rows, double vectors,
                         double arrive) {
     if (rows == 0 || vectors == 0) return 0;
     double multiplies = (double)rows * vectors;
     double loads = (double)rows + vectors + (double)(shape->a_row < 0 ? max64(rows - POINTERS, 0) : 0);
-    double cost = fmax(fmax(multiplies, loads), fmax(8, arrive * vectors));
+    double sets = tile_sets(target, (uint32_t)rows, (uint32_t)ceil(vectors));
+    double cost = fmax(fmax(multiplies, loads), fmax(8 / sets, arrive * vectors));
     cost *= vectors <= 1 ? 1.1 : 1 + 0.01 * fmax(vectors - 4, 0);
-    if (cost_is_narrow(target) && multiplies < (vectors > 1 ? FEW_SUMS : FEW_OF_ONE)) cost *= 1.05;
+    if (cost_is_narrow(target) && sets * multiplies < (vectors > 1 ? FEW_SUMS : FEW_OF_ONE)) cost *= 1.05;
     return rows > 12 ? 1.05 * cost : rows > 8 ? 1.03 * cost : cost;
 }
 
@@ -56,18 +58,30 @@ static bool goes_at_once(const Target *target, const ContractShape *shape, int64
            (shape->a_depth == 1 || !cost_is_far(target, all, shape->memory_bytes));
 }
 
+static int64_t common_divisor(int64_t a, int64_t b) { return b ? common_divisor(b, a % b) : a; }
+
+/* Half cycles until each vector of a panel's row arrives from the second level. Of rows that lie apart, of
+ * which a narrow panel's is hardly more than a line, lines arrive of which it needs a part. */
+static double arrival(const Target *target, const ContractShape *shape, int64_t vectors, BPlace b) {
+    if (!cost_is_narrow(target) || b == B_NEAR) return FROM_SECOND_LEVEL;
+    int64_t row = vectors * target->vector_bytes, stride = max64(shape->b_depth, 1) * shape->memory_bytes;
+    int64_t even = common_divisor(common_divisor(CACHE_LINE, stride), row);
+    double lines = 1 + (double)(row - even) / CACHE_LINE;
+    return FROM_SECOND_LEVEL * lines * CACHE_LINE / (double)row;
+}
+
 double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows, double vectors,
-                  int64_t tile_rows, int64_t tile_vectors, int64_t depth, bool b_is_far) {
+                  int64_t tile_rows, int64_t tile_vectors, int64_t depth, BPlace b) {
     int64_t full_rows = rows / tile_rows, rest_rows = rows % tile_rows;
     int64_t full_vectors = (int64_t)vectors / tile_vectors;
     double rest_vectors = vectors - (double)(full_vectors * tile_vectors), whole = (double)tile_vectors;
-    double first = b_is_far && !cost_is_narrow(target) ? FROM_FAR : FROM_SECOND_LEVEL, step = 0;
+    double next = arrival(target, shape, tile_vectors, b), step = 0;
+    double first = b == B_FAR && !cost_is_narrow(target) ? FROM_FAR : next;
     for (int rest = 0; rest < 2; rest++) {
         double v = rest ? rest_vectors : whole, panels = rest ? 1 : (double)full_vectors;
-        step +=
-            panels * (step_cost(target, shape, tile_rows, v, first) +
-                      (double)(full_rows - 1) * step_cost(target, shape, tile_rows, v, FROM_SECOND_LEVEL) +
-                      step_cost(target, shape, rest_rows, v, FROM_SECOND_LEVEL));
+        step += panels * (step_cost(target, shape, tile_rows, v, first) +
+                          (double)(full_rows - 1) * step_cost(target, shape, tile_rows, v, next) +
+                          step_cost(target, shape, rest_rows, v, next));
     }
     double tiles = (double)(full_rows + (rest_rows > 0)) * (double)(full_vectors + (rest_vectors > 0));
     if (goes_at_once(target, shape, depth)) step *= AT_ONCE;
@@ -112,7 +126,9 @@ int64_t cost_columns_together(const Target *target, const ContractShape *shape, 
     int64_t panel = (int64_t)plan->vectors * plan->lanes;
     int64_t column = max64(depth, 1) * shape->bytes, room = (int64_t)target->l2_bytes / 4 / column;
     if (room > COPIED_COLUMNS) room = COPIED_COLUMNS;
-    if (shape->b_column != 1 && !cost_is_narrow(target)) room = (int64_t)target->l1_bytes / 2 / column;
+    int64_t near = (int64_t)target->l1_bytes / 2 / column;
+    bool few = max64(depth, 1) * cost_assumed(shape->rows) * shape->bytes <= 2 * (int64_t)target->l1_bytes;
+    if (cost_is_narrow(target) ? few && near >= 2 * panel : shape->b_column != 1) room = min64(near, room);
     return max64(room / panel, 1) * panel;
 }
 

@@ -42,10 +42,12 @@ int64_t cost_depth_limit(const Target *target, const ContractShape *shape, const
 /* Columns that are packed together, in blocks so many steps deep. */
 int64_t cost_columns_together(const Target *target, const ContractShape *shape, const ContractSchedule *plan,
                               int64_t depth);
-/* Of so many rows by so many vectors, the last of which may be a half, by tiles and what these leave over.
- * The first tile of a panel's waits for a B from beyond the second level. */
+/* Where tiles read B: in order or from the first level; from rows that lie apart; or these from beyond the
+ * second level, for which the first tile of a panel's waits. */
+typedef enum { B_NEAR, B_APART, B_FAR } BPlace;
+/* Of so many rows by so many vectors, the last of which may be a half, by tiles and what these leave over. */
 double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows, double vectors,
-                  int64_t tile_rows, int64_t tile_vectors, int64_t depth, bool b_is_far);
+                  int64_t tile_rows, int64_t tile_vectors, int64_t depth, BPlace b);
 /* By which an epilogue is slower whose lanes are not neighbours in memory. */
 double cost_store(const ContractShape *shape, const ContractSchedule *plan, int64_t rows, int64_t tile_rows);
 /* To pack all of an operand, in steps of k of `depth_stride`, `run` of which follow each other. */

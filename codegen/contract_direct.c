@@ -11,18 +11,18 @@ enum {
     SHORT_DEPTH = 64, /* so many steps or fewer; of twice as many half are worth it */
 };
 
-/* Without masks: whole vectors, or one that is a part of one. */
-static bool fills_vectors(int64_t elements, int64_t lanes) {
-    return elements % lanes == 0 || (elements < lanes && (elements & (elements - 1)) == 0);
+/* Stores that so many elements take: without masks what is less than a vector goes by its parts. */
+static int64_t stores_of(const Target *target, int64_t elements, int64_t lanes) {
+    int64_t rest = elements % lanes;
+    if (vector_masks(target)) return elements / lanes + (rest > 0);
+    return elements / lanes + __builtin_popcountll((unsigned long long)rest);
 }
 
 static int64_t vectors_of(Emit *e, const Product *p, const Variant *rows, const Variant *columns) {
-    int64_t lanes = p->plan.lanes;
     if (!rows->exact || !columns->exact) return -1;
     int64_t lines = p->plan.transposed ? columns->bound : rows->bound;
     int64_t along = p->plan.transposed ? rows->bound : columns->bound;
-    return vector_masks(&e->target) || fills_vectors(along, lanes) ? lines * ((along + lanes - 1) / lanes)
-                                                                   : -1;
+    return lines * stores_of(&e->target, along, p->plan.lanes);
 }
 
 bool direct_pays(Emit *e, const Product *p, const Variants *rows, const Variants *columns) {
@@ -41,12 +41,26 @@ bool direct_pays(Emit *e, const Product *p, const Variants *rows, const Variants
     return code * max64(steps, SHORT_DEPTH) <= MAX_CODE * SHORT_DEPTH;
 }
 
-/* The first `count` lanes of `value`, in the narrowest vector that holds them. */
-static void store_some(Emit *e, const Epilogue *epilogue, uint32_t line, uint32_t offset, LLVMValueRef value,
-                       uint32_t count) {
+/* Its first lanes in the narrowest vector that holds so many of them, masked. */
+static void store_masked(Emit *e, const Epilogue *epilogue, uint32_t line, uint32_t offset,
+                         LLVMValueRef value, uint32_t count) {
     uint32_t lanes = vector_lanes_over(count);
     LLVMValueRef tail = lanes == count ? NULL : vector_first_lanes(e, emit_i64(e, count), lanes);
     epilogue_store(e, epilogue, line, offset, vector_resize(e, value, lanes), tail);
+}
+
+/* The first `count` lanes of `value`. */
+static void store_some(Emit *e, const Epilogue *epilogue, uint32_t line, uint32_t offset, LLVMValueRef value,
+                       uint32_t count) {
+    if (vector_masks(&e->target)) {
+        store_masked(e, epilogue, line, offset, value, count);
+        return;
+    }
+    for (uint32_t from = 0, lanes = vector_lanes_over(count); from < count; lanes /= 2) {
+        if (!(count & lanes)) continue;
+        epilogue_store(e, epilogue, line, offset + from, vector_part(e, value, from, lanes), NULL);
+        from += lanes;
+    }
 }
 
 /* Rows from `first` on as lanes of the columns of vector `v`. */

@@ -49,21 +49,43 @@ static bool whole_b_is_far(const Target *target, const ContractShape *shape) {
            elements * shape->memory_bytes > (double)target->l2_bytes;
 }
 
-/* The cheapest tile whose accumulators, vectors of B and one broadcast of A fit into the registers. A few are
- * left for broadcasts ahead of their use: without them LLVM spills an accumulator and rotates all others. */
+/* Does the first level hold a panel a line or two wide, besides others? */
+static bool panel_is_near(const Target *target, int64_t depth) {
+    return 2 * CACHE_LINE * depth <= target->l1_bytes / 2;
+}
+
+static BPlace b_place(const Target *target, const ContractShape *shape, const ContractSchedule *plan,
+                      int64_t vectors) {
+    bool in_order = shape->b_streams && shape->columns <= vectors * plan->lanes;
+    if (plan->pack_b) return B_NEAR;
+    if (whole_b_is_far(target, shape)) return B_FAR;
+    return in_order || panel_is_near(target, cost_assumed(shape->depth)) ? B_NEAR : B_APART;
+}
+
+/* Registers that accumulators, vectors of B and one broadcast of A may take. A few are left for broadcasts
+ * ahead of their use: without them LLVM spills an accumulator and rotates all others. Where there are 16,
+ * three vectors do enough with each broadcast, if their lines are near and rows are strided ones. */
+static int64_t tile_registers(const Target *target, const ContractShape *shape, int64_t vectors, BPlace b) {
+    int64_t registers = target->vector_registers;
+    bool strided = shape->single_depth && shape->a_row >= 0;
+    bool all = registers == 16 && target->fma && vectors == 3 && b == B_NEAR && strided;
+    return all ? registers : registers - registers / 16;
+}
+
+/* The cheapest tile. */
 double form_tile(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     int64_t rows = max64(cost_assumed(shape->rows), 1), depth = max64(cost_assumed(shape->depth), 1);
     int64_t columns = max64(cost_assumed(shape->columns), 1), half = target->pipe_bytes / shape->bytes;
-    int64_t vectors = div_up(columns, plan->lanes), registers = target->vector_registers;
+    int64_t vectors = div_up(columns, plan->lanes);
     bool halved = half < plan->lanes && columns - (vectors - 1) * plan->lanes <= half;
     double multiplied = (double)vectors - (halved ? 1 - HALF_VECTOR : 0);
     double best = -1, runs = 1;
-    bool far = !plan->pack_b && whole_b_is_far(target, shape);
     if (plan->row_run) runs = (double)rows / (double)plan->row_run, rows = plan->row_run;
     for (int64_t r = CONTRACT_MAX_ROWS; r >= 1; r--)
         for (int64_t v = CONTRACT_MAX_VECTORS; v >= 1; v--) {
-            if (r > rows || v > vectors || r * v + v + 1 > registers - registers / 16) continue;
-            double cost = runs * (cost_tiles(target, shape, rows, multiplied, r, v, depth, far) +
+            BPlace b = b_place(target, shape, plan, v);
+            if (r > rows || v > vectors || r * v + v + 1 > tile_registers(target, shape, v, b)) continue;
+            double cost = runs * (cost_tiles(target, shape, rows, multiplied, r, v, depth, b) +
                                   cost_store(shape, plan, rows, r));
             if (best >= 0 && cost >= best) continue;
             best = cost, plan->rows = (uint32_t)r, plan->vectors = (uint32_t)v;
@@ -80,10 +102,11 @@ static const double FETCHED =
     0.75; /* half cycles an element that it takes to pack these rather than near ones */
 
 /* The same where a panel's rows are a line at most, whose places no prefetcher foresees: */
-static const double NARROW = 1.06; /* of a B that the first level doesn't hold, */
-static const double EVEN_2 = 1.2;  /* with a stride that is a multiple of 1024 bytes, */
-static const double EVEN_4 = 1.3;  /* of 2048, */
-static const double EVEN_8 = 2;    /* of 4096: every row is in another page, and all in one set */
+static const double NEAR_PANEL = 1.03; /* of a B of which the first level holds but a panel, */
+static const double NARROW = 1.06;     /* or not even that, */
+static const double EVEN_2 = 1.2;      /* with a stride that is a multiple of 1024 bytes, */
+static const double EVEN_4 = 1.3;      /* of 2048, */
+static const double EVEN_8 = 2;        /* of 4096: every row is in another page, and all in one set */
 
 static bool collides_far(const Target *target, const ContractShape *shape) {
     return cost_collides(shape->b_depth, shape->memory_bytes) && whole_b_is_far(target, shape);
@@ -101,10 +124,9 @@ static double slowed_narrow(const Target *target, uint32_t bytes, int64_t depth,
                             double elements) {
     bool near = elements * bytes <= target->l1_bytes / 2.0 || stride * bytes < SHORT_ROW;
     if (cost_collides(stride, bytes)) return depth > FEW ? EVEN_8 : 1;
-    return near                               ? 1
-           : cost_collides(2 * stride, bytes) ? EVEN_4
-           : cost_collides(4 * stride, bytes) ? EVEN_2
-                                              : NARROW;
+    if (near) return 1;
+    if (panel_is_near(target, depth)) return NEAR_PANEL;
+    return cost_collides(2 * stride, bytes) ? EVEN_4 : cost_collides(4 * stride, bytes) ? EVEN_2 : NARROW;
 }
 
 /* How many times as long tiles take with B read where it lies as with a packed one, if it comes from beyond
@@ -115,11 +137,11 @@ static double slowed_by_b(const Target *target, const ContractShape *shape) {
     if (!may_copy_b(shape)) return 1;
     if (cost_is_narrow(target))
         return slowed_narrow(target, shape->memory_bytes, (int64_t)depth, shape->b_depth, elements);
-    bool panel_is_near = depth * CACHE_LINE * shape->memory_bytes <= target->l1_bytes;
+    bool near = depth * CACHE_LINE * shape->memory_bytes <= target->l1_bytes;
     if (shape->b_depth % CACHE_LINE * shape->memory_bytes % CACHE_LINE != 0 &&
         cost_is_far(target, elements, shape->memory_bytes))
         return TWO_LINES;
-    if (panel_is_near || !whole_b_is_far(target, shape)) return 1;
+    if (near || !whole_b_is_far(target, shape)) return 1;
     return collides_far(target, shape) ? COLLIDING : SCATTERED;
 }
 

@@ -6,7 +6,7 @@
 
 enum {
     MAX_LANES = VECTOR_MAX_LANES,
-    STEPS_AHEAD = 8 /* of k that rows are prefetched: they are short, and far from each other */
+    STEPS_AHEAD = 16 /* of k that rows are prefetched: they are short, and far from each other */
 };
 
 /* --- walking over k: all axes but the innermost are loops here, the innermost is up to the packer */
@@ -83,6 +83,7 @@ static void copy_vectors(Emit *e, const CopyRow *row) {
     const Group *g = row->group;
     const Pack *pack = g->pack;
     Size ahead = size_mul(e, size_known(e, STEPS_AHEAD), innermost(e, pack->k, pack->k_count).stride);
+    int64_t vector = pack->lanes * (int64_t)LLVMABISizeOfType(e->layout, pack->memory);
     for (uint32_t v = 0; v < g->vectors; v++) {
         LLVMValueRef place = emit_i64(e, (int64_t)v * pack->lanes);
         LLVMValueRef at = vector_at(e, pack->memory, row->from, place), value;
@@ -90,7 +91,8 @@ static void copy_vectors(Emit *e, const CopyRow *row) {
             value = vector_load_masked(e, pack->memory, at, g->mask);
         else
             value = vector_load(e, pack->memory, at, pack->lanes);
-        if (pack->k_count) vector_prefetch(e, pack->memory, at, ahead.value);
+        if (pack->k_count && (int64_t)v * vector % CACHE_LINE < vector)
+            vector_prefetch(e, pack->memory, at, ahead.value);
         value = tile_convert(e, pack->element, value);
         vector_store(e, value, vector_at(e, pack->element, row->to, place));
     }

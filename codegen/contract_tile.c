@@ -8,7 +8,8 @@
 enum {
     UNROLL_WORK = 128,
     TOGETHER_WORK = 48, /* multiply-adds of one round of a longer axis */
-    MAX_TOGETHER = 8    /* steps of it */
+    MAX_TOGETHER = 8,   /* steps of it */
+    ENOUGH_SUMS = 12    /* that hide the latency of multiply-adds */
 };
 
 static LLVMTypeKind kind_of_elements(LLVMValueRef value) {
@@ -101,13 +102,14 @@ static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t 
     LLVMValueRef b[CONTRACT_MAX_VECTORS];
     if (t->apart) a_offset = vector_opaque(e, a_offset);
     LLVMValueRef b_row = vector_at(e, t->b_memory, t->b, b_offset);
+    LLVMValueRef *sums = &t->sum[t->turn++ % t->sets * t->rows * t->vectors];
     for (uint32_t v = 0; v < t->vectors; v++) b[v] = load_b(e, t, b_row, v);
     for (uint32_t r = 0; r < t->rows; r++) {
         if (skip >> r & 1) continue;
         LLVMValueRef at = vector_at(e, t->a_memory, t->a[r], a_offset);
         LLVMValueRef a = splat(e, t, tile_load(e, t->a_memory, t->element, at, 1));
         for (uint32_t v = 0; v < t->vectors; v++) {
-            LLVMValueRef *sum = &t->sum[r * t->vectors + v];
+            LLVMValueRef *sum = &sums[r * t->vectors + v];
             if (v + 1 == t->vectors) a = vector_resize(e, a, t->last_lanes);
             *sum = vector_multiply_add(e, a, b[v], *sum);
         }
@@ -115,7 +117,7 @@ static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t 
 }
 
 static void resize_last(Emit *e, Tile *t, uint32_t lanes) {
-    for (uint32_t r = 1; r <= t->rows; r++) {
+    for (uint32_t r = 1; r <= t->rows * t->sets; r++) {
         LLVMValueRef *last = &t->sum[r * t->vectors - 1];
         *last = vector_resize(e, *last, lanes);
     }
@@ -123,33 +125,55 @@ static void resize_last(Emit *e, Tile *t, uint32_t lanes) {
 
 /* Would LLVM, over several steps, move sums from register to register until there are none left? It adds to a
  * broadcast that nothing else reads. */
-static bool sums_wander(const Emit *e, const Tile *t) {
-    return t->vectors == 1 && t->rows > 1 && e->target.vector_registers < 32;
+static bool sums_wander(const Target *target, uint32_t rows, uint32_t vectors) {
+    return vectors == 1 && rows > 1 && target->vector_registers < 32;
 }
 
 /* A short step is hidden by what its loop takes besides, above all where threads share a core's front end. 0:
  * one by one. */
 static int64_t steps_together(const Emit *e, const Tile *t) {
     int64_t steps = MAX_TOGETHER;
-    if (e->target.vector_registers >= 32 || sums_wander(e, t)) return 0;
+    if (e->target.vector_registers >= 32 || sums_wander(&e->target, t->rows, t->vectors)) return 0;
     while (steps > 1 && steps * t->rows * t->vectors > TOGETHER_WORK) steps /= 2;
     return steps;
 }
 
+uint32_t tile_sets(const Target *target, uint32_t rows, uint32_t vectors) {
+    uint32_t sums = rows * vectors, sets = 1;
+    uint32_t room = target->vector_registers - target->vector_registers / 16 - vectors - 1;
+    if (target->vector_registers >= 32 || sums_wander(target, rows, vectors)) return 1;
+    while (sets * sums < ENOUGH_SUMS && (sets + 1) * sums <= room) sets++;
+    return sets;
+}
+
+static void open_sets(Tile *t, uint32_t sums) {
+    for (uint32_t i = sums; i < sums * t->sets; i++)
+        t->sum[i] = LLVMConstNull(emit_lanes(t->element, t->lanes));
+}
+
+static void add_sets(Emit *e, Tile *t, uint32_t sums) {
+    for (uint32_t i = sums; i < sums * t->sets; i++)
+        t->sum[i % sums] = vector_add(e, t->sum[i % sums], t->sum[i]);
+}
+
 void tile_multiply(Emit *e, Tile *t) {
     uint32_t sums = t->rows * t->vectors;
+    bool wander = sums_wander(&e->target, t->rows, t->vectors);
     DepthNest nest = {.axis = t->k,
                       .axis_count = t->k_count,
                       .sum = t->sum,
-                      .sum_count = sums,
-                      .unroll = t->skips || sums_wander(e, t) ? 0 : UNROLL_WORK / sums,
+                      .unroll = t->skips || wander ? 0 : UNROLL_WORK / sums,
                       .together = steps_together(e, t),
                       .written = t->skips,
                       .body = step,
                       .ahead = ask_ahead,
                       .user = t};
-    assert(sums <= CONTRACT_MAX_TILE && t->k_count <= MAX_RANK);
+    t->sets = nest.together > 1 ? tile_sets(&e->target, t->rows, t->vectors) : 1;
+    nest.sum_count = sums * t->sets;
+    assert(nest.sum_count <= CONTRACT_MAX_TILE && t->k_count <= MAX_RANK);
+    open_sets(t, sums);
     resize_last(e, t, t->last_lanes);
     depth_nest_emit(e, &nest, emit_i64(e, 0), emit_i64(e, 0));
     resize_last(e, t, t->lanes);
+    add_sets(e, t, sums);
 }

@@ -26,10 +26,14 @@ typedef struct {
     bool apart; /* rows share elements of A at different steps, which take more registers than there are */
     uint32_t k_count;
     TileAxis k[MAX_RANK];                /* outer to inner */
-    LLVMValueRef sum[CONTRACT_MAX_TILE]; /* [rows][vectors], in and out */
+    LLVMValueRef sum[CONTRACT_MAX_TILE]; /* [rows][vectors], in and out; while multiplied [sets] of these, */
+    uint32_t sets, turn;                 /* and the one that the next step adds to */
 } Tile;
 
 void tile_multiply(Emit *e, Tile *t);
+/* Sums of each element that steps of k take turns with, as far as there are registers: a tile that has few
+ * would wait for its last multiply-adds. */
+uint32_t tile_sets(const Target *target, uint32_t rows, uint32_t vectors);
 /* What was loaded, as accumulator type. */
 LLVMValueRef tile_convert(Emit *e, LLVMTypeRef element, LLVMValueRef value);
 /* Loads an element, or `lanes` neighbours, as accumulator type. */

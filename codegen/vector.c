@@ -166,6 +166,14 @@ LLVMValueRef vector_resize(Emit *e, LLVMValueRef value, uint32_t lanes) {
     return shuffle(e, value, LLVMConstNull(LLVMTypeOf(value)), order, lanes);
 }
 
+LLVMValueRef vector_part(Emit *e, LLVMValueRef value, uint32_t from, uint32_t lanes) {
+    int64_t order[64];
+    if (from == 0 && lanes == vector_lanes(LLVMTypeOf(value))) return value;
+    if (lanes == 1) return LLVMBuildExtractElement(e->builder, value, emit_i64(e, from), "");
+    for (uint32_t l = 0; l < lanes; l++) order[l] = from + l;
+    return shuffle(e, value, value, order, lanes);
+}
+
 LLVMValueRef vector_any_of(Emit *e, LLVMValueRef mask, uint32_t neighbours) {
     uint32_t lanes = vector_lanes(LLVMTypeOf(mask)) / neighbours;
     LLVMValueRef any = NULL;

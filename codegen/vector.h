@@ -49,6 +49,8 @@ LLVMValueRef vector_repeat(Emit *e, LLVMValueRef value, uint32_t times);
 LLVMValueRef vector_any_of(Emit *e, LLVMValueRef mask, uint32_t neighbours);
 /* Its first lanes, of which one is a scalar, or all and zeros behind them. */
 LLVMValueRef vector_resize(Emit *e, LLVMValueRef value, uint32_t lanes);
+/* So many of its lanes, of which one is a scalar. */
+LLVMValueRef vector_part(Emit *e, LLVMValueRef value, uint32_t from, uint32_t lanes);
 void vector_store(Emit *e, LLVMValueRef value, LLVMValueRef pointer);
 /* The same, lanes `stride` (an i64) elements apart. Lanes whose mask bit is clear are not written; NULL = all
  * are. */
