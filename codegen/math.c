@@ -171,14 +171,20 @@ LLVMValueRef math_sigmoid(Emit *e, LLVMValueRef x) {
     return math_mad(&m, math_neg(&m, whole), math_div(&m, power, math_add(&m, one, power)), whole);
 }
 
+/* 1 - exp(-y), 0 <= y <= 40: with exp(-y) = 2^n (1 + p), (1 - 2^n) - 2^n p, which is exact but for p where y
+ * is small. One part of ln 2 is enough: n is small wherever the result is. */
+static V one_minus_exp(const Math *m, V y) {
+    Power n;
+    V one = math_const(m, 1);
+    n.number = math_round_product(m, y, -0x1.71547652b82fep0, &n.integer);
+    V r = math_mad(m, n.number, math_const(m, -0x1.62e42fefa39efp-1), math_neg(m, y));
+    V p = exp_series(m, r, r), power = scale_near(m, one, n);
+    return math_mad(m, math_neg(m, power), p, math_sub(m, one, power));
+}
+
 LLVMValueRef math_erf(Emit *e, LLVMValueRef x) {
     Math m = math_of(e, x);
-    V one = math_const(&m, 1), a = math_abs(&m, x), z = math_mul(&m, x, x);
-    V p = m.wide ? MATH_POLYNOMIAL(&m, z, erf_f64) : MATH_POLYNOMIAL(&m, z, erf_f32);
-    V small = math_mad(&m, x, p, x);
-    V bounded = math_at_most(&m, a, math_either(&m, 4, 6));
-    V power =
-        m.wide ? MATH_POLYNOMIAL(&m, bounded, erf_tail_f64) : MATH_POLYNOMIAL(&m, bounded, erf_tail_f32);
-    V big = math_sub(&m, one, exp_near(&m, math_neg(&m, power)));
-    return math_copysign(&m, math_select(&m, at_least(&m, a, 1), big, small), x); /* NaN is small */
+    V a = math_at_most(&m, math_abs(&m, x), math_either(&m, 4, 6));
+    V p = m.wide ? MATH_POLYNOMIAL(&m, a, erf_f64) : MATH_POLYNOMIAL(&m, a, erf_f32);
+    return math_copysign(&m, one_minus_exp(&m, math_mad(&m, a, p, a)), x);
 }

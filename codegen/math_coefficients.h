@@ -18,16 +18,11 @@ static const double tanh_f32[] = {
     -0x1.5555540000000p-2, 0x1.1110660000000p-3,  -0x1.b9ee900000000p-5,
     0x1.638b5c0000000p-6,  -0x1.0bf50a0000000p-7, 0x1.18e2080000000p-9,
 };
-/* erf(x) = x + x P(z), z = x², |x| ≤ 1; relative error 2^-27.7 */
+/* erf(x) = 1 - exp(-(x + x P(x))), 0 ≤ x ≤ 4; relative error 2^-26.9 */
 static const double erf_f32[] = {
-    0x1.06eba80000000p-3, -0x1.81273e0000000p-2,  0x1.ce2cf80000000p-4,  -0x1.b7f90c0000000p-6,
-    0x1.5405b20000000p-8, -0x1.a3f7000000000p-11, 0x1.496a3e0000000p-14,
-};
-/* erf(x) = 1 - exp(-P(x)), 1 ≤ x ≤ 4; relative error 2^-26.4 */
-static const double erf_tail_f32[] = {
-    -0x1.02db660000000p-13, 0x1.2112d00000000p+0,   0x1.44b8c00000000p-1,   0x1.b5f6d60000000p-4,
-    -0x1.8600820000000p-6,  0x1.b5f0660000000p-9,   -0x1.8c53860000000p-14, -0x1.1531fa0000000p-14,
-    0x1.a9e6de0000000p-17,  -0x1.ace6aa0000000p-21,
+    0x1.06eba80000000p-3,   0x1.45f2fa0000000p-1,   0x1.a4fa5e0000000p-4,
+    -0x1.39cdca0000000p-6,  -0x1.505b220000000p-13, 0x1.b4ff9e0000000p-10,
+    -0x1.4bc9100000000p-11, 0x1.ed6a3c0000000p-14,  -0x1.3694aa0000000p-17,
 };
 /* exp(x) = 1 + x + x² P(x), |x| ≤ ln 2 / 2; relative error 2^-56.4 */
 static const double exp_f64[] = {
@@ -52,21 +47,15 @@ static const double tanh_f64[] = {
     -0x1.f4bd1d8b61667p-13, 0x1.919bf4ec0b968p-14, -0x1.333cbfcd636a9p-15, 0x1.8bc2c75767b99p-17,
     -0x1.30e96326e159bp-19,
 };
-/* erf(x) = x + x P(z), z = x², |x| ≤ 1; relative error 2^-56.3 */
+/* erf(x) = 1 - exp(-(x + x P(x))), 0 ≤ x ≤ 6; relative error 2^-56.0 */
 static const double erf_f64[] = {
-    0x1.06eba8214db69p-3,  -0x1.812746b0379e6p-2,  0x1.ce2f21a042b20p-4,  -0x1.b82ce3128499ep-6,
-    0x1.565bcd0db030ep-8,  -0x1.c02db3d8ed9b4p-11, 0x1.f9a321a12ae84p-14, -0x1.f4d1df3a3c98ap-17,
-    0x1.b9def1a984bfcp-20, -0x1.5f1d372030de9p-23, 0x1.f7a415f822e29p-27, -0x1.386acc0b650fep-30,
-    0x1.0579c82d906d2p-34,
-};
-/* erf(x) = 1 - exp(-P(x)), 1 ≤ x ≤ 6; relative error 2^-58.5 */
-static const double erf_tail_f64[] = {
-    -0x1.2c6f28d37faa7p-25, 0x1.20dd7c4939b2cp+0,   0x1.45f2b184b83e3p-1,   0x1.a4fec0dead942p-4,
-    -0x1.39cdd965b7c7bp-6,  -0x1.50f0c693a0787p-13, 0x1.a9125482c3820p-10,  -0x1.052b89279985cp-11,
-    -0x1.15817dac472c5p-14, 0x1.2579dd64dbff5p-13,  -0x1.517ba2c901bc5p-14, 0x1.05a5c9498007dp-15,
-    -0x1.36f6df1eb2d25p-17, 0x1.269ede313e0abp-19,  -0x1.c1de88b0bbcafp-22, 0x1.13ce3aca8f6bap-24,
-    -0x1.0bcb57d99cca7p-27, 0x1.91a40984a32a5p-31,  -0x1.bee8593dba513p-35, 0x1.59318f72b5e99p-39,
-    -0x1.474b2b8de7dddp-44, 0x1.1a93eb14184acp-50,
+    0x1.06eba8214db68p-3,   0x1.45f306dc9c897p-1,   0x1.a4f4e2a1b2079p-4,   -0x1.39668593d7c2bp-6,
+    -0x1.b6b68bee9aa33p-13, 0x1.bca67bd132462p-10,  -0x1.35654f9cc0a76p-11, 0x1.b22bc38edea0ep-16,
+    0x1.0e7f9ae7267a5p-14,  -0x1.f2afc7df98275p-16, 0x1.c9507170a0735p-19,  0x1.7c870b729550bp-19,
+    -0x1.d37ef236154f5p-20, 0x1.692d804a9cc91p-22,  0x1.2695a1656f0d5p-23,  -0x1.306cd0cfa4c15p-23,
+    0x1.1a514fd06ce66p-24,  -0x1.6820c520977e2p-26, 0x1.576e7871b80bcp-28,  -0x1.f3499e2075963p-31,
+    0x1.128531812b162p-33,  -0x1.bbb2413ad5fbap-37, 0x1.f1f20687742b2p-41,  -0x1.5ad0293ea1881p-45,
+    0x1.c39864da4f81bp-51,
 };
 /* sin(x) = x + x z P(z), z = x², |x| ≤ 0.8; relative error 2^-26.8 */
 static const double sin_f32[] = {
