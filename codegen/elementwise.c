@@ -3,6 +3,7 @@
  * so every level of optimisation gives the same bits. */
 #include "codegen/elementwise.h"
 #include "codegen/math.h"
+#include "codegen/vector.h"
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -175,14 +176,15 @@ static LLVMValueRef op_is_finite(const Elementwise *o) {
 }
 
 /* --- cast */
+/* Halves are computed as f32, but a cast rounds. */
 static LLVMValueRef cast_to_float(const Elementwise *o, DType to, LLVMTypeRef type) {
     LLVMValueRef x = o->in[0];
-    if (!is_float(o))
-        return is_signed(o) ? LLVMBuildSIToFP(o->b, x, type, "") : LLVMBuildUIToFP(o->b, x, type, "");
-    x = LLVMBuildFPCast(o->b, x, type, "");
-    if (to != DTYPE_f16 && to != DTYPE_bf16) return x;
-    /* Computed as f32, but a cast rounds. */
+    if (is_float(o))
+        x = LLVMBuildFPCast(o->b, x, type, "");
+    else
+        x = is_signed(o) ? LLVMBuildSIToFP(o->b, x, type, "") : LLVMBuildUIToFP(o->b, x, type, "");
     if (to == DTYPE_bf16) return emit_from_bf16(o->e, emit_to_bf16(o->e, x));
+    if (to != DTYPE_f16) return x;
     LLVMTypeRef half = emit_lanes(emit_memory_type(o->e, to), emit_lane_count(x));
     return emit_from_f16(o->e, LLVMBuildFPTrunc(o->b, x, half, ""));
 }
@@ -240,14 +242,7 @@ static LLVMValueRef op_max(const Elementwise *o) {
 static LLVMValueRef op_and(const Elementwise *o) { return LLVMBuildAnd(o->b, o->in[0], o->in[1], ""); }
 static LLVMValueRef op_or(const Elementwise *o) { return LLVMBuildOr(o->b, o->in[0], o->in[1], ""); }
 
-/* LLVM's selection of instructions (SimplifyDemandedVectorElts, at least up to 19) takes lanes that are 0 / 0
- * for zeros, and then drops what should replace them, such as the 0 in the lanes behind a row's end. It does
- * not look through a fence, which costs nothing. */
-static LLVMValueRef op_div(const Elementwise *o) {
-    LLVMValueRef x = o->in[0];
-    if (emit_lane_count(x) > 1) x = intrinsic1(o->e, "llvm.arithmetic.fence", x);
-    return LLVMBuildFDiv(o->b, x, o->in[1], "");
-}
+static LLVMValueRef op_div(const Elementwise *o) { return vector_divide(o->e, o->in[0], o->in[1]); }
 
 static LLVMValueRef op_sub(const Elementwise *o) {
     return is_float(o) ? LLVMBuildFSub(o->b, o->in[0], o->in[1], "")
@@ -309,16 +304,12 @@ static LLVMValueRef int_mod(const Elementwise *o) {
     return LLVMBuildSelect(o->b, d.by_zero, zero, r, "");
 }
 
-static LLVMValueRef float_floordiv(const Elementwise *o) { return intrinsic1(o->e, "llvm.floor", op_div(o)); }
-
 static LLVMValueRef op_floordiv(const Elementwise *o) {
-    return is_float(o) ? float_floordiv(o) : int_floordiv(o);
+    return is_float(o) ? math_floordiv(o->e, o->in[0], o->in[1]) : int_floordiv(o);
 }
 
 static LLVMValueRef op_mod(const Elementwise *o) {
-    if (!is_float(o)) return int_mod(o);
-    LLVMValueRef whole = LLVMBuildFMul(o->b, float_floordiv(o), o->in[1], "");
-    return LLVMBuildFSub(o->b, o->in[0], whole, "");
+    return is_float(o) ? math_mod(o->e, o->in[0], o->in[1]) : int_mod(o);
 }
 
 /* --- integer powers by squaring, a bit of the exponent a turn */

@@ -1,4 +1,4 @@
-/* Elementary functions on float and double, scalars or vectors, as inline polynomials: no library call, the
+/* Elementary functions on float and double, scalars or vectors, as inline polynomials: the
  * same bits on every machine with fused multiply-add. At most 2 ulp at f32 (measured exhaustively by tests)
  * and at f64 (sampled). Infinities, NaN, zeros and denormals as in C's Annex F. */
 #ifndef CODEGEN_MATH_H
@@ -14,5 +14,8 @@ LLVMValueRef math_tanh(Emit *e, LLVMValueRef x);
 LLVMValueRef math_sigmoid(Emit *e, LLVMValueRef x);
 LLVMValueRef math_erf(Emit *e, LLVMValueRef x);
 LLVMValueRef math_pow(Emit *e, LLVMValueRef x, LLVMValueRef y);
+/* Towards minus infinity (support/remainder.h): the remainder is exact, the quotient rounded once. */
+LLVMValueRef math_mod(Emit *e, LLVMValueRef x, LLVMValueRef y);
+LLVMValueRef math_floordiv(Emit *e, LLVMValueRef x, LLVMValueRef y);
 
 #endif

@@ -88,3 +88,42 @@ V math_scale(const Math *m, V x, V n) {
     V arguments[] = {x, n, LLVMConstNull(m->type), LLVMConstAllOnes(mask), current};
     return vector_instruction(m->e, name, bits == 512 ? 5 : 4, arguments);
 }
+
+static V lane_of(const Math *m, V x, uint32_t lane) {
+    return m->lanes == 1 ? x : LLVMBuildExtractElement(m->e->builder, x, emit_i64(m->e, lane), "");
+}
+
+static V replace_rare(const Math *m, V rare, V usual, const V *x, uint32_t count, MathOne *one) {
+    LLVMBuilderRef b = m->e->builder;
+    LLVMTypeRef type = LLVMDoubleTypeInContext(m->e->llvm), own = vector_element(m->type);
+    V result = usual, argument[MATH_MAX_ARGUMENTS];
+    for (uint32_t lane = 0; lane < m->lanes; lane++) {
+        for (uint32_t i = 0; i < count; i++)
+            argument[i] = LLVMBuildFPCast(b, lane_of(m, x[i], lane), type, "");
+        V exact = LLVMBuildFPCast(b, one(m->e, argument), own, "");
+        V value = LLVMBuildSelect(b, lane_of(m, rare, lane), exact, lane_of(m, usual, lane), "");
+        result = m->lanes == 1 ? value : LLVMBuildInsertElement(b, result, value, emit_i64(m->e, lane), "");
+    }
+    return result;
+}
+
+static V any_lane(const Math *m, V condition) {
+    if (m->lanes == 1) return condition;
+    return vector_intrinsic(m->e, "llvm.vector.reduce.or", LLVMTypeOf(condition), 1, &condition);
+}
+
+V math_rarely(const Math *m, V rare, V usual, const V *x, uint32_t count, MathOne *one) {
+    LLVMBuilderRef b = m->e->builder;
+    LLVMBasicBlockRef here = LLVMGetInsertBlock(b);
+    LLVMValueRef function = LLVMGetBasicBlockParent(here);
+    LLVMBasicBlockRef then = LLVMAppendBasicBlockInContext(m->e->llvm, function, "rare");
+    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(m->e->llvm, function, "usual");
+    LLVMBuildCondBr(b, any_lane(m, rare), then, after);
+    LLVMPositionBuilderAtEnd(b, then);
+    V replaced = replace_rare(m, rare, usual, x, count, one);
+    LLVMBuildBr(b, after);
+    LLVMPositionBuilderAtEnd(b, after);
+    V result = LLVMBuildPhi(b, m->type, "");
+    LLVMAddIncoming(result, (V[]){usual, replaced}, (LLVMBasicBlockRef[]){here, then}, 2);
+    return result;
+}

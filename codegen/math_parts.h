@@ -56,6 +56,11 @@ V math_polynomial(const Math *m, V x, const double *c, uint32_t count);
 V math_round_product(const Math *m, V x, double factor, V *n);
 /* x · 2^n for whole n, rounded once; NULL where the target has no instruction for it. */
 V math_scale(const Math *m, V x, V n);
+/* `usual`, but in lanes where `rare` what `one` makes of the lane's `count` arguments as double, rounded:
+ * most likely by a library call, behind a branch. */
+enum { MATH_MAX_ARGUMENTS = 2 };
+typedef V MathOne(Emit *e, const V *x);
+V math_rarely(const Math *m, V rare, V usual, const V *x, uint32_t count, MathOne *one);
 /* exp(x + low) for |low| far below an ulp of x; `low` may be NULL. */
 V math_exp_sum(const Math *m, V x, V low);
 /* x = 2^*exponent · (1 + f), √½ ≤ 1 + f < √2, for x > 0 finite; the exponent as a number. */

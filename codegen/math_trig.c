@@ -76,47 +76,19 @@ static V near(const Math *m, V x, int64_t quarter) {
     return quarter == 0 ? math_select(m, math_less(m, math_abs(m, x), math_const(m, tiny)), x, y) : y;
 }
 
-/* `y`, but the library's value, of double, in lanes where `far`. */
-static V library(const Math *m, const char *name, V x, V far, V y) {
-    LLVMBuilderRef b = m->e->builder;
-    LLVMTypeRef type = LLVMDoubleTypeInContext(m->e->llvm), own = vector_element(m->type);
-    for (uint32_t i = 0; i < m->lanes; i++) {
-        V lane = emit_i64(m->e, i);
-        V one = m->lanes == 1 ? x : LLVMBuildExtractElement(b, x, lane, "");
-        V is_far = m->lanes == 1 ? far : LLVMBuildExtractElement(b, far, lane, "");
-        V old = m->lanes == 1 ? y : LLVMBuildExtractElement(b, y, lane, "");
-        V wide = LLVMBuildFPCast(b, one, type, "");
-        V exact = LLVMBuildFPCast(b, vector_intrinsic(m->e, name, type, 1, &wide), own, "");
-        V value = LLVMBuildSelect(b, is_far, exact, old, "");
-        y = m->lanes == 1 ? value : LLVMBuildInsertElement(b, y, value, lane, "");
-    }
-    return y;
+static V sine_of_one(Emit *e, const V *x) {
+    return vector_intrinsic(e, "llvm.sin", LLVMTypeOf(*x), 1, (V[]){*x});
 }
 
-static V any_lane(const Math *m, V condition) {
-    if (m->lanes == 1) return condition;
-    return vector_intrinsic(m->e, "llvm.vector.reduce.or", LLVMTypeOf(condition), 1, &condition);
+static V cosine_of_one(Emit *e, const V *x) {
+    return vector_intrinsic(e, "llvm.cos", LLVMTypeOf(*x), 1, (V[]){*x});
 }
 
-static V sine_of(Emit *e, const char *name, V x, int64_t quarter) {
-    Math math = math_of(e, x);
-    const Math *m = &math;
-    LLVMBuilderRef b = e->builder;
-    V y = near(m, x, quarter);
-    V far = math_less(m, math_const(m, math_either(m, 0x1p18, 0x1p20)), math_abs(m, x));
-    LLVMBasicBlockRef here = LLVMGetInsertBlock(b);
-    LLVMValueRef function = LLVMGetBasicBlockParent(here);
-    LLVMBasicBlockRef rare = LLVMAppendBasicBlockInContext(m->e->llvm, function, "far");
-    LLVMBasicBlockRef after = LLVMAppendBasicBlockInContext(m->e->llvm, function, "near");
-    LLVMBuildCondBr(b, any_lane(m, far), rare, after);
-    LLVMPositionBuilderAtEnd(b, rare);
-    V fixed = library(m, name, x, far, y);
-    LLVMBuildBr(b, after);
-    LLVMPositionBuilderAtEnd(b, after);
-    V result = LLVMBuildPhi(b, m->type, "");
-    LLVMAddIncoming(result, (V[]){y, fixed}, (LLVMBasicBlockRef[]){here, rare}, 2);
-    return result;
+static V sine_of(Emit *e, MathOne *one, V x, int64_t quarter) {
+    Math m = math_of(e, x);
+    V far = math_less(&m, math_const(&m, math_either(&m, 0x1p18, 0x1p20)), math_abs(&m, x));
+    return math_rarely(&m, far, near(&m, x, quarter), &x, 1, one);
 }
 
-LLVMValueRef math_sin(Emit *e, LLVMValueRef x) { return sine_of(e, "llvm.sin", x, 0); }
-LLVMValueRef math_cos(Emit *e, LLVMValueRef x) { return sine_of(e, "llvm.cos", x, 1); }
+LLVMValueRef math_sin(Emit *e, LLVMValueRef x) { return sine_of(e, sine_of_one, x, 0); }
+LLVMValueRef math_cos(Emit *e, LLVMValueRef x) { return sine_of(e, cosine_of_one, x, 1); }

@@ -47,6 +47,15 @@ LLVMValueRef vector_multiply_add(Emit *e, LLVMValueRef x, LLVMValueRef y, LLVMVa
     return vector_intrinsic(e, "llvm.fma", type, 3, arguments);
 }
 
+/* LLVM's selection of instructions (SimplifyDemandedVectorElts, at least up to 19) takes lanes that are 0 / 0
+ * for zeros, and then drops what should replace them, such as the 0 in the lanes behind a row's end. It does
+ * not look through a fence, which costs nothing. */
+LLVMValueRef vector_divide(Emit *e, LLVMValueRef x, LLVMValueRef y) {
+    LLVMTypeRef type = LLVMTypeOf(x);
+    if (vector_lanes(type) > 1) x = vector_intrinsic(e, "llvm.arithmetic.fence", type, 1, &x);
+    return LLVMBuildFDiv(e->builder, x, y, "");
+}
+
 LLVMValueRef vector_add(Emit *e, LLVMValueRef a, LLVMValueRef b) {
     bool integer = LLVMGetTypeKind(vector_element(LLVMTypeOf(a))) == LLVMIntegerTypeKind;
     return integer ? LLVMBuildAdd(e->builder, a, b, "") : LLVMBuildFAdd(e->builder, a, b, "");

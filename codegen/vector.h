@@ -19,6 +19,8 @@ LLVMValueRef vector_instruction(Emit *e, const char *name, uint32_t count, LLVMV
 /* x·y + z: rounded once where the target can (Target.fma), wrapping for integers. */
 LLVMValueRef vector_multiply_add(Emit *e, LLVMValueRef x, LLVMValueRef y, LLVMValueRef z);
 
+/* x / y of floats. */
+LLVMValueRef vector_divide(Emit *e, LLVMValueRef x, LLVMValueRef y);
 /* Integers wrap. */
 LLVMValueRef vector_add(Emit *e, LLVMValueRef a, LLVMValueRef b);
 /* `lanes` consecutive elements, aligned as elements are. */

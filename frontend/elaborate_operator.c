@@ -1,6 +1,7 @@
 /* Operators on elaborated values: literals folded, integers that are dimensions kept as dimensions, tensors
  * broadcast as in NumPy. */
 #include "frontend/elaborate.h"
+#include "support/remainder.h"
 #include <ctype.h>
 #include <math.h>
 #include <string.h>
@@ -117,8 +118,8 @@ static double fold_floats(AstOperator op, double a, double b) {
     case AST_SUB: return a - b;
     case AST_MUL: return a * b;
     case AST_DIV: return a / b;
-    case AST_FLOORDIV: return floor(a / b);
-    case AST_MOD: return a - floor(a / b) * b;
+    case AST_FLOORDIV: return quotient_floored(a, b);
+    case AST_MOD: return remainder_floored(a, b);
     default: return pow(a, b);
     }
 }

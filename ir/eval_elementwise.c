@@ -1,6 +1,7 @@
 /* Evaluates the elementwise operations: f64 for floats, 64 bits and a wrap for integers, and how errors go
  * through each. */
 #include "ir/eval.h"
+#include "support/remainder.h"
 #include <math.h>
 
 /* Elementary functions of compiled programs are within 2 ulp, which is 4 units of roundoff. */
@@ -232,8 +233,6 @@ static double float_add(double x, double y) { return x + y; }
 static double float_sub(double x, double y) { return x - y; }
 static double float_mul(double x, double y) { return x * y; }
 static double float_div(double x, double y) { return x / y; }
-static double float_floordiv(double x, double y) { return floor(x / y); }
-static double float_mod(double x, double y) { return x - floor(x / y) * y; }
 static double float_min(double x, double y) { return isnan(x) ? x : isnan(y) ? y : x < y ? x : y; }
 static double float_max(double x, double y) { return isnan(x) ? x : isnan(y) ? y : x > y ? x : y; }
 
@@ -261,22 +260,21 @@ static double div_error(const Pair *p) {
     return error_after(p->dtype, p->result, quotient_spread(p), reciprocal ? 1 : 3);
 }
 
-/* How many steps x // y may be off by. */
+/* How many steps x // y may be off by: none where both are exact. */
 static double floordiv_steps(const Pair *p) {
-    double q = p->x / p->y;
-    double e = error_after(p->dtype, q, quotient_spread(p), 3);
-    if (q == floor(q) && p->ex == 0 && p->ey == 0 && round_to(p->dtype, q) == q) return 0;
-    if (!isfinite(q) || !isfinite(e)) return e == 0 ? 0 : INFINITY;
+    double q = p->x / p->y, e = quotient_spread(p);
+    if (e == 0) return 0;
+    e = error_after(p->dtype, q, e, 1);
+    if (!isfinite(q) || !isfinite(e)) return INFINITY;
     return fmax(floor(q + e) - floor(q), floor(q) - floor(q - e));
 }
 
-static double floordiv_error(const Pair *p) { return error_after(p->dtype, p->result, floordiv_steps(p), 1); }
+static double floordiv_error(const Pair *p) { return error_after(p->dtype, p->result, floordiv_steps(p), 3); }
 
 static double mod_error(const Pair *p) {
     double q = fabs(floor(p->x / p->y)), steps = floordiv_steps(p);
     double spread = p->ex + product(q, p->ey) + product(steps, fabs(p->y) + p->ey);
-    double rounding = product(q, fabs(p->y)) * unit_roundoff(p->dtype) * 2;
-    return error_after(p->dtype, p->result, spread + rounding, 1);
+    return error_after(p->dtype, p->result, spread, 1);
 }
 
 static double pow_error(const Pair *p) {
@@ -364,8 +362,8 @@ bool eval_add(Eval *e, const Node *node, const Tensor *in, Tensor *out) {
 
 BINARY(sub, float_sub, sum_error, int_sub, true)
 BINARY(mul, float_mul, mul_error, int_mul, false)
-BINARY(floordiv, float_floordiv, floordiv_error, int_floordiv, false)
-BINARY(mod, float_mod, mod_error, int_mod, false)
+BINARY(floordiv, quotient_floored, floordiv_error, int_floordiv, false)
+BINARY(mod, remainder_floored, mod_error, int_mod, false)
 BINARY(pow, pow, pow_error, int_pow, false)
 BINARY(min, float_min, extreme_error, int_min, false)
 BINARY(max, float_max, extreme_error, int_max, false)

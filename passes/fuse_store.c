@@ -120,8 +120,9 @@ static int64_t cost_of_storing(const Store *s, FuseNode *n) {
     bool candidate = false;
     for (uint32_t i = 0; i < s->candidates.count; i++) candidate = candidate || s->candidates.at[i] == n;
     if (!candidate && fuse_is_yielded(n, s->group)) return 0; /* stored in any case */
-    bool own = n->yielder && fuse_root(n->yielder) == s->group;
-    if (!own && !fuse_can_store(s->f, n, s->group)) return CUT_NEVER;
+    /* What another group stores may need the readers. */
+    if (n->yielder && fuse_root(n->yielder) != s->group) return CUT_NEVER;
+    if (!n->yielder && !fuse_can_store(s->f, n, s->group)) return CUT_NEVER;
     return STORE * bytes_of(fuse_result(n)->type);
 }
 

@@ -4,6 +4,7 @@
 #include "codegen/math.h"
 #include "codegen/vector.h"
 #include "jit.h"
+#include "support/remainder.h"
 #include <criterion/criterion.h>
 #include <float.h>
 #include <math.h>
@@ -35,12 +36,43 @@ static const Row rows[] = {
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
+typedef LLVMValueRef Emitter2(Emit *e, LLVMValueRef x, LLVMValueRef y);
+
+static long double remainderl_floored(long double x, long double y) {
+    long double rest = fmodl(x, y);
+    if (rest != 0 && signbit(rest) != signbit(y)) rest += y;
+    return copysignl(rest, y);
+}
+
+static long double quotientl_floored(long double x, long double y) {
+    long double whole = rintl((x - fmodl(x, y)) / y), rest = fmodl(x, y);
+    if (y == 0) return x / y;
+    if (rest != 0 && signbit(rest) != signbit(y)) whole -= 1;
+    return whole == 0 ? copysignl(0, signbit(x) == signbit(y) ? 1 : -1) : whole;
+}
+
+typedef struct {
+    const char *name;
+    Emitter2 *emit;
+    double (*narrow)(double, double);
+    long double (*wide)(long double, long double);
+} Row2;
+
+/* The first is sampled in its own way. */
+static const Row2 rows2[] = {
+    {"pow", math_pow, pow, powl},
+    {"mod", math_mod, remainder_floored, remainderl_floored},
+    {"floordiv", math_floordiv, quotient_floored, quotientl_floored},
+};
+enum { ROWS2 = sizeof rows2 / sizeof *rows2 };
+
 /* --- kernels */
 typedef struct {
     LLVMValueRef x, y, z;
     LLVMTypeRef type;
     uint32_t lanes;
-    Emitter *emit;
+    Emitter *emit; /* or */
+    Emitter2 *emit2;
 } Body;
 
 static void body(Emit *e, LLVMValueRef i, void *user) {
@@ -49,11 +81,12 @@ static void body(Emit *e, LLVMValueRef i, void *user) {
     if (b->emit)
         result = b->emit(e, x);
     else
-        result = math_pow(e, x, vector_load(e, b->type, vector_at(e, b->type, b->y, i), b->lanes));
+        result = b->emit2(e, x, vector_load(e, b->type, vector_at(e, b->type, b->y, i), b->lanes));
     vector_store(e, result, vector_at(e, b->type, b->z, i));
 }
 
-static void emit_kernel(Jit *jit, const char *name, Emitter *emit, bool wide, uint32_t lanes) {
+static void emit_kernel(Jit *jit, const char *name, Emitter *emit, Emitter2 *emit2, bool wide,
+                        uint32_t lanes) {
     Emit *e = &jit->emit;
     LLVMValueRef function = jit_function(jit, name, emit ? "pp" : "ppp", false);
     Body b = {.x = LLVMGetParam(function, 0),
@@ -61,7 +94,8 @@ static void emit_kernel(Jit *jit, const char *name, Emitter *emit, bool wide, ui
               .z = LLVMGetParam(function, emit ? 1 : 2),
               .type = wide ? LLVMDoubleTypeInContext(e->llvm) : LLVMFloatTypeInContext(e->llvm),
               .lanes = lanes,
-              .emit = emit};
+              .emit = emit,
+              .emit2 = emit2};
     emit_loop(e, emit_i64(e, 0), emit_i64(e, BATCH), lanes, "i", body, &b);
     LLVMBuildRetVoid(e->builder);
 }
@@ -73,10 +107,13 @@ static void load_kernels(Jit *jit, int optimize, const char *cpu) {
     for (uint32_t i = 0; i < ROWS; i++)
         for (int kind = 0; kind < 4; kind++) {
             snprintf(name, sizeof name, "%s%d", rows[i].name, kind);
-            emit_kernel(jit, name, rows[i].emit, kind & 1, kind & 2 ? 1 : bytes / (kind & 1 ? 8 : 4));
+            emit_kernel(jit, name, rows[i].emit, NULL, kind & 1, kind & 2 ? 1 : bytes / (kind & 1 ? 8 : 4));
         }
-    emit_kernel(jit, "pow0", NULL, false, bytes / 4);
-    emit_kernel(jit, "pow1", NULL, true, bytes / 8);
+    for (uint32_t i = 0; i < ROWS2; i++)
+        for (int wide = 0; wide < 2; wide++) {
+            snprintf(name, sizeof name, "%s%d", rows2[i].name, wide);
+            emit_kernel(jit, name, NULL, rows2[i].emit, wide, bytes / (wide ? 8 : 4));
+        }
     jit_load(jit, NULL);
 }
 
@@ -272,6 +309,49 @@ Test(math, powers) {
         load_kernels(&jit, 2, cpus[i]);
         powers_narrow((Kernel2 *)jit_find(&jit, "pow0"));
         powers_wide((Kernel2 *)jit_find(&jit, "pow1"));
+        jit_close(&jit);
+    }
+}
+
+/* --- division towards minus infinity: exact remainders, quotients rounded once */
+static double any_number(uint64_t *random, int round) {
+    double size =
+        ldexp(1 + (double)(next_random(random) >> 12) * 0x1p-52, (int)(next_random(random) % 40) - 20);
+    if (round % 4 == 0) size = floor(size);
+    if (round % 4 == 3) size = ldexp(size, (int)(next_random(random) % 200) - 100);
+    return next_random(random) % 2 ? size : -size;
+}
+
+static void divide(const Row2 *row, Jit *jit) {
+    char name[32];
+    uint64_t random = 88172645463325252ULL;
+    for (int round = 0; round < 32; round++) {
+        for (uint32_t i = 0; i < BATCH; i++) {
+            x64[i] = any_number(&random, round), y64[i] = any_number(&random, round);
+            if (i < SPECIAL * SPECIAL) x64[i] = special[i / SPECIAL], y64[i] = special[i % SPECIAL];
+            x32[i] = (float)x64[i], y32[i] = (float)y64[i];
+        }
+        snprintf(name, sizeof name, "%s0", row->name);
+        ((Kernel2 *)jit_find(jit, name))(x32, y32, z32);
+        snprintf(name, sizeof name, "%s1", row->name);
+        ((Kernel2 *)jit_find(jit, name))(x64, y64, z64);
+        for (uint32_t i = 0; i < BATCH; i++) {
+            double narrow = error_narrow(z32[i], row->narrow((double)x32[i], (double)y32[i]));
+            double wide = error_wide(z64[i], row->wide((long double)x64[i], (long double)y64[i]));
+            cr_assert(narrow <= 1, "%s(%a, %a) = %a: %f ulp", row->name, (double)x32[i], (double)y32[i],
+                      (double)z32[i], narrow);
+            cr_assert(wide <= 1, "%s(%a, %a) = %a: %f ulp", row->name, x64[i], y64[i], z64[i], wide);
+        }
+    }
+}
+
+Test(math, divisions) {
+    static const char *const cpus[] = {NULL, "x86-64-v3", "x86-64"};
+    for (int i = 0; i < 3; i++) {
+        Jit jit;
+        load_kernels(&jit, 2, cpus[i]);
+        divide(&rows2[1], &jit);
+        divide(&rows2[2], &jit);
         jit_close(&jit);
     }
 }
