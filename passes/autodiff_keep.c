@@ -1,5 +1,6 @@
 /* Which values of an iteration the forward loop keeps for its reverse, rather than that these be computed
- * again: products, which cost much for each of their elements, and what the next iteration starts with, which
+ * again: products, which cost much for each of their elements; of a tensor that is written and read by parts,
+ * such as a table that the loop fills, what was read of it; and what the next iteration starts with, which
  * the tape holds anyway. All else is computed again from these. */
 #include "ir/shape.h"
 #include "passes/autodiff.h"
@@ -9,7 +10,8 @@ enum { SHALLOW = 8 }; /* terms of a sum that is cheaper to compute again than to
 
 typedef struct {
     Autodiff *ad;
-    const Block *forward, *reverse;
+    const Block *forward;
+    Block *reverse;
     const Map *map; /* forward values to those of the reverse's body */
     Map *back, *live, *uses, *user;
     Keeps *keeps;
@@ -94,17 +96,93 @@ static bool is_own(const Keeping *k, const Value *value) {
     return value->node && value->block == k->forward && dtype_class(value->type->dtype) != CLASS_OPAQUE;
 }
 
+/* --- parts of a carried tensor */
+typedef VEC(Value *) Parts;
+
+enum { MAX_PARTS = 16 };
+
+/* Is every axis of the part as long as the whole's, or of a known length that is less, or may be? */
+static bool is_part(const Type *part, const Type *whole) {
+    bool less = false;
+    for (uint32_t i = 0; i < whole->rank; i++) {
+        int64_t size, all = INT64_MAX;
+        if (part->dims[i] == whole->dims[i]) continue;
+        if (!dim_is_const(part->dims[i], &size)) return false;
+        dim_is_const(whole->dims[i], &all);
+        less |= size < all;
+    }
+    return less;
+}
+
+/* Are all that the reverse reads of the value, a carried one or one with some parts written, parts that the
+ * forward loop could keep? */
+static bool reads_parts(const Keeping *k, const Value *value, Parts *parts) {
+    uintptr_t uses = (uintptr_t)map_get(k->uses, value);
+    for (const Node *node = k->reverse->first; node; node = node->next) {
+        if (!is_needed(k, node)) continue;
+        for (uint32_t i = 0; i < node->operand_count; i++) {
+            if (node->operands[i] != value) continue;
+            uses--;
+            Value *result = node->result_count == 1 ? node->results[0] : NULL;
+            Value *own = result ? map_get(k->back, result) : NULL;
+            if (!own) return false;
+            if (node->op == OP_update_slice && i == 0) {
+                if (!reads_parts(k, result, parts)) return false;
+                continue;
+            }
+            bool reads = node->op == OP_dynamic_slice || node->op == OP_slice;
+            if (!reads || !is_part(result->type, value->type) || !has_fixed_size(k, result->type))
+                return false;
+            vec_push(k->ad->scratch, parts, own);
+        }
+    }
+    return uses == 0 && parts->count <= MAX_PARTS; /* none is in a block inside */
+}
+
+/* Less in all than the whole, where that is known? */
+static bool is_less(const Parts *parts, const Type *whole) {
+    int64_t sum = 0, elements, all;
+    if (!type_count(whole, &all)) return true;
+    for (uint32_t i = 0; i < parts->count; i++) {
+        if (!type_count(parts->at[i]->type, &elements)) return false;
+        sum += elements;
+    }
+    return sum < all;
+}
+
+static bool keep_parts(Keeping *k, const Value *before) {
+    Parts parts = {0};
+    if (!map_get(k->live, before) || !reads_parts(k, before, &parts) || !is_less(&parts, before->type))
+        return false;
+    for (uint32_t i = 0; i < parts.count; i++) keep(k, parts.at[i]);
+    return parts.count > 0;
+}
+
+/* Finds what is live in the reverse, and who reads it. */
+static void look(Keeping *k) {
+    const Node *yield = block_yield(k->reverse);
+    k->uses = map_new(k->ad->scratch);
+    k->user = map_new(k->ad->scratch);
+    k->live = live_values(k->ad->scratch, k->reverse, yield->operand_count, yield->operands);
+    block_walk(k->reverse, see_use, k);
+}
+
 void keep_costly(Autodiff *ad, const Block *forward, Block *reverse, const Map *map, Value *const *before,
                  Keeps *keeps) {
     Keeping k = {.ad = ad, .forward = forward, .reverse = reverse, .map = map, .keeps = keeps};
-    const Node *next = block_yield(forward), *yield = block_yield(reverse);
+    const Node *next = block_yield(forward);
+    uint32_t carried =
+        next->operand_count < forward->params.count ? next->operand_count : forward->params.count - 1;
+    bool kept = false;
     k.back = map_new(ad->scratch);
-    k.uses = map_new(ad->scratch);
-    k.user = map_new(ad->scratch);
-    k.live = live_values(ad->scratch, reverse, yield->operand_count, yield->operands);
     note_copies(&k);
-    block_walk(reverse, see_use, &k);
-    for (uint32_t i = 0; i + 1 < forward->params.count && i < next->operand_count; i++)
+    look(&k);
+    for (uint32_t i = 0; i < carried; i++) kept |= before[i] && keep_parts(&k, before[i]);
+    if (kept) {
+        block_resolve(reverse);
+        look(&k);
+    }
+    for (uint32_t i = 0; i < carried; i++)
         if (before[i] && map_get(k.live, before[i]) && is_own(&k, next->operands[i]) &&
             is_live(&k, next->operands[i]))
             keep(&k, next->operands[i]);

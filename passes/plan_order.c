@@ -1,7 +1,8 @@
 /* Updates after the last reader of what they overwrite: a kernel that writes a slice into a tensor, or adds
  * to some of its rows, needs a copy of the tensor if that is read again afterwards. Where the program's order
- * leaves the choice, it comes later. */
+ * leaves the choice, it comes later, or those that read come earlier. */
 #include "passes/plan.h"
+#include "support/map.h"
 #include <string.h>
 
 /* The tensor that the kernel's result is a changed version of; NULL for kernels of other kinds. */
@@ -16,11 +17,12 @@ static const Value *updated(const Node *kernel) {
 typedef struct {
     const Value *base;
     const Node *update;
-    bool reads_base, reads_result;
+    bool reads_base, reads_result, resumes;
 } Reading;
 
 static void see(void *user, Node *node) {
     Reading *r = user;
+    r->resumes |= node->op == OP_checkpoint;
     for (uint32_t i = 0; i < node->operand_count; i++) {
         r->reads_base |= node->operands[i] == r->base;
         r->reads_result |= node->operands[i]->node == r->update;
@@ -46,6 +48,65 @@ static Node *last_reader(const Node *update, const Value *base) {
     return last;
 }
 
+/* Does a node from `from` on, before `to`, read the value? */
+static bool is_read_between(Node *from, const Node *to, const Value *value) {
+    for (Node *node = from; node != to; node = node->next)
+        if (reading_of(node, value, NULL).reads_base) return true;
+    return false;
+}
+
+static bool needs_between(Node *node, const Node *from) {
+    for (const Node *other = from; other != node; other = other->next)
+        if (other->result_count && reading_of(node, NULL, other).reads_result) return true;
+    return false;
+}
+
+/* Moves kernels that read the base after the result has been read, but could have read it before the update;
+ * as far as runs aren't resumed in between, which have what a checkpoint holds and no more. */
+static void pull_readers(Node *update, const Value *base) {
+    for (Node *node = update->next, *next; node && node->op != OP_yield; node = next) {
+        Reading r = reading_of(node, base, update);
+        next = node->next;
+        if (r.resumes) break;
+        if (node->op != OP_kernel || !r.reads_base || updated(node) == base) continue;
+        bool waits = updated(node) && is_read_between(update, node, updated(node));
+        if (waits || needs_between(node, update)) continue;
+        node_remove(node);
+        node_insert_before(update, node);
+    }
+}
+
+/* --- who reads what last */
+typedef struct {
+    Map *last; /* Value * → number of the last node of the block that reads it, or a greater one */
+    Map *number;
+    uintptr_t now;
+} Order;
+
+static void note_operands(void *user, Node *node) {
+    const Order *order = user;
+    for (uint32_t i = 0; i < node->operand_count; i++)
+        if ((uintptr_t)map_get(order->last, node->operands[i]) < order->now)
+            map_put(order->last, node->operands[i], (void *)order->now);
+}
+
+static void note(Order *order, Node *node, uintptr_t number) {
+    order->now = number;
+    map_put(order->number, node, (void *)number);
+    note_operands(order, node);
+    for (uint32_t i = 0; i < node->block_count; i++) block_walk(node->blocks[i], note_operands, order);
+}
+
+static Order order_of(Arena *arena, const Block *block) {
+    Order order = {map_new(arena), map_new(arena), 0};
+    for (Node *node = block->first; node; node = node->next) note(&order, node, order.now + 1);
+    return order;
+}
+
+static bool is_read_after(const Order *order, const Node *node, const Value *value) {
+    return (uintptr_t)map_get(order->last, value) > (uintptr_t)map_get(order->number, node);
+}
+
 /* Each update moves once: those that read each other's bases would go round for ever. */
 void plan_order(Arena *arena, Block *block) {
     VEC(Node *) updates = {0};
@@ -54,10 +115,18 @@ void plan_order(Arena *arena, Block *block) {
             plan_order(arena, node->blocks[i]);
         if (updated(node)) vec_push(arena, &updates, node);
     }
+    if (updates.count == 0) return;
+    Order order = order_of(arena, block);
     for (uint32_t i = 0; i < updates.count; i++) {
-        Node *node = updates.at[i], *reader = last_reader(node, updated(node));
-        if (!reader) continue;
-        node_remove(node);
-        node_insert_before(reader->next, node);
+        Node *node = updates.at[i];
+        const Value *base = updated(node);
+        if (!is_read_after(&order, node, base)) continue;
+        Node *reader = last_reader(node, base);
+        if (reader) {
+            node_remove(node);
+            node_insert_before(reader->next, node);
+            note(&order, node, (uintptr_t)map_get(order.number, reader));
+        }
+        pull_readers(node, base);
     }
 }

@@ -45,6 +45,18 @@ command main {
 }
 """
 
+# Two tensors a step: the table that the loop fills, where its gradient lies later, and what is read of it in each step.
+TABLE = """
+const T = 16
+command main {
+    let w = sin(1.0)
+    var a: float[T, 16, 32] = full(1.0)
+    for t in 1..T { a[t] = sin(a[t - 1] * w) }
+    let l = sum(a ** 2)
+    print("{l} {grad(l, w)}")
+}
+"""
+
 DEEP = """
 import nn
 import optim
@@ -118,6 +130,7 @@ def tests(build, tools):
         if [sizes[1] - sizes[0], sizes[2] - sizes[1]] != [16 * step, 32 * step]:
             raise tools.Failure(f"not {step} bytes a step: {sizes} for 16, 32 and 64 steps")
     yield f"memory/loops {build}", lambda: grows(RECURRENT, 2)
+    yield f"memory/tables {build}", lambda: grows(TABLE, 2)
     yield f"memory/recurrent-layers {build}", lambda: grows(GATED, 8)
 
     def chunks():
