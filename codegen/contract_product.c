@@ -17,9 +17,7 @@ enum {
 };
 
 static LLVMTypeRef accumulator(Emit *e, DType dtype) { return emit_register_type(e, dtype); }
-static uint32_t accumulator_bytes(DType dtype) {
-    return dtype == DTYPE_f16 || dtype == DTYPE_bf16 ? 4 : dtype_bytes(dtype);
-}
+static uint32_t accumulator_bytes(DType dtype) { return dtype_is_half(dtype) ? 4 : dtype_bytes(dtype); }
 
 /* --- lists of axes */
 static void add_axes(ProductAxes *axes, const ContractAxis *axis, uint32_t count, uint32_t first,

@@ -122,6 +122,13 @@ LLVMValueRef emit_from_bf16(Emit *e, LLVMValueRef x) {
                             "");
 }
 
+LLVMValueRef emit_rounded(Emit *e, DType dtype, LLVMValueRef x) {
+    if (dtype == DTYPE_bf16) return emit_from_bf16(e, emit_to_bf16(e, x));
+    if (dtype != DTYPE_f16) return x;
+    LLVMTypeRef half = emit_lanes(emit_memory_type(e, dtype), emit_lane_count(x));
+    return emit_from_f16(e, LLVMBuildFPTrunc(e->builder, x, half, ""));
+}
+
 /* --- one operand */
 static LLVMValueRef op_neg(const Elementwise *o) {
     return is_float(o) ? LLVMBuildFNeg(o->b, o->in[0], "") : LLVMBuildNeg(o->b, o->in[0], "");
@@ -176,17 +183,13 @@ static LLVMValueRef op_is_finite(const Elementwise *o) {
 }
 
 /* --- cast */
-/* Halves are computed as f32, but a cast rounds. */
 static LLVMValueRef cast_to_float(const Elementwise *o, DType to, LLVMTypeRef type) {
     LLVMValueRef x = o->in[0];
     if (is_float(o))
         x = LLVMBuildFPCast(o->b, x, type, "");
     else
         x = is_signed(o) ? LLVMBuildSIToFP(o->b, x, type, "") : LLVMBuildUIToFP(o->b, x, type, "");
-    if (to == DTYPE_bf16) return emit_from_bf16(o->e, emit_to_bf16(o->e, x));
-    if (to != DTYPE_f16) return x;
-    LLVMTypeRef half = emit_lanes(emit_memory_type(o->e, to), emit_lane_count(x));
-    return emit_from_f16(o->e, LLVMBuildFPTrunc(o->b, x, half, ""));
+    return emit_rounded(o->e, to, x);
 }
 
 static LLVMValueRef cast_to_bool(const Elementwise *o) {
@@ -391,9 +394,29 @@ static Operation *const operations[OP_COUNT] = {
     ROW(ge),   ROW(and),           ROW(or),   ROW(select),
 };
 
+/* --- halves are computed as f32: what is told of one must be told of the number that is stored */
+static bool tells(Op op) { return op == OP_is_finite || op == OP_cast || (op >= OP_eq && op <= OP_ge); }
+
+/* Has the value been in memory, or been rounded by a cast? */
+static bool is_rounded(const Node *reader, const Value *value) {
+    while (value->node && value->block == reader->block && op_has(value->node->op, TRAIT_VIEW) &&
+           value->node->op != OP_concat && value->node->op != OP_pad)
+        value = value->node->operands[0];
+    if (!value->node || value->block != reader->block) return true;
+    return value->node->op == OP_cast || value->node->op == OP_const;
+}
+
 LLVMValueRef emit_elementwise(Emit *e, const Node *node, const LLVMValueRef *operands) {
     Operation *operation = operations[node->op];
     assert(operation && "every elementwise operation has a row");
-    Elementwise o = {e, e->builder, node, operands, node->operands[0]->type->dtype};
+    LLVMValueRef rounded[2];
+    DType dtype = node->operands[0]->type->dtype;
+    if (tells(node->op) && dtype_is_half(dtype)) {
+        for (uint32_t i = 0; i < node->operand_count; i++)
+            rounded[i] =
+                is_rounded(node, node->operands[i]) ? operands[i] : emit_rounded(e, dtype, operands[i]);
+        operands = rounded;
+    }
+    Elementwise o = {e, e->builder, node, operands, dtype};
     return operation(&o);
 }

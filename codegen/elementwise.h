@@ -15,6 +15,8 @@ LLVMValueRef emit_from_f16(Emit *e, LLVMValueRef x);
 /* f32 rounded to the 16 bits of a bf16, as an integer, and back. */
 LLVMValueRef emit_to_bf16(Emit *e, LLVMValueRef x);
 LLVMValueRef emit_from_bf16(Emit *e, LLVMValueRef x);
+/* What is computed as f32, rounded if it is of 16 bits. */
+LLVMValueRef emit_rounded(Emit *e, DType dtype, LLVMValueRef x);
 /* One step of a reduction: op is add, mul, max, min, or, and. */
 LLVMValueRef emit_combine(Emit *e, Op op, DType dtype, LLVMValueRef x, LLVMValueRef y);
 

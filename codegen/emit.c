@@ -38,7 +38,7 @@ LLVMTypeRef emit_memory_type(Emit *e, DType dtype) {
 
 LLVMTypeRef emit_register_type(Emit *e, DType dtype) {
     if (dtype == DTYPE_bool) return LLVMInt1TypeInContext(e->llvm);
-    if (dtype == DTYPE_f16 || dtype == DTYPE_bf16) return LLVMFloatTypeInContext(e->llvm);
+    if (dtype_is_half(dtype)) return LLVMFloatTypeInContext(e->llvm);
     return emit_memory_type(e, dtype);
 }
 

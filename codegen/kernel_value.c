@@ -111,7 +111,7 @@ static LLVMValueRef at_const(Kernel *k, const Node *node, const At *at) {
     LLVMValueRef scalar = dtype_is_float(dtype)
                               ? LLVMConstReal(type, node_attr(node, ATTR_value)->number)
                               : LLVMConstInt(type, (unsigned long long)node_int(node, ATTR_ivalue), true);
-    return emit_splat(k->e, scalar, at->lanes);
+    return emit_splat(k->e, emit_rounded(k->e, dtype, scalar), at->lanes);
 }
 
 /* A run-time dimension as a scalar, i64. */
@@ -195,7 +195,7 @@ static LLVMValueRef compute(Kernel *k, const Value *value, const At *at) {
 static Access stored_access(Kernel *k, const Stored *stored, DType dtype, const At *at) {
     At row = at_child(at);
     for (uint32_t d = k->row_axes; d < at->rank; d++) at_push(&row, at->dims[d], at->index[d]);
-    DType in_memory = dtype == DTYPE_f16 || dtype == DTYPE_bf16 ? DTYPE_f32 : dtype;
+    DType in_memory = dtype_is_half(dtype) ? DTYPE_f32 : dtype;
     return (Access){.dtype = in_memory,
                     .pointer = stored->memory,
                     .at = at_linear(k, &row),
@@ -213,11 +213,40 @@ static LLVMValueRef compute_stored(Kernel *k, const Value *value, const At *at) 
     return computed;
 }
 
+/* --- halves, which are computed as f32 */
+/* Is the value what `stored` is made of, but for its order? */
+static bool is_stored_as(const Kernel *k, const Value *value, const Value *stored) {
+    if (value == stored) return true;
+    if (!stored->node || stored->block != k->body) return false;
+    Op op = stored->node->op;
+    uint32_t count = op == OP_concat ? stored->node->operand_count : op == OP_reshape || op == OP_permute;
+    for (uint32_t i = 0; i < count; i++)
+        if (is_stored_as(k, value, stored->node->operands[i])) return true;
+    return false;
+}
+
+static bool is_read(const Kernel *k, const Value *value) {
+    for (const Node *node = k->body->first; node && node->op != OP_yield; node = node->next)
+        for (uint32_t i = 0; i < node->operand_count; i++)
+            if (node->operands[i] == value) return true;
+    return false;
+}
+
+/* What is stored and used here too has one value for both. */
+static LLVMValueRef as_stored(const Kernel *k, const Value *value, LLVMValueRef x) {
+    if (k->dry || !dtype_is_half(value->type->dtype) || value->block != k->body || !is_read(k, value))
+        return x;
+    const Node *yield = kernel_yield(k);
+    for (uint32_t i = 0; i < yield->operand_count; i++)
+        if (is_stored_as(k, value, yield->operands[i])) return emit_rounded(k->e, value->type->dtype, x);
+    return x;
+}
+
 LLVMValueRef value_at(Kernel *k, const Value *value, const At *at) {
     LLVMValueRef known = map_get(k->bound, value);
-    if (known) return as_lanes(k, known, at->lanes);
+    if (known) return as_lanes(k, as_stored(k, value, known), at->lanes);
     if (recall(k, value, at, &known)) return known;
-    known = compute_stored(k, value, at);
+    known = as_stored(k, value, compute_stored(k, value, at));
     remember(k, value, at, known);
     return known;
 }

@@ -26,6 +26,8 @@ DTypeClass dtype_class(DType dtype) { return rows[dtype].class; }
 
 bool dtype_is_float(DType dtype) { return rows[dtype].class == CLASS_FLOAT; }
 
+bool dtype_is_half(DType dtype) { return dtype == DTYPE_f16 || dtype == DTYPE_bf16; }
+
 bool dtype_is_integer(DType dtype) {
     return rows[dtype].class == CLASS_INT || rows[dtype].class == CLASS_UINT;
 }

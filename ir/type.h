@@ -18,6 +18,7 @@ const char *dtype_name(DType dtype);
 uint32_t dtype_bytes(DType dtype);
 DTypeClass dtype_class(DType dtype);
 bool dtype_is_float(DType dtype);
+bool dtype_is_half(DType dtype);    /* f16 or bf16 */
 bool dtype_is_integer(DType dtype); /* INT or UINT */
 /* The integer of this dtype that is equal modulo 2^bits; of bool: is it not 0? */
 int64_t dtype_wrap(DType dtype, uint64_t value);

@@ -249,10 +249,21 @@ static bool store_float(Table *t, const Target *target, const char *text, size_t
            wrong_cell(t, rt_dtype_name(target->dtype), ", which is too large for it");
 }
 
+static bool is_number(const char *text, size_t length) {
+    double x;
+    return rt_read_float(text, length, &x);
+}
+
+/* `5.0` is one, too: so integers are written that were floats once. */
 static bool store_int(Table *t, const Target *target, const char *text, size_t length, uint8_t *out) {
     int64_t x;
-    if (!rt_read_int(text, length, &x)) return wrong_cell(t, rt_dtype_name(target->dtype), "");
-    if (!rt_int_fits(target->dtype, x))
+    double number = 0;
+    if (!rt_read_int(text, length, &x)) {
+        if (!rt_read_float(text, length, &number) || number != floor(number))
+            return wrong_cell(t, rt_dtype_name(target->dtype), "");
+        x = fabs(number) < 0x1p63 ? (int64_t)number : 0;
+    }
+    if (fabs(number) >= 0x1p63 || !rt_int_fits(target->dtype, x))
         return wrong_cell(t, rt_dtype_name(target->dtype), ", which is out of its range");
     rt_store_int(target->dtype, x, out);
     return true;
@@ -261,9 +272,7 @@ static bool store_int(Table *t, const Target *target, const char *text, size_t l
 /* What stands for missing cells is a name here, whatever it looks like. */
 static bool store_name(Table *t, Target *target, const char *text, size_t length, uint8_t *out,
                        bool missing) {
-    int64_t unwanted;
-    if (!missing && rt_read_int(text, length, &unwanted))
-        return wrong_cell(t, "a name, as in the column's first row", "");
+    if (!missing && is_number(text, length)) return wrong_cell(t, "a name, as in the column's first row", "");
     int64_t number = rt_names_number(&target->names, text, length);
     if (!rt_int_fits(target->dtype, number))
         return wrong_cell(t, "no further name in this column",
@@ -289,8 +298,7 @@ static bool store_cell(Table *t, Target *target) {
         *out = truth;
         return true;
     }
-    int64_t number;
-    if (t->count == 0) target->has_names = !rt_read_int(text, length, &number);
+    if (t->count == 0) target->has_names = !is_number(text, length);
     return target->has_names ? store_name(t, target, text, length, out, missing)
                              : store_int(t, target, text, length, out);
 }
