@@ -17,12 +17,12 @@ static const Value *updated(const Node *kernel) {
 typedef struct {
     const Value *base;
     const Node *update;
-    bool reads_base, reads_result, resumes;
+    bool reads_base, reads_result, has_effects;
 } Reading;
 
 static void see(void *user, Node *node) {
     Reading *r = user;
-    r->resumes |= node->op == OP_checkpoint;
+    r->has_effects |= op_has(node->op, TRAIT_EFFECT);
     for (uint32_t i = 0; i < node->operand_count; i++) {
         r->reads_base |= node->operands[i] == r->base;
         r->reads_result |= node->operands[i]->node == r->update;
@@ -61,13 +61,14 @@ static bool needs_between(Node *node, const Node *from) {
     return false;
 }
 
-/* Moves kernels that read the base after the result has been read, but could have read it before the update;
- * as far as runs aren't resumed in between, which have what a checkpoint holds and no more. */
+/* Moves kernels that read the base after the result has been read, but could have read it before the update.
+ * None comes before an effect: a check that what it reads is there, a symbol of its sizes, a checkpoint,
+ * which holds what is alive there and no more. */
 static void pull_readers(Node *update, const Value *base) {
     for (Node *node = update->next, *next; node && node->op != OP_yield; node = next) {
         Reading r = reading_of(node, base, update);
         next = node->next;
-        if (r.resumes) break;
+        if (r.has_effects) break;
         if (node->op != OP_kernel || !r.reads_base || updated(node) == base) continue;
         bool waits = updated(node) && is_read_between(update, node, updated(node));
         if (waits || needs_between(node, update)) continue;
