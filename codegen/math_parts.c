@@ -89,22 +89,38 @@ V math_scale(const Math *m, V x, V n) {
     return vector_instruction(m->e, name, bits == 512 ? 5 : 4, arguments);
 }
 
-static V lane_of(const Math *m, V x, uint32_t lane) {
-    return m->lanes == 1 ? x : LLVMBuildExtractElement(m->e->builder, x, emit_i64(m->e, lane), "");
+/* The lanes one by one, in a loop, as the code is seldom run. */
+typedef struct {
+    const Math *m;
+    MathOne *one;
+    V argument[MATH_MAX_ARGUMENTS], result; /* places of all lanes */
+    uint32_t count;
+} Lanes;
+
+static V place_of_lanes(const Math *m, V x) {
+    V place = emit_alloca(m->e, m->type, "lanes");
+    if (x) vector_store(m->e, x, place);
+    return place;
+}
+
+static void one_lane(Emit *e, LLVMValueRef lane, void *user) {
+    const Lanes *l = user;
+    LLVMTypeRef wide = LLVMDoubleTypeInContext(e->llvm), own = vector_element(l->m->type);
+    V argument[MATH_MAX_ARGUMENTS];
+    for (uint32_t i = 0; i < l->count; i++) {
+        V x = vector_load(e, own, vector_at(e, own, l->argument[i], lane), 1);
+        argument[i] = LLVMBuildFPCast(e->builder, x, wide, "");
+    }
+    V result = LLVMBuildFPCast(e->builder, l->one(e, argument), own, "");
+    vector_store(e, result, vector_at(e, own, l->result, lane));
 }
 
 static V replace_rare(const Math *m, V rare, V usual, const V *x, uint32_t count, MathOne *one) {
-    LLVMBuilderRef b = m->e->builder;
-    LLVMTypeRef type = LLVMDoubleTypeInContext(m->e->llvm), own = vector_element(m->type);
-    V result = usual, argument[MATH_MAX_ARGUMENTS];
-    for (uint32_t lane = 0; lane < m->lanes; lane++) {
-        for (uint32_t i = 0; i < count; i++)
-            argument[i] = LLVMBuildFPCast(b, lane_of(m, x[i], lane), type, "");
-        V exact = LLVMBuildFPCast(b, one(m->e, argument), own, "");
-        V value = LLVMBuildSelect(b, lane_of(m, rare, lane), exact, lane_of(m, usual, lane), "");
-        result = m->lanes == 1 ? value : LLVMBuildInsertElement(b, result, value, emit_i64(m->e, lane), "");
-    }
-    return result;
+    Lanes lanes = {.m = m, .one = one, .result = place_of_lanes(m, NULL), .count = count};
+    for (uint32_t i = 0; i < count; i++) lanes.argument[i] = place_of_lanes(m, x[i]);
+    emit_loop(m->e, emit_i64(m->e, 0), emit_i64(m->e, m->lanes), 1, "lane", one_lane, &lanes);
+    V exact = vector_load(m->e, vector_element(m->type), lanes.result, m->lanes);
+    return math_select(m, rare, exact, usual);
 }
 
 static V any_lane(const Math *m, V condition) {
@@ -121,9 +137,11 @@ V math_rarely(const Math *m, V rare, V usual, const V *x, uint32_t count, MathOn
     LLVMBuildCondBr(b, any_lane(m, rare), then, after);
     LLVMPositionBuilderAtEnd(b, then);
     V replaced = replace_rare(m, rare, usual, x, count, one);
+    LLVMBasicBlockRef last = LLVMGetInsertBlock(b);
     LLVMBuildBr(b, after);
+    LLVMMoveBasicBlockAfter(after, last);
     LLVMPositionBuilderAtEnd(b, after);
     V result = LLVMBuildPhi(b, m->type, "");
-    LLVMAddIncoming(result, (V[]){usual, replaced}, (LLVMBasicBlockRef[]){here, then}, 2);
+    LLVMAddIncoming(result, (V[]){usual, replaced}, (LLVMBasicBlockRef[]){here, last}, 2);
     return result;
 }
