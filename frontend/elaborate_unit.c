@@ -49,8 +49,12 @@ const Val *unit_lacks(Elab *e, const Unit *unit, AstName name) {
     Diagnostic *d = diag_report(e->diags, D_NOT_IN_MODULE, name.span, unit->name, name.text);
     const char *near = NULL;
     unit_candidates(e, unit, name.text, &near);
+    bool is_module = unit->library && library_has(arena_printf(e->arena, "%s/%s", unit->name, name.text));
     const char *elsewhere = unit->library ? not_in_library(e, name.text, near) : NULL;
-    if (elsewhere)
+    if (is_module)
+        diag_help(d, "it is a module of its own: `import %s.%s`, then `%s.…`", unit->name, name.text,
+                  name.text);
+    else if (elsewhere)
         diag_help(d, "%s", elsewhere);
     else if (near)
         diag_help(d, "did you mean `%s`?", near);

@@ -383,8 +383,8 @@ static bool check_places(Reader *reader, const rt_st_index *index, uint64_t data
         covered = entry->end;
     }
     if (covered == data) return true;
-    rt_text_addf(reader->error, "is damaged: %llu bytes follow its last tensor",
-                 (unsigned long long)(data - covered));
+    rt_text_addf(reader->error, "is damaged: %llu byte%s its last tensor",
+                 (unsigned long long)(data - covered), data - covered == 1 ? " follows" : "s follow");
     return false;
 }
 

@@ -84,7 +84,7 @@ static const struct {
      "is damaged: tensor `b` begins at byte 20, but nothing is said of the bytes from 16 on"},
     {"{\"a\":" GOOD "}", 15,
      "is damaged: tensor `a` ends at byte 16, but the file has only 15 bytes of data"},
-    {"{\"a\":" GOOD "}", 17, "is damaged: 1 bytes follow its last tensor"},
+    {"{\"a\":" GOOD "}", 17, "is damaged: 1 byte follows its last tensor"},
     {"{\"a\":" ENTRY("F32", "[4294967296,4294967296]", "[0,0]") "}", 0,
      "is damaged: tensor `a` has a shape of more than 2^60 elements"},
     {"{\"a\":" ENTRY("F32", "[2,3]", "[0,16]") "}", 16,
