@@ -8,7 +8,8 @@
  * A shape is "24 256x64x256 NN"; or "conv 28 24>40 5x5 /2" in inference, "8 conv 28 24>40" in training, its
  * gradients " dX" and " dW8", the sum over pictures in 8 parts.
  *
- * With SCHEDULE in the environment it prints how each product is computed; PLAN is how instead (its lines of tune files, docs/command-line.md); ASSEMBLY names a file for the code
+ * With SCHEDULE in the environment it prints how each product is computed; PLAN, such as "lanes=8 rows=6
+ * pack_b" (as tune files have it, docs/command-line.md), is how instead; ASSEMBLY names a file for the code
  * of the last; CPU is the processor to compile for; ALONE leaves the libraries out. Times are of the thread's
  * own clock, so that other work on the machine disturbs less. */
 #include "codegen/tune_table.h"

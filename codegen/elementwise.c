@@ -400,7 +400,8 @@ static bool tells(Op op) { return op == OP_is_finite || op == OP_cast || (op >= 
 /* Has the value been in memory, or been rounded by a cast? */
 static bool is_rounded(const Node *reader, const Value *value) {
     while (value->node && value->block == reader->block && op_has(value->node->op, TRAIT_VIEW) &&
-           value->node->op != OP_concat && value->node->op != OP_pad)
+           value->node->op != OP_concat && value->node->op != OP_pad &&
+           !op_has(value->node->op, TRAIT_UPDATES))
         value = value->node->operands[0];
     if (!value->node || value->block != reader->block) return true;
     return value->node->op == OP_cast || value->node->op == OP_const;

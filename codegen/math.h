@@ -14,7 +14,8 @@ LLVMValueRef math_tanh(Emit *e, LLVMValueRef x);
 LLVMValueRef math_sigmoid(Emit *e, LLVMValueRef x);
 LLVMValueRef math_erf(Emit *e, LLVMValueRef x);
 LLVMValueRef math_pow(Emit *e, LLVMValueRef x, LLVMValueRef y);
-/* Towards minus infinity (support/remainder.h): the remainder is exact, the quotient rounded once. */
+/* Towards minus infinity (support/remainder.h): remainders are exact, but rounded once where the signs differ;
+ * quotients are off by an ulp at most. */
 LLVMValueRef math_mod(Emit *e, LLVMValueRef x, LLVMValueRef y);
 LLVMValueRef math_floordiv(Emit *e, LLVMValueRef x, LLVMValueRef y);
 

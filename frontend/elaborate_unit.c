@@ -4,6 +4,7 @@
 #include "frontend/habits.h"
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static void declare(Elab *e, Unit *unit, const AstDecl *decl) {
     const char *name = decl->name.text;
@@ -49,7 +50,8 @@ const Val *unit_lacks(Elab *e, const Unit *unit, AstName name) {
     Diagnostic *d = diag_report(e->diags, D_NOT_IN_MODULE, name.span, unit->name, name.text);
     const char *near = NULL;
     unit_candidates(e, unit, name.text, &near);
-    bool is_module = unit->library && library_has(arena_printf(e->arena, "%s/%s", unit->name, name.text));
+    bool is_module = unit->library && library_has(arena_printf(e->arena, "%s/%s", unit->name, name.text)) &&
+                     !(near && strcasecmp(near, name.text) == 0);
     const char *elsewhere = unit->library ? not_in_library(e, name.text, near) : NULL;
     if (is_module)
         diag_help(d, "it is a module of its own: `import %s.%s`, then `%s.…`", unit->name, name.text,

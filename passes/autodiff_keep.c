@@ -133,10 +133,11 @@ static bool reads_parts(const Keeping *k, const Value *value, Parts *parts) {
             bool reads = node->op == OP_dynamic_slice || node->op == OP_slice;
             if (!reads || !is_part(result->type, value->type) || !has_fixed_size(k, result->type))
                 return false;
+            if (parts->count == MAX_PARTS) return false;
             vec_push(k->ad->scratch, parts, own);
         }
     }
-    return uses == 0 && parts->count <= MAX_PARTS; /* none is in a block inside */
+    return uses == 0; /* none is in a block inside */
 }
 
 /* Less in all than the whole, where that is known? */

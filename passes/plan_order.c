@@ -61,19 +61,58 @@ static bool needs_between(Node *node, const Node *from) {
     return false;
 }
 
-/* Moves kernels that read the base after the result has been read, but could have read it before the update.
- * None comes before an effect: a check that what it reads is there, a symbol of its sizes, a checkpoint,
- * which holds what is alive there and no more. */
-static void pull_readers(Node *update, const Value *base) {
-    for (Node *node = update->next, *next; node && node->op != OP_yield; node = next) {
+/* Bytes that the kernel's results take besides, as far as they are known; an update lies where its base did.
+ */
+static bool is_small(const Node *kernel, int64_t *left) {
+    for (uint32_t i = 0; i < kernel->result_count && !updated(kernel); i++) {
+        const Type *type = kernel->results[i]->type;
+        int64_t count;
+        if (!type_count(type, &count) || count > *left / dtype_bytes(type->dtype)) return false;
+        *left -= count * dtype_bytes(type->dtype);
+    }
+    return true;
+}
+
+/* What the base takes; where that isn't known, what is little beside most tensors. */
+static int64_t room_beside(const Value *base) {
+    enum { LITTLE = 4096 };
+    int64_t count;
+    return type_count(base->type, &count) && count <= INT64_MAX / 16 ? count * dtype_bytes(base->type->dtype)
+                                                                     : LITTLE;
+}
+
+static bool can_come_before(Node *reader, Node *update, int64_t *left) {
+    bool waits = updated(reader) && is_read_between(update, reader, updated(reader));
+    return reader->op == OP_kernel && updated(reader) != updated(update) && !waits &&
+           is_small(reader, left) && !needs_between(reader, update);
+}
+
+typedef struct {
+    Node *node, *next; /* that was behind it */
+} Moved;
+
+/* Moves the kernels that read the base after the result has been read, if all of them could have read it
+ * before the update and what they make takes no more than a copy of the base. None comes before an effect: a
+ * check that what it reads is there, a symbol of its sizes, a checkpoint, which holds what is alive there and
+ * no more. */
+static void pull_readers(Arena *arena, Node *update, const Value *base) {
+    VEC(Moved) moved = {0};
+    int64_t left = room_beside(base);
+    bool effects = false, good = true;
+    for (Node *node = update->next, *next; good && node && node->op != OP_yield; node = next) {
         Reading r = reading_of(node, base, update);
         next = node->next;
-        if (r.has_effects) break;
-        if (node->op != OP_kernel || !r.reads_base || updated(node) == base) continue;
-        bool waits = updated(node) && is_read_between(update, node, updated(node));
-        if (waits || needs_between(node, update)) continue;
+        effects |= r.has_effects;
+        if (!r.reads_base) continue;
+        good = !effects && can_come_before(node, update, &left);
+        if (!good) break;
+        vec_push(arena, &moved, ((Moved){node, next}));
         node_remove(node);
         node_insert_before(update, node);
+    }
+    for (uint32_t i = moved.count; !good && i-- > 0;) {
+        node_remove(moved.at[i].node);
+        node_insert_before(moved.at[i].next, moved.at[i].node);
     }
 }
 
@@ -128,6 +167,6 @@ void plan_order(Arena *arena, Block *block) {
             node_insert_before(reader->next, node);
             note(&order, node, (uintptr_t)map_get(order.number, reader));
         }
-        pull_readers(node, base);
+        pull_readers(arena, node, base);
     }
 }

@@ -57,6 +57,23 @@ command main {
 }
 """
 
+# What is computed from an old version is computed where it is needed, not before the new one is written, though that costs a copy.
+VERSIONS = """
+const N = 64
+command main {
+    let x = sin(float(range(N * N))).reshape(N, N)
+    var a = sin(float(range(16)))
+    let old = a
+    a[3] = 5.0
+    var s = sum(a * a)
+    for k in [0, 1, 2, 3, 4, 5, 6, 7] {
+        let b = sin(x * old[k])
+        s += max(b @ b)
+    }
+    print("{s:.3f}")
+}
+"""
+
 DEEP = """
 import nn
 import optim
@@ -132,6 +149,12 @@ def tests(build, tools):
     yield f"memory/loops {build}", lambda: grows(RECURRENT, 2)
     yield f"memory/tables {build}", lambda: grows(TABLE, 2)
     yield f"memory/recurrent-layers {build}", lambda: grows(GATED, 8)
+
+    def versions():
+        planes = measure(VERSIONS)[0] / (64 * 64 * 4)
+        if planes > 4.1:
+            raise tools.Failure(f"{planes} planes")
+    yield f"memory/versions {build}", versions
 
     def chunks():
         (short, _), (long, made), (_, expected) = measure(CHUNKS, "T=64"), measure(CHUNKS, "T=256"), measure(RECURRENT, "T=256")
