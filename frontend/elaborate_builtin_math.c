@@ -387,7 +387,8 @@ static bool parse_spec(Elab *e, const BuiltinCall *c, Einsum *s) {
     for (uint32_t i = 0; i < s->operands; i++)
         if (!only_letters(s->labels[i], s->count[i]))
             return bad_spec(e, c, "has something else for labels than different small letters");
-    if (!only_letters(s->out, s->out_count)) return bad_spec(e, c, "has something else for labels than different small letters");
+    if (!only_letters(s->out, s->out_count))
+        return bad_spec(e, c, "has something else for labels than different small letters");
     for (uint32_t i = 0; i < s->out_count; i++)
         if (!memchr(s->labels[0], s->out[i], s->count[0]) &&
             !(comma && memchr(s->labels[1], s->out[i], s->count[1])))
