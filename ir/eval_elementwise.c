@@ -280,6 +280,8 @@ static double mod_error(const Pair *p) {
 static double pow_error(const Pair *p) {
     /* Is y an integer, and does it have to be one? -0 takes its sign from that. */
     if (p->ey != 0 && (signbit(p->x) || p->x < p->ex)) return INFINITY;
+    /* Might x be 0, between the corners, where a negative power isn't finite? */
+    if (p->ex != 0 && fabs(p->x) <= p->ex && p->y < p->ey) return INFINITY;
     double spread = 0;
     for (int corner = 0; corner < 4 && (p->ex != 0 || p->ey != 0); corner++) {
         double y = pow(p->x + (corner & 1 ? p->ex : -p->ex), p->y + (corner & 2 ? p->ey : -p->ey));
