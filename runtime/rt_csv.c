@@ -254,33 +254,9 @@ static bool is_number(const char *text, size_t length) {
     return rt_read_float(text, length, &x);
 }
 
-/* Integers that were floats once are written like `5.0`: without a point and the zeros behind it. */
-static size_t without_zeros(const char *text, size_t length) {
-    size_t end = length;
-    while (end > 0 && text[end - 1] == '0') end--;
-    return end > 1 && text[end - 1] == '.' ? end - 1 : length;
-}
-
-static bool read_whole(const char *text, size_t length, int64_t *x) {
-    enum { MOST = 32 }; /* characters of an integer */
-    char digits[MOST];
-    double number;
-    if (rt_read_int(text, length, x)) return true;
-    size_t count = without_zeros(text, length);
-    if (count < length && count < MOST) {
-        memcpy(digits, text, count);
-        digits[count] = 0;
-        return rt_read_int(digits, count, x);
-    }
-    if (!rt_read_float(text, length, &number) || number != floor(number) || fabs(number) > 0x1p53)
-        return false;
-    *x = (int64_t)number;
-    return true;
-}
-
 static bool store_int(Table *t, const Target *target, const char *text, size_t length, uint8_t *out) {
     int64_t x;
-    if (!read_whole(text, length, &x)) return wrong_cell(t, rt_dtype_name(target->dtype), "");
+    if (!rt_read_int(text, length, &x)) return wrong_cell(t, rt_dtype_name(target->dtype), "");
     if (!rt_int_fits(target->dtype, x))
         return wrong_cell(t, rt_dtype_name(target->dtype), ", which is out of its range");
     rt_store_int(target->dtype, x, out);
