@@ -12,7 +12,6 @@
  * pack_b" (as tune files have it, docs/command-line.md), is how instead; ASSEMBLY names a file for the code
  * of the last; CPU is the processor to compile for; ALONE leaves the libraries out. Times are of the thread's
  * own clock, so that other work on the machine disturbs less. */
-#include "codegen/tune_table.h"
 #include "onednn.h"
 #include "tests/unit/product.h"
 #include <cblas.h>
@@ -413,17 +412,16 @@ static void spans(const ProductCase *c, int64_t *span) {
 
 /* By the schedule of `text`, as tune files have it, rather than by the cost model's. */
 static void prescribe(Run *run, const char *text) {
-    Emit *e = &run->jit.emit;
     ContractShape ways[2];
+    ContractSchedule plan = {.lanes = 0};
     ProductUse use;
-    TuneTable *table = ARENA_NEW(e->arena, TuneTable);
     product_examine(&run->jit, &run->product, ways, &use);
-    TuneLine line = {.cpu = tune_cpu(e->cpu, &e->target, e->arena), .product = use.text};
-    const char *error = contract_schedule_parse(text, strlen(text), &line.schedule, e->arena);
-    if (error) fprintf(stderr, "PLAN: %s\n", error);
-    *table = (TuneTable){.lines = {.at = NULL}};
-    vec_push(e->arena, &table->lines, line);
-    run->jit.options.tune = table;
+    const char *error = contract_schedule_parse(text, strlen(text), &plan, run->jit.emit.arena);
+    if (error) {
+        fprintf(stderr, "contract-bench: PLAN: %s\n", error);
+        exit(2);
+    }
+    product_prescribe(&run->jit, use.text, &plan);
 }
 
 static void prepare(Run *run) {

@@ -272,7 +272,7 @@ bool axis_argument(Elab *e, BuiltinCall *c, uint32_t slot, uint32_t rank, int64_
     if (*axis < 0) *axis += rank;
     if (*axis >= 0 && *axis < rank) return true;
     diag_report(e->diags, D_AXIS, c->slot[slot] ? c->span_of[slot] : c->span, (int)given, (int)rank,
-                rank == 1 ? "axis" : "axes");
+                rank == 1 ? "is" : "es");
     return false;
 }
 

@@ -30,7 +30,7 @@ class Tables:
         """A row of `columns` numbers."""
         pick, row = self.rng.choice, self.row
         return pick([f"a[{row()}]", f"a[{row()}] * w", f"tanh(a[{row()}])", "h", f"a[{row()}, :1] + h", f"a[t:t + 2][{pick('01')}]", f"b[{row()}] * h",
-                     f"sum(a[t:t + 2], axis=0)", f"c[:, {pick(['t', 't + 1'])}]"])
+                     "sum(a[t:t + 2], axis=0)", f"c[:, {pick(['t', 't + 1'])}]"])
 
     def number(self):
         pick, row = self.rng.choice, self.row
@@ -71,7 +71,7 @@ class Tables:
         for _ in range(self.rng.choice([1, 1, 2])):
             lines += self.loop()
         lines.append("return sum(a * a) + sum(b) * 0.5 + sum(c ** 3) + sum(g) + sum(h) + acc + w ** 3")
-        body = [f"let w = 0.37", f"let first = grad(f(w, n), w)", "let second = grad(first, w)", f"let e = 1e-5",
+        body = ["let w = 0.37", "let first = grad(f(w, n), w)", "let second = grad(first, w)", "let e = 1e-5",
                 "let slope = (f(w + e, n) - f(w - e, n)) / (2 * e)", "let bend = (grad_of(w + e, n) - grad_of(w - e, n)) / (2 * e)",
                 'print(first, second)', 'check(abs(first - slope) < 1e-6 * (1 + abs(slope)), "first derivative {first}, slope {slope}")',
                 'check(abs(second - bend) < 1e-6 * (1 + abs(bend)), "second derivative {second}, slope {bend}")']

@@ -1,6 +1,7 @@
 /* Kernels of products for tests and measurements. */
 #include "product.h"
 #include "codegen/contract_product.h"
+#include "codegen/tune_table.h"
 #include "codegen/vector.h"
 #include <string.h>
 
@@ -127,6 +128,15 @@ void product_examine(Jit *jit, const ProductCase *c, ContractShape *shapes, Prod
     e->products = NULL;
     *use = list.at.at[0];
     LLVMBuildRetVoid(e->builder);
+}
+
+void product_prescribe(Jit *jit, const char *product, const ContractSchedule *plan) {
+    Emit *e = &jit->emit;
+    TuneTable *table = ARENA_NEW(e->arena, TuneTable);
+    TuneLine line = {.cpu = tune_cpu(e->cpu, &e->target, e->arena), .product = product, .schedule = *plan};
+    *table = (TuneTable){.lines = {.at = NULL}};
+    vec_push(e->arena, &table->lines, line);
+    jit->options.tune = table;
 }
 
 void product_print(Jit *jit, const ProductCase *c, FILE *out) {

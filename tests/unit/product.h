@@ -41,6 +41,8 @@ void product_emit(Jit *jit, const ProductCase *c, bool accumulate);
 /* Emits nothing that is called: the shapes that the product has for schedules, as it is and exchanged, and
  * how it is known and computed. */
 void product_examine(Jit *jit, const ProductCase *c, ContractShape *shapes, ProductUse *use);
+/* From now on the products known by this text are computed by the plan, as a tune file would have it. */
+void product_prescribe(Jit *jit, const char *product, const ContractSchedule *plan);
 /* Prints how the product would be computed. */
 void product_print(Jit *jit, const ProductCase *c, FILE *out);
 /* The sizes argument: 4 · count entries. */

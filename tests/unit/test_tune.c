@@ -109,12 +109,7 @@ static uint32_t next_random(uint32_t *state) { return (*state = *state * 1664525
 static void check_plan(const ProductCase *c, const char *product, const ContractSchedule *plan) {
     Jit jit;
     jit_open(&jit, 0, NULL);
-    TuneTable table = {.lines = {.at = NULL}};
-    TuneLine line = {.cpu = tune_cpu(jit.emit.cpu, &jit.emit.target, jit.emit.arena),
-                     .product = product,
-                     .schedule = *plan};
-    vec_push(jit.emit.arena, &table.lines, line);
-    jit.options.tune = &table;
+    product_prescribe(&jit, product, plan);
     ContractShape shapes[2];
     ProductUse use;
     product_examine(&jit, c, shapes, &use);
