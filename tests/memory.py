@@ -80,6 +80,7 @@ import optim
 import random
 const again = false
 const depth = 8
+const momentum = 0.0
 model Block {
     up = nn.Linear(16, 64)
     down = nn.Linear(64, 16)
@@ -95,7 +96,7 @@ model Net {
 }
 command main {
     var net = Net()
-    var opt = optim.SGD(net, lr=0.1)
+    var opt = optim.SGD(net, lr=0.1, momentum=momentum)
     let x = random.normal(512, 16)
     for i in 0..3 {
         let loss = mean(net(x) ** 2)
@@ -171,6 +172,13 @@ def tests(build, tools):
         if each > 2 * hidden + sums + 20000:  # the argument of the gelu and its result, the sum; weights and their gradients
             raise tools.Failure(f"{each} bytes a layer")
     yield f"memory/layers {build}", layers
+
+    def momentum():
+        parameters = 8 * (16 * 64 + 64 + 64 * 16 + 16) * 4
+        more = measure(DEEP, "momentum=0.9")[0] - measure(DEEP)[0]
+        if more < parameters:
+            raise tools.Failure(f"{more} bytes more with momentum; of {parameters} each has one")
+    yield f"memory/momentum {build}", momentum
 
     def attention():
         scores, kept = 4 * 4 * 256 * 256 * 4, measure(ATTENTION)[0]
