@@ -3,14 +3,17 @@
  * `stride`th of the window's elements, and which ones depends on the element's number modulo the stride
  * alone: on its phase. So each phase is a product over windows, at steps of 1, of one factor with zeros
  * around and of some elements of the other, backwards; and the phases take turns in the sum. Windows that
- * don't overlap are only put side by side. No windows are stored. */
+ * don't overlap are only put side by side. No windows are stored, but where few of them are much of the
+ * whole: there most of the phases' multiplications would be by the zeros around. */
 #include "ir/shape.h"
 #include "passes/simplify.h"
 #include <string.h>
 
 enum {
-    MAX_PHASES = 16,     /* products that one becomes, over all axes */
-    MAX_EXTENT = 1 << 20 /* of steps and of a window: no product of them overflows */
+    MAX_PHASES = 16,      /* products that one becomes, over all axes */
+    MAX_EXTENT = 1 << 20, /* of steps and of a window: no product of them overflows */
+    CHANNELS = 16,        /* with fewer, lanes lie along the sum's rows */
+    STORE_COST = 64       /* multiply-adds in whose time an element of a window is stored and added up */
 };
 
 /* One axis that windows are added up in. Element `start` + i of the whole is wanted, for i < count; it may
@@ -221,6 +224,38 @@ static bool is_feasible(const Sum *sum) {
     return rank[0] <= MAX_RANK && rank[1] <= MAX_RANK && sum->type->rank < MAX_RANK;
 }
 
+/* The product of the sizes of a factor's axes that the other labels don't have; those that only the run tells
+ * count as 1. */
+static double size_beyond(const Sum *sum, uint32_t factor, const char *labels) {
+    const char *own = factor ? sum->spec.y : sum->spec.x;
+    double all = 1;
+    for (uint32_t i = 0; own[i]; i++) {
+        int64_t size;
+        if (!strchr(labels, own[i]) && dim_is_const(sum->product->operands[factor]->type->dims[i], &size))
+            all *= (double)size;
+    }
+    return all;
+}
+
+/* Would the phases multiply mostly by zeros? The windows' own product has windows times their elements, each
+ * phase as many of its elements times those that it takes of a window. Where channels are the lanes, the
+ * product leaves out the zeros around. */
+static bool is_wasteful(const Sum *sum) {
+    double more = 1, elements = 1;
+    for (uint32_t i = 0; i < sum->count; i++) {
+        const Axis *axis = &sum->axis[i];
+        int64_t windows, each;
+        elements *= (double)axis->size;
+        if (axis->disjoint) continue;
+        if (!dim_is_const(axis->windows, &windows) || !dim_is_const(axis->each, &each)) return false;
+        more *= (double)each / (double)larger(windows, 1);
+    }
+    uint32_t other = !sum->axis[0].factor;
+    double channels = size_beyond(sum, other, other ? sum->spec.x : sum->spec.y) / elements;
+    double summed = size_beyond(sum, 0, sum->spec.result);
+    return more >= 2 && channels < CHANNELS && (more - 1) * summed >= STORE_COST;
+}
+
 /* Everything about the sum that `node` is, or of which it is a part. */
 static bool find_sum(Sum *sum, const Node *node) {
     int64_t start[MAX_RANK] = {0};
@@ -380,6 +415,7 @@ Value *simplify_sum(Simplify *s, Builder *b, Node *node) {
     if (!find_sum(&sum, node)) return NULL;
     const Node *reader = only_reader(s, node);
     if (reader && find_sum(&larger_sum, reader)) return NULL; /* whose turn is next */
+    if (is_wasteful(&sum)) return NULL;
     for (uint32_t factor = 0; factor < 2; factor++) sum.factor[factor] = padded_factor(&sum, factor);
     return all_phases(&sum, 0);
 }
