@@ -57,8 +57,9 @@ typedef struct Emit {
     struct Launch *launch;            /* host: calls of kernels, see launch.c */
     struct KernelTable *kernel_table; /* NULL before the first, see launch_tables.c */
     Map *texts;                       /* host: interned text → its constant */
-    LLVMValueRef resume;              /* host: the switch that begins a command with checkpoints */
-    bool in_chain;                    /* in a chunk of a kernel: what is called is done by this thread */
+    Map *text_marks;     /* host: loop → the slot with the number of texts there were before it */
+    LLVMValueRef resume; /* host: the switch that begins a command with checkpoints */
+    bool in_chain;       /* in a chunk of a kernel: what is called is done by this thread */
     bool cold;           /* in a block that isn't run as long as all is well: little code will do */
     struct Debug *debug; /* debug.c; NULL without line tables */
     struct Parts *parts; /* parts.c; NULL where all is one module */

@@ -297,6 +297,7 @@ LLVMValueRef host_command(Emit *e, const Function *command) {
     e->rt = LLVMGetParam(function, 0);
     e->dims = &scope;
     e->values = map_new(e->arena);
+    e->text_marks = map_new(e->arena);
     e->resume = NULL;
     debug_function(e, function, command->name, command->loc);
     LLVMPositionBuilderAtEnd(e->builder, LLVMAppendBasicBlockInContext(e->llvm, function, "entry"));

@@ -23,6 +23,8 @@ LLVMBasicBlockRef host_new_block(Emit *e, const char *name);
 /* Puts the block behind the one being built, and goes on in it. */
 void host_start_block(Emit *e, LLVMBasicBlockRef block);
 HostNode host_if, host_for, host_while;
+/* Where a loop that makes texts begins, or is jumped into. */
+void host_mark_texts(Emit *e, const Node *loop);
 /* host_effects.c. Arrays are on the stack, in the function's entry; a null pointer for none. */
 LLVMValueRef host_array(Emit *e, LLVMTypeRef type, uint32_t count, const char *name);
 void host_store_at(Emit *e, LLVMValueRef array, LLVMTypeRef type, uint32_t index, LLVMValueRef value);

@@ -79,6 +79,7 @@ static void prepare(Emit *e, const Node *at) {
     if (at->block->owner) prepare(e, at->block->owner);
     for (Node *node = at->block->first; node != at; node = node->next)
         if (node->op == OP_frame || op_has(node->op, TRAIT_GIVEN)) host_node(e, node);
+    host_mark_texts(e, at);
 }
 
 static void restore(Emit *e, const Node *node) {

@@ -84,13 +84,16 @@ const nn_command *nn_running_command(const nn_rt *rt);
  * for numbers: `.4f`, `>8`, `e`, … Tensors print as NumPy does. */
 void nn_print(nn_rt *rt, const char *text, int32_t count, const nn_tensor *args);
 void nn_write(nn_rt *rt, const char *text, int32_t count, const nn_tensor *args);
-const char *nn_format(nn_rt *rt, const char *text, int32_t count,
-                      const nn_tensor *args);         /* lives until exit */
-int64_t nn_text_len(const char *text);                /* bytes */
-int32_t nn_text_equal(const char *a, const char *b);  /* 1 or 0 */
-void nn_text_bytes(const char *text, uint8_t *bytes); /* nn_text_len of them */
-const char *nn_bytes_text(nn_rt *rt, const uint8_t *bytes,
-                          int64_t count); /* without zeros; lives until exit */
+const char *nn_format(nn_rt *rt, const char *text, int32_t count, const nn_tensor *args);
+int64_t nn_text_len(const char *text);                                     /* bytes */
+int32_t nn_text_equal(const char *a, const char *b);                       /* 1 or 0 */
+void nn_text_bytes(const char *text, uint8_t *bytes);                      /* nn_text_len of them */
+const char *nn_bytes_text(nn_rt *rt, const uint8_t *bytes, int64_t count); /* without zeros */
+/* What nn_format and nn_bytes_text give lives until the end of the run or of a loop's pass: nn_texts, before
+ * the loop, says where its texts begin, and nn_texts_release frees them but for those in `used`, which may
+ * have others, too. */
+int64_t nn_texts(nn_rt *rt);
+void nn_texts_release(nn_rt *rt, int64_t first, int32_t count, const char *const *used);
 /* Stops the program with the formatted message. */
 _Noreturn void nn_fail(nn_rt *rt, const nn_loc *loc, const char *text, int32_t count, const nn_tensor *args);
 

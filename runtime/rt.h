@@ -44,6 +44,10 @@ typedef struct {
 
 /* Texts that live until the end of the run. */
 typedef struct rt_kept rt_kept;
+typedef struct {
+    char **at;
+    int64_t count, capacity;
+} rt_texts;
 
 typedef struct {
     void *data;
@@ -69,6 +73,7 @@ struct nn_rt {
     rt_progress progress;
     rt_metrics metrics;
     rt_kept *kept;
+    rt_texts texts;
     char byte_texts[256][2]; /* the text of each byte, once it was asked for */
     rt_area *frames;
     int32_t frame_count;
@@ -94,6 +99,10 @@ void *rt_allocate_aligned(size_t bytes);   /* 64 bytes; huge pages where they he
 void rt_keep(nn_rt *rt, void *allocation); /* freed at the end of the run */
 void rt_memory_free(nn_rt *rt);
 void rt_scratch_free(void); /* the calling thread's */
+
+/* --- rt_texts.c */
+void rt_texts_add(nn_rt *rt, char *text); /* takes it; freed by nn_texts_release or at the end of the run */
+void rt_texts_free(nn_rt *rt);
 
 /* --- rt_clock.c: seconds on a clock that only goes forward */
 double rt_now(void);

@@ -20,6 +20,6 @@ const char *nn_bytes_text(nn_rt *rt, const uint8_t *bytes, int64_t count) {
     for (int64_t i = 0; i < count; i++)
         if (bytes[i]) text[length++] = (char)bytes[i];
     text[length] = '\0';
-    rt_keep(rt, text);
+    rt_texts_add(rt, text);
     return text;
 }

@@ -86,5 +86,6 @@ void rt_memory_free(nn_rt *rt) {
         free(rt->kept);
         rt->kept = next;
     }
+    rt_texts_free(rt);
     rt_scratch_free();
 }

@@ -69,7 +69,7 @@ const char *nn_format(nn_rt *rt, const char *text, int32_t count, const nn_tenso
     rt_text result = {0};
     rt_text_add(&result, "", 0);
     rt_text_template(&result, text, count, args);
-    rt_keep(rt, result.bytes);
+    rt_texts_add(rt, result.bytes);
     return result.bytes;
 }
 

@@ -1,6 +1,7 @@
 """Arena bytes that `plan` gives a command: what a gradient keeps, and what `remat` saves of it."""
 import os
 import re
+import subprocess
 import tempfile
 
 # Two tensors a step are kept: its input, and the state on tape. Nothing is taped twice, nor what stays the same.
@@ -127,6 +128,19 @@ command main {
 }
 """
 
+# A text that grows, and two that each pass drops.
+TEXTS = """
+command main(n: int) {
+    var s = ""
+    var equal = 0
+    for i in 0..n {
+        s += "x"
+        if "{i % 10}" == "{i % 7}" { equal += 1 }
+    }
+    print("{len(bytes(s))} {equal}")
+}
+"""
+
 
 def tests(build, tools):
     def measure(text, *defines):
@@ -156,6 +170,21 @@ def tests(build, tools):
         if planes > 4.1:
             raise tools.Failure(f"{planes} planes")
     yield f"memory/versions {build}", versions
+
+    def texts():
+        with tempfile.TemporaryDirectory() as work:
+            path = os.path.join(work, "texts")
+            with open(path + ".nn", "w") as file:
+                file.write(TEXTS)
+            got, _, err = tools.run([tools.nnc(build), "build", path + ".nn", "-o", path])
+            if got != 0:
+                raise tools.Failure(err)
+            with subprocess.Popen([path, "--n=20000"], stdout=subprocess.DEVNULL) as run:
+                _, run.returncode, usage = os.wait4(run.pid, 0)
+            if run.returncode != 0 or usage.ru_maxrss > 100000:  # KiB, this process's own before it ran; all texts would take 200 MB
+                raise tools.Failure(f"exit status {run.returncode}, {usage.ru_maxrss} KiB")
+    if build == "release":  # a sanitizer keeps what is freed
+        yield f"memory/texts {build}", texts
 
     def chunks():
         (short, _), (long, made), (_, expected) = measure(CHUNKS, "T=64"), measure(CHUNKS, "T=256"), measure(RECURRENT, "T=256")
