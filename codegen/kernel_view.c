@@ -261,7 +261,10 @@ static LLVMValueRef with_part(const Parts *p, uint32_t operand, const Dim *first
             LLVMValueRef size = k->dry ? NULL : kernel_size(k, span_size(k, span, type));
             chosen = index_inside(k, index, k->dry ? NULL : emit_i64(k->e, 0), size, p->at->lanes);
             at_restrict(k, &child, chosen);
-            far = is_far(p->node->operands[operand], span_size(k, span, type));
+            const Dim *beyond =
+                dim_sub(k->e->ir, p->node->results[0]->type->dims[p->axis], type->dims[p->axis]);
+            if (beyond) beyond = dim_mul(k->e->ir, beyond, inner_size(k, span, type));
+            far = is_far(p->node->operands[operand], beyond);
         }
         at_push(&child, span_size(k, span, type), index);
     }
