@@ -13,6 +13,7 @@
 #include "passes/layout.h"
 #include "ir/shape.h"
 #include "passes/passes.h"
+#include "support/map.h"
 #include <string.h>
 
 enum {
@@ -189,6 +190,71 @@ static Value *lanes_last(Builder *b, const Node *node, Arena *scratch) {
     return lanes[0] ? put_last(b, node, &spec, lanes, scratch) : NULL;
 }
 
+/* --- rows whose elements lie apart */
+/* The last axis of more than one element; -1 where there is none. */
+static int64_t last_axis(const Type *type) {
+    int64_t last = (int64_t)type->rank - 1;
+    while (last >= 0 && dim_is(type->dims[last], 1)) last--;
+    return last;
+}
+
+/* What is known of values in the walk from a permutation on. */
+enum { OTHER, ALIKE, OWN };
+
+typedef struct {
+    const Attr *perm;
+    Map *known;
+} Columns;
+
+/* OWN: computed, element by element, of what is permuted. ALIKE: not so, but of what is permuted alike, or
+ * the same along axes: what is computed of both can be computed with the axes where they were. */
+static int kind_of(const Columns *c, Value *operand) {
+    const Value *x = value_resolve(operand);
+    int known = (int)(uintptr_t)map_get(c->known, x);
+    if (known || !x->node) return known;
+    if (x->node->op != OP_permute)
+        return x->node->op == OP_const || x->node->op == OP_broadcast ? ALIKE : OTHER;
+    const Attr *own = node_attr(x->node, ATTR_perm);
+    bool alike =
+        own->count == c->perm->count && memcmp(own->ints, c->perm->ints, own->count * sizeof *own->ints) == 0;
+    return alike ? ALIKE : OTHER;
+}
+
+/* Of the operands: whether one is OWN, and whether one is OTHER. */
+static void look_at_operands(const Columns *c, const Node *node, bool *own, bool *other) {
+    *own = *other = false;
+    for (uint32_t i = 0; i < node->operand_count; i++) {
+        int kind = kind_of(c, node->operands[i]);
+        *own |= kind == OWN;
+        *other |= kind == OTHER;
+    }
+}
+
+/* Is what the permutation gives, or what is computed of it element by element, reduced along its last axis,
+ * in which elements lie apart, but not along that in which they lie side by side? With the axes as they were,
+ * rows are columns: lanes are rows side by side. Not for products: they would read their factor across. */
+static bool makes_columns(const Node *permute, Arena *scratch) {
+    const Type *source = permute->operands[0]->type, *type = permute->results[0]->type;
+    Columns c = {node_attr(permute, ATTR_perm), map_new(scratch)};
+    int64_t last = last_axis(type), beside = last_axis(source), place = 0, size;
+    if (last < 0 || c.perm->ints[last] == beside) return false;
+    if (dim_is_const(source->dims[beside], &size) && size < CHANNELS) return false;
+    while (c.perm->ints[place] != beside) place++;
+    bool columns = false, own, other;
+    map_put(c.known, permute->results[0], (void *)(uintptr_t)OWN);
+    for (Node *node = permute->next; node; node = node->next) {
+        bool elementwise = op_has(node->op, TRAIT_ELEMENTWISE);
+        look_at_operands(&c, node, &own, &other);
+        if (own && (node->op == OP_contract || (elementwise && other))) return false;
+        if (elementwise && !other) map_put(c.known, node->results[0], (void *)(uintptr_t)(own ? OWN : ALIKE));
+        if (own && node->op == OP_reshape) map_put(c.known, node->results[0], (void *)(uintptr_t)OWN);
+        if (!own || !op_has(node->op, TRAIT_REDUCES) || node->operands[0]->type->rank != type->rank) continue;
+        const Attr *axes = node_attr(node, ATTR_axes);
+        columns |= attr_has(axes, last) && !attr_has(axes, place);
+    }
+    return columns;
+}
+
 /* --- the pass */
 typedef struct {
     PassContext *context;
@@ -209,6 +275,8 @@ static void order_node(const Layout *l, Node *node, const Block *loop, bool want
     } else if (!(by = layout_move(&b, node)) && wanted) {
         by = lanes_last(&b, node, l->context->scratch);
     }
+    if (!by && node->op == OP_permute && makes_columns(node, l->context->scratch))
+        layout_mark(node->results[0]);
     if (by) value_replace(node->results[0], by);
 }
 

@@ -27,9 +27,9 @@ static Value *without_unit_axes(Builder *b, Node *node) {
     return reduce(b, node, build_reshape(b, in(node, 0), rank, dims), count, left);
 }
 
-/* --- of a permuted operand */
-static Value *of_permuted(Builder *b, Node *node) {
-    const Attr *axes = node_attr(node, ATTR_axes), *perm = node_attr(in(node, 0)->node, ATTR_perm);
+/* --- of x, permuted */
+static Value *of_permuted(Builder *b, Node *node, const Attr *perm, Value *x) {
+    const Attr *axes = node_attr(node, ATTR_axes);
     bool reduced[MAX_RANK] = {false};
     int64_t inner[MAX_RANK], place[MAX_RANK], back[MAX_RANK];
     uint32_t count = 0, rank = 0, kept = 0;
@@ -42,8 +42,53 @@ static Value *of_permuted(Builder *b, Node *node) {
     }
     for (uint32_t i = 0; i < perm->count; i++)
         if (!reduced[perm->ints[i]]) back[kept++] = place[perm->ints[i]];
-    Value *result = reduce(b, node, source(in(node, 0)), count, inner);
+    Value *result = reduce(b, node, x, count, inner);
     return rank ? build_permute(b, result, back) : result;
+}
+
+/* --- of what is computed, element by element, of something permuted */
+static bool is_uniform(const Value *x) {
+    return is_const(x) || (made_by(x, OP_broadcast) && source(x)->type->rank == 0);
+}
+
+/* Do all that x is computed of, scalars aside, pass through the same permutation? It is put into `*perm`.
+ * What is computed is read by one node, `times` times. */
+static bool finds_order(const Simplify *s, const Value *x, uint32_t times, const Attr **perm) {
+    const Node *node = x->node;
+    if (is_uniform(x)) return true;
+    if (made_by(x, OP_permute)) {
+        const Attr *own = node_attr(node, ATTR_perm);
+        bool same = !*perm || memcmp((*perm)->ints, own->ints, own->count * sizeof *own->ints) == 0;
+        *perm = own;
+        return same;
+    }
+    if (!node || !op_has(node->op, TRAIT_ELEMENTWISE) || x->id >= s->counted || s->uses[x->id] != times)
+        return false;
+    bool twice = node->operand_count == 2 && in(node, 0) == in(node, 1);
+    for (uint32_t i = twice; i < node->operand_count; i++)
+        if (!finds_order(s, in(node, i), 1 + twice, perm)) return false;
+    return true;
+}
+
+/* The same, computed of what is permuted as it lies. */
+static Value *as_it_lies(Builder *b, Value *x, const int64_t *back) {
+    if (is_uniform(x)) return build_permute(b, x, back);
+    const Node *node = x->node;
+    if (node->op == OP_permute) return source(x);
+    Value *operands[3];
+    for (uint32_t i = 0; i < node->operand_count; i++)
+        operands[i] = i && in(node, i) == in(node, 0) ? operands[0] : as_it_lies(b, in(node, i), back);
+    return build_node(b, node->op, node->operand_count, operands, node->attr_count, node->attrs)->results[0];
+}
+
+/* As a reduction of something permuted. */
+static Value *of_order(Simplify *s, Builder *b, Node *node) {
+    const Attr *perm = NULL;
+    Value *x = in(node, 0);
+    int64_t back[MAX_RANK];
+    if (!finds_order(s, x, 1, &perm) || !perm) return NULL;
+    for (uint32_t i = 0; i < perm->count; i++) back[perm->ints[i]] = i;
+    return of_permuted(b, node, perm, as_it_lies(b, x, back));
 }
 
 /* --- of a broadcast operand */
@@ -94,9 +139,11 @@ static Value *of_broadcast(Builder *b, Node *node) {
 static Value *rule_reduce(Simplify *s, Builder *b, Node *node) {
     Value *by = without_unit_axes(b, node);
     if (by) return by;
-    if (made_by(in(node, 0), OP_permute)) return of_permuted(b, node);
+    if (made_by(in(node, 0), OP_permute))
+        return of_permuted(b, node, node_attr(in(node, 0)->node, ATTR_perm), source(in(node, 0)));
     if (made_by(in(node, 0), OP_broadcast)) return of_broadcast(b, node);
-    by = simplify_extreme(s, b, node);
+    by = of_order(s, b, node);
+    if (!by) by = simplify_extreme(s, b, node);
     return by ? by : simplify_product(s, b, node);
 }
 
