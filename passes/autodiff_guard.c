@@ -43,10 +43,43 @@ static bool is_repeatable(Node *node) {
     return !lasting;
 }
 
+/* What `value` is with parts written over; NULL where it isn't. */
+static Value *written_over(const Value *value) {
+    const Node *node = value->node;
+    if (!node) return NULL;
+    uint32_t place = 0;
+    while (node->results[place] != value) place++;
+    Value *before = NULL, *inside = NULL;
+    if (op_has(node->op, TRAIT_UPDATES)) {
+        before = node->operands[0];
+    } else if (node->op == OP_if) {
+        for (uint32_t k = 0; k < 2 && !inside; k++)
+            inside = written_over(block_yield(node->blocks[k])->operands[place]);
+        return inside;
+    } else if (node->op == OP_for || node->op == OP_while) {
+        uint32_t skipped = node->op == OP_for; /* the index */
+        const Block *body = node->blocks[!skipped];
+        inside = written_over(block_yield(body)->operands[place]);
+        if (inside == body->params.at[skipped + place]) before = node->operands[2 * skipped + place];
+    }
+    Value *first = before ? written_over(before) : NULL;
+    return first ? first : before;
+}
+
+/* Does the node write over parts of what was there before the block, such as a buffer that a loop carries? To
+ * compute it again would take the buffer as it was, and each step would copy it. */
+static bool writes_over_given(const Guard *g, const Node *node) {
+    for (uint32_t k = 0; k < node->result_count; k++) {
+        const Value *before = written_over(node->results[k]);
+        if (before && !(before->node && block_inside(before->block, g->guard->block))) return true;
+    }
+    return false;
+}
+
 static void see_read(Guard *g, Value *value, const Block *inside) {
     if (inside && block_inside(value->block, inside)) return;
     Node *node = value->node;
-    if (node && node->block == g->guard->block && is_repeatable(node)) {
+    if (node && node->block == g->guard->block && is_repeatable(node) && !writes_over_given(g, node)) {
         map_put(g->slice, node, node);
     } else if (!map_get(g->inputs, value)) {
         map_put(g->inputs, value, value);
@@ -110,13 +143,15 @@ static Value *all_finite(Builder *b, Value *x, bool infinities) {
 }
 
 static void check_input(Guard *g, Value *value) {
-    if (!value->name || !dtype_is_float(value->type->dtype)) return;
-    const char *why = strchr(value->name, '.')
+    const Value *given = written_over(value);
+    const char *input = value->name || !given ? value->name : given->name;
+    if (!input || !dtype_is_float(value->type->dtype)) return;
+    const char *why = strchr(input, '.')
                           ? "the steps before have led there: lower the learning rate or clip the gradient"
                           : "look at where it comes from";
     g->b.loc = g->guard->loc;
     add_check(g, &g->b, all_finite(&g->b, value, map_get(g->infinite, value) != NULL), g->guard->loc,
-              arena_printf(g->arena, "%s is not finite because `{}` is not: %s", g->loss, why), value->name);
+              arena_printf(g->arena, "%s is not finite because `{}` is not: %s", g->loss, why), input);
 }
 
 static void check_result(Guard *g, Builder *b, Value *value, Loc loc, bool infinities) {

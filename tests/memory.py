@@ -128,6 +128,25 @@ command main {
 }
 """
 
+# A buffer of which each step writes a row, and reads some for a loss.
+BUFFER = """
+import nn
+import optim
+import random
+const N = 10000
+command main {
+    var net = nn.Linear(4, 1)
+    var opt = optim.SGD(net, lr=0.1)
+    var buffer: float[N, 4] = zeros()
+    for i in 0..3 {
+        if i != 1 { buffer[i] = random.normal(4) }
+        let loss = mean(net(buffer[random.integers(8, high=i + 1)]) ** 2)
+        opt.step(net, grad(loss, net))
+        print("{loss}")
+    }
+}
+"""
+
 # A text that grows, and two that each pass drops.
 TEXTS = """
 command main(n: int) {
@@ -170,6 +189,13 @@ def tests(build, tools):
         if planes > 4.1:
             raise tools.Failure(f"{planes} planes")
     yield f"memory/versions {build}", versions
+
+    def buffer():
+        size = 10000 * 4 * 4
+        taken = measure(BUFFER)[0]
+        if taken > 1.2 * size:
+            raise tools.Failure(f"{taken} bytes for a buffer of {size}")
+    yield f"memory/buffer {build}", buffer
 
     def texts():
         with tempfile.TemporaryDirectory() as work:
