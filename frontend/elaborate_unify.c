@@ -431,7 +431,7 @@ const Val *fit_type(Elab *e, const Ty *ty, const Val *v, Fit fit) {
 static void bind_ellipsis(Elab *e, const AstIndex *index, Scope *scope) {
     const char *name = index->name.text ? index->name.text : el_name(e, " ...");
     Found found;
-    if (scope_find(e, scope, name, &found)) return;
+    if (scope_find(e, scope, name, &found) && found.binding) return;
     const char *base = index->name.text ? index->name.text : "dim";
     const Val *items[2];
     for (unsigned i = 0; i < 2; i++)

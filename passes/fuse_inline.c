@@ -47,12 +47,14 @@ static bool fits_contract(Fuse *f, FuseNode *n, Group *group) {
     return fits;
 }
 
-/* A scatter may be done where its base lies, so that nothing else may read the base. */
+/* A scatter may be done where its base lies, so that nothing else may read the base; and what the base is a
+ * changed version of may be gone by then. */
 static bool reads_base(const FuseNode *n, const Group *group) {
     const Value *base = group->seed->node->operands[0];
     if (base->node == n->node) return false;
-    for (uint32_t i = 0; i < n->node->operand_count; i++)
-        if (n->node->operands[i] == base) return true;
+    for (; base; base = base->node && op_has(base->node->op, TRAIT_UPDATES) ? base->node->operands[0] : NULL)
+        for (uint32_t i = 0; i < n->node->operand_count; i++)
+            if (n->node->operands[i] == base) return true;
     return false;
 }
 

@@ -147,6 +147,26 @@ command main {
 }
 """
 
+# Elements that change places, also under a condition and in a loop that reads them.
+SWAPS = """
+const N = 10000
+command main {
+    var a = sin(float(range(N)))
+    for i in 0..20 {
+        let t = a[i]
+        a[i] = a[i + 1]
+        a[i + 1] = t
+        if a[i] > a[i + 2] { (a[i], a[i + 2]) = (a[i + 2], a[i]) }
+        var j = i
+        while j > 0 and a[j - 1] > a[j] {
+            (a[j - 1], a[j]) = (a[j], a[j - 1])
+            j -= 1
+        }
+    }
+    print("{sum(a * float(range(N))):.4f} {a[3]}")
+}
+"""
+
 # A text that grows, and two that each pass drops.
 TEXTS = """
 command main(n: int) {
@@ -196,6 +216,12 @@ def tests(build, tools):
         if taken > 1.2 * size:
             raise tools.Failure(f"{taken} bytes for a buffer of {size}")
     yield f"memory/buffer {build}", buffer
+
+    def swaps():
+        taken = measure(SWAPS)[0]
+        if taken > 1.2 * 10000 * 4:
+            raise tools.Failure(f"{taken} bytes for 10000 numbers that change places")
+    yield f"memory/swaps {build}", swaps
 
     def texts():
         with tempfile.TemporaryDirectory() as work:
