@@ -16,19 +16,34 @@ static bool is_zeros(const Value *value) {
            node_attr(node, ATTR_value)->number == 0;
 }
 
-/* x + zeros with something written in, without the zeros: a loop that reads a slice an iteration adds to that
- * slice only. NULL where `part` is no such thing. */
+/* What an update that this has made adds to what was there; the part itself where that is zeros; NULL where
+ * the update is none of this kind. */
+static Value *added_part(const Node *update) {
+    const Value *base = update->operands[0];
+    Value *part = update->operands[1];
+    if (is_zeros(base)) return part;
+    const Node *sum = part->node, *there = sum && sum->op == OP_add ? sum->operands[0]->node : NULL;
+    if (!there || there->op != OP_dynamic_slice || there->operands[0] != base) return NULL;
+    for (uint32_t i = 1; i < there->operand_count; i++)
+        if (there->operands[i] != update->operands[i + 1]) return NULL;
+    return sum->operands[1];
+}
+
+/* x + zeros with something written in, once or several times, without the zeros: a loop that reads slices an
+ * iteration adds to those slices only. NULL where `part` is no such thing. */
 static Value *add_in_place(Builder *b, Value *x, const Value *part) {
     const Node *node = part->node;
-    if (!node || (node->op != OP_scatter_add && node->op != OP_update_slice) || !is_zeros(node->operands[0]))
-        return NULL;
+    if (!node || (node->op != OP_scatter_add && node->op != OP_update_slice)) return NULL;
     Value *const *operands = node->operands;
+    Value *added = node->op == OP_update_slice ? added_part(node) : operands[2];
+    if (!is_zeros(operands[0])) x = added ? add_in_place(b, x, operands[0]) : NULL;
+    if (!x) return NULL;
     if (node->op == OP_scatter_add)
-        return build_scatter_add(b, x, operands[1], operands[2], node_int(node, ATTR_axis));
+        return build_scatter_add(b, x, operands[1], added, node_int(node, ATTR_axis));
     const Attr *axes = node_attr(node, ATTR_axes);
-    Value *there = build_dynamic_slice(b, x, axes->count, axes->ints, operands + 2, operands[1]->type->dims);
-    Value *sum = build_binary(b, OP_add, there, operands[1]);
-    return build_update_slice(b, x, sum, axes->count, axes->ints, operands + 2);
+    Value *there = build_dynamic_slice(b, x, axes->count, axes->ints, operands + 2, added->type->dims);
+    return build_update_slice(b, x, build_binary(b, OP_add, there, added), axes->count, axes->ints,
+                              operands + 2);
 }
 
 Value *sum_adjoints(Builder *b, Value *x, Value *y) {

@@ -167,6 +167,18 @@ command main {
 }
 """
 
+# Two elements are read in each step: their gradients are added where the whole one lies.
+READS = """
+const N = 10000
+command main {
+    let a = sin(float(range(N)))
+    var t = 0.0
+    for i in 0..20 { for k in 0..3 { t += a[2 * i] * a[i + k] } }
+    let g = grad(t, a)
+    print("{t:.4f} {sum(g * float(range(N))):.3f}")
+}
+"""
+
 # A text that grows, and two that each pass drops.
 TEXTS = """
 command main(n: int) {
@@ -222,6 +234,12 @@ def tests(build, tools):
         if taken > 1.2 * 10000 * 4:
             raise tools.Failure(f"{taken} bytes for 10000 numbers that change places")
     yield f"memory/swaps {build}", swaps
+
+    def reads():
+        taken = measure(READS)[0]
+        if taken > 3.2 * 10000 * 4:
+            raise tools.Failure(f"{taken} bytes for 10000 numbers, their gradient and an inner loop's part of it")
+    yield f"memory/reads {build}", reads
 
     def texts():
         with tempfile.TemporaryDirectory() as work:
