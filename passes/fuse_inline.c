@@ -58,6 +58,21 @@ static bool reads_base(const FuseNode *n, const Group *group) {
     return false;
 }
 
+/* Is `n` little, and read of what another update changes? Where that one in turn reads what this one changes,
+ * either would have to come first: two arrays that exchange elements. */
+static bool reads_changed(const Fuse *f, const FuseNode *n, const Group *group) {
+    enum { LITTLE = 64 };
+    int64_t count;
+    if (!type_count(fuse_result(n)->type, &count) || count > LITTLE) return false;
+    for (uint32_t i = 0; i < f->nodes.count; i++) {
+        const Node *other = f->nodes.at[i]->node;
+        if (other == group->seed->node || !op_has(other->op, TRAIT_UPDATES)) continue;
+        for (uint32_t k = 0; k < n->node->operand_count; k++)
+            if (n->node->operands[k] == other->operands[0]) return true;
+    }
+    return false;
+}
+
 /* May `group`, where `user` is computed, compute `n` for it? */
 static bool can_compute(Fuse *f, FuseNode *n, const FuseNode *user, Group *group) {
     if (group->nodes.count >= MAX_GROUP_NODES) return false;
@@ -68,7 +83,7 @@ static bool can_compute(Fuse *f, FuseNode *n, const FuseNode *user, Group *group
     case GROUP_CONTRACT:
         if (fuse_feeds_seed(user, group)) return fits_contract(f, n, group);
         return n->node->op != OP_concat; /* tiles are small: each would choose between the parts anew */
-    case GROUP_SCATTER: return !reads_base(n, group);
+    case GROUP_SCATTER: return !reads_base(n, group) && !reads_changed(f, n, group);
     case GROUP_SORT: return false; /* the runtime reads the operand from memory */
     }
     return false;
