@@ -13,6 +13,7 @@ typedef struct {
     Map *inputs;        /* Value → itself: read by the slice from outside */
     Map *leaving;       /* Node → itself: another line reads its results */
     Map *infinite;      /* Value → itself: may hold infinities that are meant */
+    Map *befores;       /* Value → what written_over says, or itself for nothing */
     VEC(Value *) order; /* the inputs */
     Builder b;          /* in the block that looks for the reason */
     const char *loss;   /* for messages */
@@ -43,34 +44,55 @@ static bool is_repeatable(Node *node) {
     return !lasting;
 }
 
-/* What `value` is with parts written over; NULL where it isn't. */
-static Value *written_over(const Value *value) {
+static Value *written_over(Guard *g, Value *value);
+
+static Value *written_over_by(Guard *g, const Node *node, uint32_t place) {
+    if (op_has(node->op, TRAIT_UPDATES)) return node->operands[0];
+    if (node->op == OP_if) {
+        Value *inside = written_over(g, block_yield(node->blocks[0])->operands[place]);
+        return inside ? inside : written_over(g, block_yield(node->blocks[1])->operands[place]);
+    }
+    if (node->op != OP_for && node->op != OP_while) return NULL;
+    uint32_t skipped = node->op == OP_for; /* the index */
+    const Block *body = node->blocks[!skipped];
+    Value *inside = written_over(g, block_yield(body)->operands[place]);
+    return inside == body->params.at[skipped + place] ? node->operands[2 * skipped + place] : NULL;
+}
+
+/* What `value` is with parts written over, once or several times; NULL where it isn't. */
+static Value *written_over(Guard *g, Value *value) {
+    Value *known = map_get(g->befores, value);
+    if (known || !value->node) return known == value ? NULL : known;
+    uint32_t place = 0;
+    while (value->node->results[place] != value) place++;
+    Value *before = written_over_by(g, value->node, place);
+    Value *first = before ? written_over(g, before) : NULL;
+    if (first) before = first;
+    map_put(g->befores, value, before ? before : value);
+    return before;
+}
+
+/* The line that did it last. */
+static Loc last_write(const Value *value) {
     const Node *node = value->node;
-    if (!node) return NULL;
     uint32_t place = 0;
     while (node->results[place] != value) place++;
-    Value *before = NULL, *inside = NULL;
-    if (op_has(node->op, TRAIT_UPDATES)) {
-        before = node->operands[0];
-    } else if (node->op == OP_if) {
-        for (uint32_t k = 0; k < 2 && !inside; k++)
-            inside = written_over(block_yield(node->blocks[k])->operands[place]);
-        return inside;
-    } else if (node->op == OP_for || node->op == OP_while) {
-        uint32_t skipped = node->op == OP_for; /* the index */
-        const Block *body = node->blocks[!skipped];
-        inside = written_over(block_yield(body)->operands[place]);
-        if (inside == body->params.at[skipped + place]) before = node->operands[2 * skipped + place];
+    while (node->block_count) { /* only what is written over somewhere inside is asked about */
+        const Block *body = node->blocks[node->op == OP_while];
+        const Value *inside = block_yield(body)->operands[place];
+        if (!inside->node && node->op == OP_if) inside = block_yield(node->blocks[1])->operands[place];
+        if (!inside->node) break;
+        node = inside->node;
+        for (place = 0; node->results[place] != inside;) place++;
     }
-    Value *first = before ? written_over(before) : NULL;
-    return first ? first : before;
+    return node->loc;
 }
 
 /* Does the node write over parts of what was there before the block, such as a buffer that a loop carries? To
  * compute it again would take the buffer as it was, and each step would copy it. */
-static bool writes_over_given(const Guard *g, const Node *node) {
+static bool writes_over_given(Guard *g, const Node *node) {
     for (uint32_t k = 0; k < node->result_count; k++) {
-        const Value *before = written_over(node->results[k]);
+        const Value *before = written_over(g, node->results[k]);
         if (before && !(before->node && block_inside(before->block, g->guard->block))) return true;
     }
     return false;
@@ -143,14 +165,17 @@ static Value *all_finite(Builder *b, Value *x, bool infinities) {
 }
 
 static void check_input(Guard *g, Value *value) {
-    const Value *given = written_over(value);
+    const Value *given = written_over(g, value);
     const char *input = value->name || !given ? value->name : given->name;
     if (!input || !dtype_is_float(value->type->dtype)) return;
-    const char *why = strchr(input, '.')
-                          ? "the steps before have led there: lower the learning rate or clip the gradient"
-                          : "look at where it comes from";
-    g->b.loc = g->guard->loc;
-    add_check(g, &g->b, all_finite(&g->b, value, map_get(g->infinite, value) != NULL), g->guard->loc,
+    Loc loc = given ? last_write(value) : g->guard->loc;
+    const char *why =
+        given ? "this line writes into it. Keep what is written in bounds, lower the learning rate or "
+                "clip the gradient"
+        : strchr(input, '.') ? "the steps before have led there: lower the learning rate or clip the gradient"
+                             : "look at where it comes from";
+    g->b.loc = loc;
+    add_check(g, &g->b, all_finite(&g->b, value, map_get(g->infinite, value) != NULL), loc,
               arena_printf(g->arena, "%s is not finite because `{}` is not: %s", g->loss, why), input);
 }
 
@@ -250,6 +275,7 @@ static void expand(Graph *graph, Arena *arena, Node *guard) {
     g.inputs = map_new(arena);
     g.leaving = map_new(arena);
     g.infinite = map_new(arena);
+    g.befores = map_new(arena);
     const char *name = called(&g, y);
     g.loss = name ? name : "the loss";
     find_slice(&g);

@@ -95,6 +95,8 @@ typedef struct {
     const FuseNode *way; /* where it began, if it can go on; or NULL */
     bool has_symbols;    /* some symbol is defined in this block */
     Map *symbols;        /* const Dim * → FuseNode * that defines it in this block */
+    Map *firsts;         /* what an update gives → what it, and updates before it, began with */
+    Map *updates;        /* what an update changes → the last such Node * */
 } Fuse;
 
 /* --- fuse_graph.c */

@@ -47,28 +47,56 @@ static bool fits_contract(Fuse *f, FuseNode *n, Group *group) {
     return fits;
 }
 
-/* A scatter may be done where its base lies, so that nothing else may read the base; and what the base is a
- * changed version of may be gone by then. */
-static bool reads_base(const FuseNode *n, const Group *group) {
+/* --- what changes in place */
+static const Value *first_version(const Fuse *f, const Value *value) {
+    const Value *first = map_get(f->firsts, value);
+    return first ? first : value;
+}
+
+static void note_updates(Fuse *f) {
+    f->firsts = map_new(f->arena);
+    f->updates = map_new(f->arena);
+    for (uint32_t i = 0; i < f->nodes.count; i++) {
+        Node *node = f->nodes.at[i]->node;
+        if (!op_has(node->op, TRAIT_UPDATES)) continue;
+        map_put(f->firsts, node->results[0], (void *)(uintptr_t)first_version(f, node->operands[0]));
+        map_put(f->updates, node->operands[0], node);
+    }
+}
+
+/* A scatter may be done where its base lies, so that nothing else may read the base; and other versions of it
+ * may be gone by then. */
+static bool reads_base(const Fuse *f, const FuseNode *n, const Group *group) {
     const Value *base = group->seed->node->operands[0];
     if (base->node == n->node) return false;
-    for (; base; base = base->node && op_has(base->node->op, TRAIT_UPDATES) ? base->node->operands[0] : NULL)
-        for (uint32_t i = 0; i < n->node->operand_count; i++)
-            if (n->node->operands[i] == base) return true;
+    for (uint32_t i = 0; i < n->node->operand_count; i++)
+        if (first_version(f, n->node->operands[i]) == first_version(f, base)) return true;
     return false;
 }
 
-/* Is `n` little, and read of what another update changes? Where that one in turn reads what this one changes,
- * either would have to come first: two arrays that exchange elements. */
+/* Is the node, in this block, computed of `value`? Looks at `*left` nodes at most, and says no then. */
+static bool is_made_of(const Fuse *f, const Node *node, const Value *value, uint32_t *left) {
+    for (uint32_t i = 0; i < node->operand_count; i++) {
+        const Value *operand = node->operands[i];
+        if (operand == value) return true;
+        if (!operand->node || operand->block != f->block || *left == 0) continue;
+        --*left;
+        if (is_made_of(f, operand->node, value, left)) return true;
+    }
+    return false;
+}
+
+/* Is `n` little, and read of what another update changes, which in turn is made of what this one does? Either
+ * would have to come first: two arrays that exchange elements. */
 static bool reads_changed(const Fuse *f, const FuseNode *n, const Group *group) {
     enum { LITTLE = 64 };
     int64_t count;
-    if (!type_count(fuse_result(n)->type, &count) || count > LITTLE) return false;
-    for (uint32_t i = 0; i < f->nodes.count; i++) {
-        const Node *other = f->nodes.at[i]->node;
-        if (other == group->seed->node || !op_has(other->op, TRAIT_UPDATES)) continue;
-        for (uint32_t k = 0; k < n->node->operand_count; k++)
-            if (n->node->operands[k] == other->operands[0]) return true;
+    for (uint32_t i = 0; i < n->node->operand_count; i++) {
+        const Node *other = map_get(f->updates, n->node->operands[i]);
+        uint32_t left = LITTLE;
+        if (!other || other == group->seed->node) continue;
+        if (!type_count(fuse_result(n)->type, &count) || count > LITTLE) return false;
+        if (is_made_of(f, other, group->seed->node->operands[0], &left)) return true;
     }
     return false;
 }
@@ -83,7 +111,7 @@ static bool can_compute(Fuse *f, FuseNode *n, const FuseNode *user, Group *group
     case GROUP_CONTRACT:
         if (fuse_feeds_seed(user, group)) return fits_contract(f, n, group);
         return n->node->op != OP_concat; /* tiles are small: each would choose between the parts anew */
-    case GROUP_SCATTER: return !reads_base(n, group) && !reads_changed(f, n, group);
+    case GROUP_SCATTER: return !reads_base(f, n, group) && !reads_changed(f, n, group);
     case GROUP_SORT: return false; /* the runtime reads the operand from memory */
     }
     return false;
@@ -281,6 +309,7 @@ static void place(Fuse *f, FuseNode *n) {
 }
 
 void fuse_inline(Fuse *f) {
+    note_updates(f);
     for (uint32_t i = f->nodes.count; i-- > 0;) {
         FuseNode *n = f->nodes.at[i];
         if (!n->tensor) continue;

@@ -9,7 +9,9 @@
  * elements.
  *
  * Weights that a loop doesn't change were laid out before it (hoist_panels.c); where they weren't, as they
- * are many or the picture is small, lanes lie along the picture or the weights are packed as ever. */
+ * are many or the picture is small, lanes lie along the picture or the weights are packed as ever.
+ *
+ * Anywhere, a permutation after which rows are reduced whose elements lie apart moves on as well. */
 #include "passes/layout.h"
 #include "ir/shape.h"
 #include "passes/passes.h"
@@ -232,7 +234,8 @@ static void look_at_operands(const Columns *c, const Node *node, bool *own, bool
 
 /* Is what the permutation gives, or what is computed of it element by element, reduced along its last axis,
  * in which elements lie apart, but not along that in which they lie side by side? With the axes as they were,
- * rows are columns: lanes are rows side by side. Not for products: they would read their factor across. */
+ * rows are columns: lanes are rows side by side. Not for products in this block: they would read their factor
+ * across. */
 static bool makes_columns(const Node *permute, Arena *scratch) {
     const Type *source = permute->operands[0]->type, *type = permute->results[0]->type;
     Columns c = {node_attr(permute, ATTR_perm), map_new(scratch)};

@@ -51,9 +51,10 @@ static bool is_uniform(const Value *x) {
     return is_const(x) || (made_by(x, OP_broadcast) && source(x)->type->rank == 0);
 }
 
-/* Do all that x is computed of, scalars aside, pass through the same permutation? It is put into `*perm`.
- * What is computed is read by one node, `times` times. */
-static bool finds_order(const Simplify *s, const Value *x, uint32_t times, const Attr **perm) {
+/* Do all that x is computed of in the block, scalars aside, pass through the same permutation? It is put into
+ * `*perm`. What is computed is read by one node, `times` times: twice by one whose operands are both it. */
+static bool finds_order(const Simplify *s, const Value *x, const Block *block, uint32_t times,
+                        const Attr **perm) {
     const Node *node = x->node;
     if (is_uniform(x)) return true;
     if (made_by(x, OP_permute)) {
@@ -62,11 +63,11 @@ static bool finds_order(const Simplify *s, const Value *x, uint32_t times, const
         *perm = own;
         return same;
     }
-    if (!node || !op_has(node->op, TRAIT_ELEMENTWISE) || x->id >= s->counted || s->uses[x->id] != times)
-        return false;
+    if (!node || !op_has(node->op, TRAIT_ELEMENTWISE) || node->block != block) return false;
+    if (x->id >= s->counted || s->uses[x->id] != times) return false;
     bool twice = node->operand_count == 2 && in(node, 0) == in(node, 1);
     for (uint32_t i = twice; i < node->operand_count; i++)
-        if (!finds_order(s, in(node, i), 1 + twice, perm)) return false;
+        if (!finds_order(s, in(node, i), block, 1 + twice, perm)) return false;
     return true;
 }
 
@@ -75,7 +76,7 @@ static Value *as_it_lies(Builder *b, Value *x, const int64_t *back) {
     if (is_uniform(x)) return build_permute(b, x, back);
     const Node *node = x->node;
     if (node->op == OP_permute) return source(x);
-    Value *operands[3];
+    Value *operands[3]; /* no elementwise operation has more */
     for (uint32_t i = 0; i < node->operand_count; i++)
         operands[i] = i && in(node, i) == in(node, 0) ? operands[0] : as_it_lies(b, in(node, i), back);
     return build_node(b, node->op, node->operand_count, operands, node->attr_count, node->attrs)->results[0];
@@ -86,7 +87,7 @@ static Value *of_order(Simplify *s, Builder *b, Node *node) {
     const Attr *perm = NULL;
     Value *x = in(node, 0);
     int64_t back[MAX_RANK];
-    if (!finds_order(s, x, 1, &perm) || !perm) return NULL;
+    if (!finds_order(s, x, node->block, 1, &perm) || !perm) return NULL;
     for (uint32_t i = 0; i < perm->count; i++) back[perm->ints[i]] = i;
     return of_permuted(b, node, perm, as_it_lies(b, x, back));
 }

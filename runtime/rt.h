@@ -42,8 +42,9 @@ typedef struct {
     rt_text run; /* of a command with checkpoints: what it computes, and its arguments */
 } rt_metrics;
 
-/* Texts that live until the end of the run. */
+/* What lives until the end of the run. */
 typedef struct rt_kept rt_kept;
+/* Texts that the program has made; nothing else may keep a pointer to one, for loops free theirs. */
 typedef struct {
     char **at;
     int64_t count, capacity;
