@@ -58,6 +58,8 @@ static bool finds_order(const Simplify *s, const Value *x, const Block *block, u
     const Node *node = x->node;
     if (is_uniform(x)) return true;
     if (made_by(x, OP_permute)) {
+        /* A product is made in the order in which others read it. */
+        if (made_by(source(x), OP_contract)) return false;
         const Attr *own = node_attr(node, ATTR_perm);
         bool same = !*perm || memcmp((*perm)->ints, own->ints, own->count * sizeof *own->ints) == 0;
         *perm = own;
