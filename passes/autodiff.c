@@ -16,7 +16,7 @@ static bool is_zeros(const Value *value) {
            node_attr(node, ATTR_value)->number == 0;
 }
 
-/* What an update that this has made adds to what was there; the part itself where that is zeros; NULL where
+/* What an update by add_in_place adds to what was there; the part itself where that is zeros; NULL where
  * the update is none of this kind. */
 static Value *added_part(const Node *update) {
     const Value *base = update->operands[0];

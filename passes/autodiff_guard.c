@@ -46,6 +46,12 @@ static bool is_repeatable(Node *node) {
 
 static Value *written_over(Guard *g, Value *value);
 
+static uint32_t place_of(const Value *value) {
+    uint32_t place = 0;
+    while (value->node->results[place] != value) place++;
+    return place;
+}
+
 static Value *written_over_by(Guard *g, const Node *node, uint32_t place) {
     if (op_has(node->op, TRAIT_UPDATES)) return node->operands[0];
     if (node->op == OP_if) {
@@ -63,9 +69,7 @@ static Value *written_over_by(Guard *g, const Node *node, uint32_t place) {
 static Value *written_over(Guard *g, Value *value) {
     Value *known = map_get(g->befores, value);
     if (known || !value->node) return known == value ? NULL : known;
-    uint32_t place = 0;
-    while (value->node->results[place] != value) place++;
-    Value *before = written_over_by(g, value->node, place);
+    Value *before = written_over_by(g, value->node, place_of(value));
     Value *first = before ? written_over(g, before) : NULL;
     if (first) before = first;
     map_put(g->befores, value, before ? before : value);
@@ -73,19 +77,13 @@ static Value *written_over(Guard *g, Value *value) {
 }
 
 /* The line that did it last. */
-static Loc last_write(const Value *value) {
+static Loc last_write(Guard *g, const Value *value) {
     const Node *node = value->node;
-    uint32_t place = 0;
-    while (node->results[place] != value) place++;
-    while (node->block_count) { /* only what is written over somewhere inside is asked about */
-        const Block *body = node->blocks[node->op == OP_while];
-        const Value *inside = block_yield(body)->operands[place];
-        if (!inside->node && node->op == OP_if) inside = block_yield(node->blocks[1])->operands[place];
-        if (!inside->node) break;
-        node = inside->node;
-        for (place = 0; node->results[place] != inside;) place++;
-    }
-    return node->loc;
+    if (op_has(node->op, TRAIT_UPDATES)) return node->loc;
+    uint32_t place = place_of(value);
+    Value *inside = block_yield(node->blocks[node->op == OP_while])->operands[place];
+    if (!written_over(g, inside)) inside = block_yield(node->blocks[1])->operands[place]; /* of an `if` */
+    return last_write(g, inside);
 }
 
 /* Does the node write over parts of what was there before the block, such as a buffer that a loop carries? To
@@ -168,7 +166,7 @@ static void check_input(Guard *g, Value *value) {
     const Value *given = written_over(g, value);
     const char *input = value->name || !given ? value->name : given->name;
     if (!input || !dtype_is_float(value->type->dtype)) return;
-    Loc loc = given ? last_write(value) : g->guard->loc;
+    Loc loc = given ? last_write(g, value) : g->guard->loc;
     const char *why =
         given ? "this line writes into it. Keep what is written in bounds, lower the learning rate or "
                 "clip the gradient"

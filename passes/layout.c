@@ -216,10 +216,7 @@ static int kind_of(const Columns *c, Value *operand) {
     if (known || !x->node) return known;
     if (x->node->op != OP_permute)
         return x->node->op == OP_const || x->node->op == OP_broadcast ? ALIKE : OTHER;
-    const Attr *own = node_attr(x->node, ATTR_perm);
-    bool alike =
-        own->count == c->perm->count && memcmp(own->ints, c->perm->ints, own->count * sizeof *own->ints) == 0;
-    return alike ? ALIKE : OTHER;
+    return attr_same(node_attr(x->node, ATTR_perm), c->perm) ? ALIKE : OTHER;
 }
 
 /* Of the operands: whether one is OWN, and whether one is OTHER. */

@@ -61,7 +61,7 @@ static bool finds_order(const Simplify *s, const Value *x, const Block *block, u
         /* A product is made in the order in which others read it. */
         if (made_by(source(x), OP_contract)) return false;
         const Attr *own = node_attr(node, ATTR_perm);
-        bool same = !*perm || memcmp((*perm)->ints, own->ints, own->count * sizeof *own->ints) == 0;
+        bool same = !*perm || attr_same(*perm, own);
         *perm = own;
         return same;
     }
