@@ -10,8 +10,9 @@
  *
  * With SCHEDULE in the environment it prints how each product is computed; PLAN, such as "lanes=8 rows=6
  * pack_b" (as tune files have it, docs/command-line.md), is how instead; ASSEMBLY names a file for the code
- * of the last; CPU is the processor to compile for; ALONE leaves the libraries out. Times are of the thread's
- * own clock, so that other work on the machine disturbs less. */
+ * of the last; CPU is the processor to compile for; DTYPE is ours instead of f32, the libraries' and the
+ * peak's dtype; ALONE leaves the libraries out. Times are of the thread's own clock, so that other work on
+ * the machine disturbs less. */
 #include "onednn.h"
 #include "tests/unit/product.h"
 #include <cblas.h>
@@ -426,6 +427,11 @@ static void prescribe(Run *run, const char *text) {
 
 static void prepare(Run *run) {
     int64_t span[3];
+    const char *dtype = getenv("DTYPE");
+    if (dtype && !dtype_from_name(dtype, strlen(dtype), &run->product.dtype)) {
+        fprintf(stderr, "contract-bench: DTYPE: `%s` is none\n", dtype);
+        exit(2);
+    }
     spans(&run->product, span);
     run->a = numbers(span[0]), run->b = numbers(span[1]), run->c = numbers(span[2]);
     run->repeat = 1;

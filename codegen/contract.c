@@ -37,9 +37,10 @@ static void pack_rows(Emit *e, Where *at) {
     const Product *p = at->p;
     Size stride = p->rows.at[0].a;
     LLVMValueRef first = offset_add(e, offset_multiply(e, at->row_from.value, stride.value), at->a_block);
-    Pack pack = {.memory = p->memory,
+    Pack pack = {.memory = p->a_memory,
                  .element = p->element,
-                 .source = vector_at(e, p->memory, at->a, first),
+                 .apart = p->a_apart,
+                 .source = vector_at(e, p->a_memory, at->a, first),
                  .target = at->packed_a,
                  .columns = size_sub(e, at->row_to, at->row_from),
                  .column_stride = stride,
@@ -57,9 +58,10 @@ static void pack_block(Emit *e, Where *at) {
     LLVMValueRef first =
         offset_add(e, offset_multiply(e, at->block_column.value, p->column.b.value), at->b_block);
     Size columns = size_sub(e, at->block_end, at->block_column);
-    Pack pack = {.memory = p->memory,
+    Pack pack = {.memory = p->b_memory,
                  .element = p->element,
-                 .source = vector_at(e, p->memory, at->b, first),
+                 .apart = p->b_apart,
+                 .source = vector_at(e, p->b_memory, at->b, first),
                  .target = at->packed_b,
                  .columns = columns,
                  .column_stride = p->column.b,
@@ -162,8 +164,8 @@ static void multiply_by_blas(Emit *e, const Where *at) {
     LLVMValueRef b = offset_multiply(e, at->column_from.value, p->column.b.value);
     BlasBlock block = {.rows = size_sub(e, at->row_to, at->row_from).value,
                        .columns = size_sub(e, at->column_to, at->column_from).value,
-                       .a = vector_at(e, p->memory, at->a, a),
-                       .b = vector_at(e, p->memory, at->b, b),
+                       .a = vector_at(e, p->a_memory, at->a, a),
+                       .b = vector_at(e, p->b_memory, at->b, b),
                        .sums = at->sums,
                        .stride = at->sums_stride.value};
     blas_multiply(e, p, &block);
@@ -174,8 +176,8 @@ static void product_body(Emit *e, LLVMValueRef outer, void *user) {
     const Product *p = at->p;
     at->product = outer;
     product_index(e, p, &p->outer, outer, at->index);
-    at->a = vector_at(e, p->memory, p->a, product_offset(e, &p->outer, false, outer));
-    at->b = vector_at(e, p->memory, p->b, product_offset(e, &p->outer, true, outer));
+    at->a = vector_at(e, p->a_memory, p->a, product_offset(e, &p->outer, false, outer));
+    at->b = vector_at(e, p->b_memory, p->b, product_offset(e, &p->outer, true, outer));
     if (!at->blocked) {
         depth_body(e, emit_i64(e, 0), at);
         return;

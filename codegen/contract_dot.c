@@ -1,5 +1,6 @@
 /* Dot products of several rows of A with several rows of a transposed B at once. */
 #include "codegen/contract_dot.h"
+#include "codegen/contract_pairs.h"
 #include "codegen/contract_tile.h"
 #include "codegen/transpose.h"
 #include "codegen/vector.h"
@@ -43,7 +44,8 @@ static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t 
         LLVMValueRef pass = hold_a ? load_b(e, s, i, b_offset) : load_a(e, s, i, a_offset);
         for (uint32_t j = 0; j < held; j++) {
             LLVMValueRef *sum = &s->sum[hold_a ? j * d->columns + i : i * d->columns + j];
-            *sum = vector_multiply_add(e, hold[j], pass, *sum);
+            *sum = d->pairs ? pairs_multiply_add(e, hold[j], pass, *sum)
+                            : vector_multiply_add(e, hold[j], pass, *sum);
         }
     }
 }

@@ -14,6 +14,7 @@ typedef struct {
     uint32_t unroll;                                  /* vectors of k at once, each with sums of its own */
     LLVMTypeRef element;                              /* of the sums */
     LLVMTypeRef a_memory, b_memory;                   /* of the operands: the same, or converted to it */
+    bool pairs;                                       /* elements are pairs of bf16 (contract_pairs.h) */
     LLVMValueRef a[DOT_MAX_ROWS], b[DOT_MAX_COLUMNS]; /* first elements */
     uint32_t k_count;
     TileAxis k[MAX_RANK];           /* outer to inner; strides of the innermost don't count: */

@@ -21,6 +21,7 @@ static bool dots_fit(const Target *target, const ContractShape *shape, const Con
     if ((plan->ahead_a && shape->a_row < 0) || (plan->ahead_b && (plan->pack_b || plan->dot_unroll > 1)))
         return false;
     if (shape->a_depth != 1 || (shape->depth >= 0 && shape->depth < lanes)) return false;
+    if (shape->a_apart || shape->b_apart) return false;
     if (plan->rows > DOT_MAX_ROWS || plan->dot_columns > DOT_MAX_COLUMNS ||
         !is_power_of_two(plan->dot_columns) || plan->rows * plan->dot_columns > DOT_MAX_SUMS ||
         plan->vectors * plan->lanes % plan->dot_columns)
@@ -43,7 +44,8 @@ static bool tiles_fit(const Target *target, const ContractShape *shape, const Co
     uint32_t registers = plan->rows * plan->vectors + plan->vectors + 1;
     if (plan->dot_columns || plan->dot_unroll || registers > target->vector_registers) return false;
     if (plan->transposed && (!schedule_can_transpose(target, shape, plan) || plan->depth_block)) return false;
-    if (!plan->pack_b && shape->b_column != 1) return false;
+    if (!plan->pack_b && (shape->b_column != 1 || shape->b_apart)) return false;
+    if (!plan->pack_a && shape->a_apart) return false;
     if (plan->pack_b && plan->ahead_b) return false;
     if (plan->ahead_panel && !panel_fits(shape, plan)) return false;
     if (plan->pack_a &&

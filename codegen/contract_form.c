@@ -32,8 +32,7 @@ bool form_rows_are_apart(const ContractShape *shape) {
     return !shape->exchanged && shape->a_row < 0 && shape->row_run >= SHORT_RUN;
 }
 
-/* So few rows that a B which is packed is read no more often than to pack it. */
-static bool reads_once(const ContractShape *shape) { return shape->rows >= 0 && shape->rows <= FEW_ROWS; }
+bool form_reads_once(const ContractShape *shape) { return shape->rows >= 0 && shape->rows <= FEW_ROWS; }
 
 /* Windows share their memory, which packing would multiply. */
 static bool may_copy_b(const ContractShape *shape) {
@@ -114,7 +113,7 @@ static bool collides_far(const Target *target, const ContractShape *shape) {
 
 /* Is B packed whatever that costs? */
 bool form_packs_b(const Target *target, const ContractShape *shape) {
-    if (shape->b_column != 1) return true;
+    if (shape->b_column != 1 || shape->b_apart) return true;
     return cost_assumed(shape->rows) >= FEW && cost_assumed(shape->depth) > FEW &&
            cost_collides(shape->b_depth, shape->memory_bytes) && !whole_b_is_far(target, shape);
 }
@@ -145,12 +144,15 @@ static double slowed_by_b(const Target *target, const ContractShape *shape) {
     return collides_far(target, shape) ? COLLIDING : SCATTERED;
 }
 
+bool form_can_pack_a(const ContractShape *shape) {
+    int64_t depth = min64(max64(cost_assumed(shape->depth), 1), PACKED_DEPTH);
+    return !shape->edges && shape->a_row >= 0 && shape->rows > 0 && shape->rows <= MAX_PACKED / depth;
+}
+
 /* A that lies transposed: each step of k reads another line, of which a tile takes a part. */
 static bool may_pack_a(const ContractShape *shape) {
-    int64_t depth = cost_assumed(shape->depth);
-    return !shape->edges && shape->a_row == 1 && shape->a_depth != 1 && shape->rows > 0 &&
-           shape->rows <= MAX_PACKED / min64(max64(depth, 1), PACKED_DEPTH) && depth > FEW &&
-           cost_assumed(shape->columns) >= FEW;
+    return form_can_pack_a(shape) && shape->a_row == 1 && shape->a_depth != 1 &&
+           cost_assumed(shape->depth) > FEW && cost_assumed(shape->columns) >= FEW;
 }
 
 /* The same of an A that lies transposed. */
@@ -171,7 +173,8 @@ double form_dots(const Target *target, const ContractShape *shape, ContractSched
     bool pack = shape->b_depth != 1;
     double best = -1;
     if (shape->edges || shape->a_depth != 1 || cost_assumed(shape->depth) < lanes) return -1;
-    if (pack && (!shape->single_depth || shape->columns < 0 || reads_once(shape))) return -1;
+    if (shape->a_apart || shape->b_apart) return -1;
+    if (pack && (!shape->single_depth || shape->columns < 0 || form_reads_once(shape))) return -1;
     ContractSchedule now = {
         .lanes = cost_lanes(target, shape), .dot_lanes = (uint32_t)lanes, .dot_unroll = 1, .pack_b = pack};
     now.vectors = (uint32_t)min64(div_up(columns, now.lanes), DOT_PANEL);
@@ -248,7 +251,7 @@ static double cost_packed_so(const Target *target, const ContractShape *shape, C
     plan->lanes = cost_lanes(target, shape);
     plan->row_run = shape->edges || form_rows_are_apart(shape) ? shape->row_run : 0;
     /* Lines of one cache set. */
-    plan->pack_a = may_pack && cost_collides(shape->a_depth, shape->memory_bytes);
+    plan->pack_a = shape->a_apart || (may_pack && cost_collides(shape->a_depth, shape->memory_bytes));
     double cost = tiles_cost(target, shape, plan);
     if (!may_pack || plan->pack_a) return cost;
     ContractSchedule other = {.lanes = plan->lanes, .pack_a = true, .pack_b = plan->pack_b};
@@ -260,7 +263,7 @@ static double cost_packed_so(const Target *target, const ContractShape *shape, C
 static double outer_cost(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     plan->pack_b = form_packs_b(target, shape);
     double cost = cost_packed_so(target, shape, plan);
-    if (plan->pack_b || reads_once(shape) || slowed_by_b(target, shape) <= 1) return cost;
+    if (plan->pack_b || form_reads_once(shape) || slowed_by_b(target, shape) <= 1) return cost;
     ContractSchedule other = {.lanes = 1, .pack_b = true};
     double packed = cost_packed_so(target, shape, &other);
     if (packed < cost) cost = packed, *plan = other;

@@ -19,6 +19,10 @@ double form_tile(const Target *target, const ContractShape *shape, ContractSched
 double form_dots(const Target *target, const ContractShape *shape, ContractSchedule *plan);
 /* Column after column, where that is better. */
 void form_dots_in_turn(const Target *target, const ContractShape *shape, ContractSchedule *plan);
+/* Can A be packed? */
+bool form_can_pack_a(const ContractShape *shape);
+/* Are there so few rows that a packed B is read no more often than to pack it? */
+bool form_reads_once(const ContractShape *shape);
 bool form_packs_b(const Target *target, const ContractShape *shape);
 bool form_rows_are_apart(const ContractShape *shape);
 bool form_streams(const Target *target, const ContractShape *shape, const ContractSchedule *plan);

@@ -1,5 +1,6 @@
 /* Packing of B, or of A, for the micro-kernel. */
 #include "codegen/contract_pack.h"
+#include "codegen/contract_pairs.h"
 #include "codegen/transpose.h"
 #include "codegen/vector.h"
 #include <assert.h>
@@ -73,6 +74,20 @@ static LLVMValueRef target_at(Emit *e, const Group *g, LLVMValueRef i) {
     return vector_at(e, pack->element, g->target, row);
 }
 
+static bool is_in_halves(const Pack *pack) { return !size_is(pack->apart, 0); }
+
+static LLVMValueRef load_half(Emit *e, const Pack *pack, LLVMValueRef at, uint32_t lanes, LLVMValueRef mask) {
+    return mask ? vector_load_masked(e, pack->memory, at, mask) : vector_load(e, pack->memory, at, lanes);
+}
+
+/* Elements side by side as they are packed; of `mask`, unless it is NULL. */
+static LLVMValueRef load(Emit *e, const Pack *pack, LLVMValueRef at, uint32_t lanes, LLVMValueRef mask) {
+    LLVMValueRef value = load_half(e, pack, at, lanes, mask);
+    if (!is_in_halves(pack)) return tile_convert(e, pack->element, value);
+    LLVMValueRef other = vector_at(e, pack->memory, at, pack->apart.value);
+    return pairs_of(e, value, load_half(e, pack, other, lanes, mask));
+}
+
 /* A row of a contiguous group. */
 typedef struct {
     const Group *group;
@@ -86,14 +101,10 @@ static void copy_vectors(Emit *e, const CopyRow *row) {
     int64_t vector = pack->lanes * (int64_t)LLVMABISizeOfType(e->layout, pack->memory);
     for (uint32_t v = 0; v < g->vectors; v++) {
         LLVMValueRef place = emit_i64(e, (int64_t)v * pack->lanes);
-        LLVMValueRef at = vector_at(e, pack->memory, row->from, place), value;
-        if (g->mask)
-            value = vector_load_masked(e, pack->memory, at, g->mask);
-        else
-            value = vector_load(e, pack->memory, at, pack->lanes);
+        LLVMValueRef at = vector_at(e, pack->memory, row->from, place);
+        LLVMValueRef value = load(e, pack, at, pack->lanes, g->mask);
         if (pack->k_count && (int64_t)v * vector % CACHE_LINE < vector)
             vector_prefetch(e, pack->memory, at, ahead.value);
-        value = tile_convert(e, pack->element, value);
         vector_store(e, value, vector_at(e, pack->element, row->to, place));
     }
 }
@@ -129,7 +140,7 @@ static void copy_body(Emit *e, KWalk *walk) {
 
 bool pack_picks(const Pack *pack) {
     return pack->column_stride.known && pack->column_stride.constant > 1 &&
-           pack->column_stride.constant <= VECTOR_MAX_STRIDE && pack->lanes > 1;
+           pack->column_stride.constant <= VECTOR_MAX_STRIDE && pack->lanes > 1 && !is_in_halves(pack);
 }
 
 static void pick_vector(Emit *e, const Pack *pack, LLVMValueRef from, LLVMValueRef to) {
@@ -155,8 +166,7 @@ static void gather_step(Emit *e, LLVMValueRef i, void *user) {
     }
     for (uint32_t lane = 0; lane < pack->lanes; lane++) {
         LLVMValueRef from = vector_at(e, pack->memory, g->source, offset_add(e, g->column[lane], offset));
-        LLVMValueRef value = tile_load(e, pack->memory, pack->element, from, 1);
-        vector_store(e, value, vector_at(e, pack->element, to, emit_i64(e, lane)));
+        vector_store(e, load(e, pack, from, 1, NULL), vector_at(e, pack->element, to, emit_i64(e, lane)));
     }
 }
 
@@ -206,7 +216,8 @@ static void strided_body(Emit *e, KWalk *walk) {
     const Pack *pack = g.pack;
     PackAxis axis = innermost(e, walk->k, walk->k_count);
     LLVMValueRef from = emit_i64(e, 0);
-    bool squares = size_is(axis.stride, 1) && pack->lanes > 1 && element_bytes(e, pack) >= 4 && !g.picks;
+    bool squares = size_is(axis.stride, 1) && pack->lanes > 1 && element_bytes(e, pack) >= 4 && !g.picks &&
+                   !is_in_halves(pack);
     if (squares && pack->run == pack->lanes) {
         emit_loop(e, from, axis.extent.value, pack->lanes, "transpose", transpose_step, &g);
         return;

@@ -16,6 +16,7 @@ typedef struct {
  * column of the last panel is undefined. A is packed in the same way, its rows being the columns. */
 typedef struct {
     LLVMTypeRef memory, element;
+    Size apart; /* of the halves of what makes one element (contract_pairs.h); 0 = it lies in one place */
     LLVMValueRef source, target;
     Size columns, column_stride;
     Size width;

@@ -42,7 +42,7 @@ static void merge_k(Emit *e, Pack *pack) {
     pack->k_count = kept;
 }
 
-enum { SOURCE, TARGET, WIDTH, COLUMNS, COLUMN_STRIDE, AXES };
+enum { SOURCE, TARGET, WIDTH, COLUMNS, COLUMN_STRIDE, APART, AXES };
 
 static Size unless_one(Emit *e, Size size, LLVMValueRef parameter) {
     return size_is(size, 1) ? size_known(e, 1) : size_run_time(parameter);
@@ -54,6 +54,7 @@ static void pack_routine(Emit *e, const LLVMValueRef *parameters, const void *us
     pack.columns = size_run_time(parameters[COLUMNS]);
     if (!size_is(pack.column_stride, 1)) pack.width = size_run_time(parameters[WIDTH]);
     if (!pack_picks(&pack)) pack.column_stride = unless_one(e, pack.column_stride, parameters[COLUMN_STRIDE]);
+    if (!size_is(pack.apart, 0)) pack.apart = size_run_time(parameters[APART]);
     for (uint32_t i = 0; i < pack.k_count; i++) {
         pack.k[i].extent = size_run_time(parameters[AXES + 3 * i]);
         pack.k[i].stride = unless_one(e, pack.k[i].stride, parameters[AXES + 3 * i + 1]);
@@ -69,6 +70,7 @@ static const char *routine_name(Emit *e, const Pack *pack) {
     LLVMDisposeMessage(element);
     if (size_is(pack->column_stride, 1))
         name = arena_printf(e->arena, "%s.rows.%u", name, (unsigned)pack->width.constant);
+    if (!size_is(pack->apart, 0)) name = arena_printf(e->arena, "%s.halves", name);
     if (pack_picks(pack))
         name = arena_printf(e->arena, "%s.every.%u", name, (unsigned)pack->column_stride.constant);
     for (uint32_t i = 0; i < pack->k_count; i++)
@@ -83,7 +85,8 @@ void pack_panels(Emit *e, Pack *pack) {
                                                    [TARGET] = pack->target,
                                                    [WIDTH] = pack->width.value,
                                                    [COLUMNS] = pack->columns.value,
-                                                   [COLUMN_STRIDE] = pack->column_stride.value};
+                                                   [COLUMN_STRIDE] = pack->column_stride.value,
+                                                   [APART] = pack->apart.value};
     set_steps(e, pack);
     sort_k(pack);
     merge_k(e, pack);

@@ -76,9 +76,10 @@ static LLVMValueRef row_pointer(Emit *e, const Where *at, uint32_t r) {
     if (p->plan.row_run) {
         Size stride = p->rows.at[p->rows.count - 1].a;
         LLVMValueRef first = offset_add(e, product_offset(e, &p->rows, false, at->row), at->a_block);
-        return vector_at(e, p->memory, at->a, offset_add(e, first, offset_multiply(e, number, stride.value)));
+        return vector_at(e, p->a_memory, at->a,
+                         offset_add(e, first, offset_multiply(e, number, stride.value)));
     }
-    return vector_at(e, p->memory, at->a,
+    return vector_at(e, p->a_memory, at->a,
                      offset_add(e, product_offset(e, &p->rows, false, row), at->a_block));
 }
 
@@ -100,7 +101,7 @@ static void load_rows(Emit *e, Where *at) {
     LLVMValueRef first = p->contract->edge_count ? load_steps(e, at) : NULL;
     for (uint32_t r = 0; r < at->row_variant->tile; r++) {
         at->tile_a[r] = row_pointer(e, at, r);
-        if (first) at->tile_a[r] = vector_at(e, p->memory, at->tile_a[r], first);
+        if (first) at->tile_a[r] = vector_at(e, p->a_memory, at->tile_a[r], first);
     }
 }
 

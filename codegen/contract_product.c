@@ -3,7 +3,9 @@
 #include "codegen/contract_product.h"
 #include "codegen/contract_blas.h"
 #include "codegen/contract_cost.h"
+#include "codegen/contract_form.h"
 #include "codegen/contract_key.h"
+#include "codegen/contract_pairs.h"
 #include "codegen/contract_slide_sum.h"
 #include "codegen/tune_table.h"
 #include "codegen/vector.h"
@@ -229,10 +231,12 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .a_span = operand_span(p, false),
         .b_span = operand_span(p, true),
         .bytes = accumulator_bytes(p->dtype),
-        .memory_bytes = dtype_bytes(p->dtype),
+        .memory_bytes = p->pairs ? accumulator_bytes(p->dtype) : dtype_bytes(p->dtype),
         .single_depth = p->k.count <= 1,
         .exchanged = p->exchanged,
         .edges = p->contract->edge_count > 0,
+        .a_apart = !size_is(p->a_apart, 0),
+        .b_apart = !size_is(p->b_apart, 0),
         .row_run = row_run(p)};
 }
 
@@ -301,14 +305,30 @@ static bool take_measured(Emit *e, Product *p, const Product *exchanged) {
     return true;
 }
 
-static void both_ways(Emit *e, const Contract *contract, Product *p, Product *exchanged) {
-    *p = (Product){.contract = contract,
-                   .dtype = contract->dtype,
-                   .memory = memory_type(e, contract->dtype),
-                   .element = accumulator(e, contract->dtype)};
-    *exchanged = *p;
-    arrange(e, contract, false, p);
-    arrange(e, contract, true, exchanged);
+/* Two steps of k at a time, if the target can and that is worth what has to be packed for it. */
+static void take_pairs(Emit *e, Product *p) {
+    Product pairs = *p;
+    if (e->cold || p->form != PRODUCT_TILES || !pairs_make(e, &pairs)) return;
+    ContractShape shape = shape_of(e, &pairs);
+    if ((shape.a_apart && !form_can_pack_a(&shape)) || (shape.b_apart && form_reads_once(&shape)) ||
+        cost_lanes(&e->target, &shape) < PAIRS_MIN_LANES)
+        return;
+    if (cost_of(e, &pairs) < cost_of(e, p)) *p = pairs;
+}
+
+static Product arranged(Emit *e, const Contract *contract, bool exchange) {
+    LLVMTypeRef memory = memory_type(e, contract->dtype);
+    Product p = {.contract = contract,
+                 .dtype = contract->dtype,
+                 .a_memory = memory,
+                 .b_memory = memory,
+                 .a_apart = size_known(e, 0),
+                 .b_apart = size_known(e, 0),
+                 .element = accumulator(e, contract->dtype)};
+    arrange(e, contract, exchange, &p);
+    p.form = choose_form(e, &p);
+    take_pairs(e, &p);
+    return p;
 }
 
 /* Estimates are of products that are not yet cut into chunks: to be exchanged has to be worth more than that
@@ -316,10 +336,8 @@ static void both_ways(Emit *e, const Contract *contract, Product *p, Product *ex
 static const double AS_IT_IS = 0.98;
 
 void product_open(Emit *e, const Contract *contract, Product *p) {
-    Product exchanged;
-    both_ways(e, contract, p, &exchanged);
-    p->form = choose_form(e, p);
-    exchanged.form = choose_form(e, &exchanged);
+    Product exchanged = arranged(e, contract, true);
+    *p = arranged(e, contract, false);
     if (p->form == PRODUCT_TILES && exchanged.form == PRODUCT_SLIDE_SUM) *p = exchanged;
     if (p->form != PRODUCT_TILES) return;
     /* Zeros are left out where rows are places. */
@@ -331,8 +349,7 @@ void product_open(Emit *e, const Contract *contract, Product *p) {
 }
 
 bool product_shapes(Emit *e, const Contract *contract, ContractShape *out) {
-    Product p, exchanged;
-    both_ways(e, contract, &p, &exchanged);
+    Product p = arranged(e, contract, false), exchanged = arranged(e, contract, true);
     out[0] = shape_of(e, &p), out[1] = shape_of(e, &exchanged);
     take_model(e, &p);
     return blas_fits(&p);

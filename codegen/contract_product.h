@@ -35,8 +35,11 @@ typedef struct {
     ContractSchedule plan;
     ProductForm form;
     DType dtype;
-    bool exchanged;              /* the rows are n, the columns m */
-    LLVMTypeRef memory, element; /* of A and B; of the accumulators */
+    bool exchanged;                 /* the rows are n, the columns m */
+    LLVMTypeRef a_memory, b_memory; /* what A's and B's strides count */
+    LLVMTypeRef element;            /* of the accumulators */
+    bool pairs;            /* a step of k is two of bf16, in the 32 bits of an element (contract_pairs.h); */
+    Size a_apart, b_apart; /* these lie so many strides' units apart, and are packed; 0 = one element */
     LLVMValueRef a, b;
     ProductAxes outer, rows, k;
     ProductAxis column;

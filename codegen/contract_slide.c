@@ -149,8 +149,8 @@ static uint32_t list_terms(Emit *e, const Slide *s, Term *terms) {
 
 static LLVMValueRef factor(Emit *e, const Slide *s, uint32_t k) {
     if (s->factor[k]) return s->factor[k];
-    LLVMValueRef at = vector_at(e, s->p.memory, s->a, s->a_offset[k]);
-    return vector_splat(e, tile_load(e, s->p.memory, s->p.element, at, 1), s->p.plan.lanes);
+    LLVMValueRef at = vector_at(e, s->p.a_memory, s->a, s->a_offset[k]);
+    return vector_splat(e, tile_load(e, s->p.a_memory, s->p.element, at, 1), s->p.plan.lanes);
 }
 
 static LLVMValueRef term_pointer(Emit *e, const Slide *s, const Term *term, LLVMValueRef first) {
@@ -159,7 +159,7 @@ static LLVMValueRef term_pointer(Emit *e, const Slide *s, const Term *term, LLVM
         LLVMValueRef row = offset_multiply(e, emit_i64(e, term->row), product_slide_axis(&s->p)->b.value);
         offset = offset_add(e, row, s->b_offset[term->k]);
     }
-    return vector_at(e, s->p.memory, first, offset);
+    return vector_at(e, s->p.b_memory, first, offset);
 }
 
 /* Do the terms from `i` on have an even number of places that follow each other? Then neighbours are pairs;
@@ -198,7 +198,7 @@ static void multiply(Emit *e, const Slide *s, LLVMValueRef column, LLVMValueRef 
     uint32_t count = list_terms(e, s, terms);
     LLVMValueRef first = offset_add(e, offset_multiply(e, s->row, product_slide_axis(p)->b.value),
                                     offset_multiply(e, column, p->column.b.value));
-    first = vector_at(e, p->memory, s->b, first);
+    first = vector_at(e, p->b_memory, s->b, first);
     for (uint32_t r = 0; r < s->rows; r++) sum[r] = LLVMConstNull(emit_lanes(p->element, p->plan.lanes));
     LLVMValueRef b = NULL;
     for (uint32_t i = 0; i < count; i++) {
@@ -339,8 +339,8 @@ static void unit_body(Emit *e, LLVMValueRef unit, void *user) {
         to = size_min(e, size_add(e, from, s->unit_rows), rows);
     }
     product_index(e, p, &s->outer, picture, s->index);
-    s->a = vector_at(e, p->memory, p->a, product_offset(e, &s->outer, false, picture));
-    s->b = vector_at(e, p->memory, p->b, product_offset(e, &s->outer, true, picture));
+    s->a = vector_at(e, p->a_memory, p->a, product_offset(e, &s->outer, false, picture));
+    s->b = vector_at(e, p->b_memory, p->b, product_offset(e, &s->outer, true, picture));
     load_factors(e, s);
     if (s->line_edge || s->column_edge) {
         edge_rows(e, s, from, to);

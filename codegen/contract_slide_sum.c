@@ -169,9 +169,9 @@ static uint32_t list_meetings(Emit *e, const SlideSum *s, Meeting *out) {
 static LLVMValueRef load_a(Emit *e, const SlideSum *s, LLVMValueRef offset, uint32_t row) {
     const Product *p = &s->p;
     offset = offset_add(e, offset, offset_multiply(e, emit_i64(e, row), s->lines.a.value));
-    LLVMValueRef at = vector_at(e, p->memory, s->a, offset);
-    if (!s->mask) return tile_load(e, p->memory, p->element, at, p->plan.lanes);
-    return tile_convert(e, p->element, vector_load_masked(e, p->memory, at, s->mask));
+    LLVMValueRef at = vector_at(e, p->a_memory, s->a, offset);
+    if (!s->mask) return tile_load(e, p->a_memory, p->element, at, p->plan.lanes);
+    return tile_convert(e, p->element, vector_load_masked(e, p->a_memory, at, s->mask));
 }
 
 static void multiply(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t step, void *user) {
@@ -184,7 +184,7 @@ static void multiply(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int6
         const Meeting *m = &meeting[i];
         if (!a[m->row]) a[m->row] = load_a(e, s, a_offset, m->row);
         if (i == 0 || m->offset != meeting[i - 1].offset) {
-            LLVMValueRef at = vector_at(e, s->p.memory, s->b, offset_add(e, b_offset, m->offset));
+            LLVMValueRef at = vector_at(e, s->p.b_memory, s->b, offset_add(e, b_offset, m->offset));
             b = columns_load(e, &s->along, at, s->mask);
         }
         LLVMValueRef *sum = &s->sum[((m->row % s->copies) * s->count + m->line) * s->columns + m->column];
@@ -280,8 +280,8 @@ static void unit_body(Emit *e, LLVMValueRef number, void *user) {
     SlideSum *s = unit->s;
     const Product *p = &s->p;
     product_index(e, p, &p->outer, number, unit->index);
-    s->a = vector_at(e, p->memory, p->a, product_offset(e, &p->outer, false, number));
-    s->b = vector_at(e, p->memory, p->b, product_offset(e, &p->outer, true, number));
+    s->a = vector_at(e, p->a_memory, p->a, product_offset(e, &p->outer, false, number));
+    s->b = vector_at(e, p->b_memory, p->b, product_offset(e, &p->outer, true, number));
     for (s->first = 0; s->first < s->window; s->first += s->group) {
         s->count = s->window - s->first < s->group ? s->window - s->first : s->group;
         window_lines(e, s);

@@ -10,8 +10,8 @@
 #include <string.h>
 
 /* --- one tile */
-static LLVMTypeRef a_type(const Where *at) { return at->packed_a ? at->p->element : at->p->memory; }
-static LLVMTypeRef b_type(const Where *at) { return at->packed_b ? at->p->element : at->p->memory; }
+static LLVMTypeRef a_type(const Where *at) { return at->packed_a ? at->p->element : at->p->a_memory; }
+static LLVMTypeRef b_type(const Where *at) { return at->packed_b ? at->p->element : at->p->b_memory; }
 
 /* Strides of the packed blocks along k: of the innermost axis a panel's or strip's width, of the others what
  * lies inside them. */
@@ -41,7 +41,7 @@ static LLVMValueRef tile_b(Emit *e, const Where *at) {
         return vector_at(e, p->element, at->packed_b, offset_multiply(e, panel, stride.value));
     }
     place = offset_add(e, offset_multiply(e, at->column, p->column.b.value), at->b_block);
-    return vector_at(e, p->memory, at->b, place);
+    return vector_at(e, p->b_memory, at->b, place);
 }
 
 /* Half a vector where no more of the last one is there and that takes less time. */
@@ -104,12 +104,15 @@ static void set_steps(Emit *e, const Where *at, Tile *tile) {
  * which a softmax sees nothing, makes NaN. */
 static void set_terms(Emit *e, const Where *at, Tile *tile) {
     const Product *p = at->p;
-    LLVMValueRef first[PRODUCT_MAX_AXES], last[PRODUCT_MAX_AXES], from, end, zero = emit_i64(e, 0);
+    LLVMValueRef first[PRODUCT_MAX_AXES], last[PRODUCT_MAX_AXES], from, end, zero = emit_i64(e, 0),
+                                                                             one = emit_i64(e, 1);
     if (!p->contract->terms || p->k.count != 1 || !tile_box(e, at, first, last)) return;
     p->contract->terms(e, p->contract, first, last, &from, &end, p->contract->user);
     if (!from && !end) return;
     TileAxis *k = &tile->k[0];
     Size depth = p->k.at[0].extent;
+    if (p->pairs && from) from = LLVMBuildAShr(e->builder, from, one, "");
+    if (p->pairs && end) end = LLVMBuildAShr(e->builder, offset_add(e, end, one), one, "");
     from = place_maximum(e, from ? from : zero, zero);
     end = place_minimum(e, end ? end : depth.value, depth.value);
     LLVMValueRef some = LLVMBuildICmp(e->builder, LLVMIntSLT, from, end, "");
@@ -187,6 +190,7 @@ void multiply_tile(Emit *e, void *user) {
                  .b = tile_b(e, at),
                  .ahead_depth = p->plan.ahead_depth,
                  .ahead_b = p->plan.ahead_b,
+                 .pairs = p->pairs,
                  .apart = e->target.vector_registers < 32 && !at->packed_a && rows_overlap(p),
                  .k_count = p->k.count};
     memcpy(tile.k, at->k, sizeof tile.k);
@@ -237,7 +241,7 @@ static LLVMValueRef dot_b(Emit *e, const Where *at, LLVMValueRef column) {
         return vector_at(e, p->element, at->packed_b,
                          offset_multiply(e, from, emit_i64(e, p->plan.dot_lanes)));
     }
-    return vector_at(e, p->memory, at->b,
+    return vector_at(e, p->b_memory, at->b,
                      offset_add(e, offset_multiply(e, column, p->column.b.value), at->b_block));
 }
 
@@ -261,6 +265,7 @@ static Dot dot_with(Emit *e, const DotColumns *d, LLVMValueRef from, uint32_t co
                .element = p->element,
                .a_memory = a_type(at),
                .b_memory = b_type(at),
+               .pairs = p->pairs,
                .k_count = p->k.count,
                .b_step = dot_b_step(e, at),
                .ahead_a = size_known(e, 0),

@@ -1,5 +1,6 @@
 /* Outer products on registers (Goto & van de Geijn 2008). */
 #include "codegen/contract_tile.h"
+#include "codegen/contract_pairs.h"
 #include "codegen/elementwise.h"
 #include "codegen/vector.h"
 #include <assert.h>
@@ -111,7 +112,7 @@ static void step(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t 
         for (uint32_t v = 0; v < t->vectors; v++) {
             LLVMValueRef *sum = &sums[r * t->vectors + v];
             if (v + 1 == t->vectors) a = vector_resize(e, a, t->last_lanes);
-            *sum = vector_multiply_add(e, a, b[v], *sum);
+            *sum = t->pairs ? pairs_multiply_add(e, a, b[v], *sum) : vector_multiply_add(e, a, b[v], *sum);
         }
     }
 }

@@ -23,6 +23,7 @@ typedef struct {
     uint32_t ahead_shift;          /* what is as far from here as B's row is from `b`, >> ahead_shift */
     uint32_t skip[EDGE_MAX_STEPS]; /* by step of an axis of k: a bit for each row that lacks it; */
     uint32_t skips;                /* 1 + that axis, which is then written out; 0 = no row lacks any */
+    bool pairs;                    /* elements are pairs of bf16 (contract_pairs.h) */
     bool apart; /* rows share elements of A at different steps, which take more registers than there are */
     uint32_t k_count;
     TileAxis k[MAX_RANK];                /* outer to inner */

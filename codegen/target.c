@@ -10,28 +10,44 @@ typedef struct {
     Target target;
 } CpuClass;
 
-#define X86_V1 {16, 16, 16, false, 32 << 10, 256 << 10}
-#define X86_V3 {32, 32, 16, true, 32 << 10, 512 << 10}
-#define X86_V4 {64, 64, 32, true, 32 << 10, 1 << 20}
-#define ZEN_4 {64, 32, 32, true, 32 << 10, 1 << 20}
-#define ARM_V8 {16, 16, 32, true, 32 << 10, 512 << 10}
+#define X86_V1 {16, 16, 16, false, 32 << 10, 256 << 10, false}
+#define X86_V3 {32, 32, 16, true, 32 << 10, 512 << 10, false}
+#define X86_V4 {64, 64, 32, true, 32 << 10, 1 << 20, false}
+#define X86_V4_BF16 {64, 64, 32, true, 32 << 10, 1 << 20, true}
+#define ZEN_4 {64, 32, 32, true, 32 << 10, 1 << 20, true}
+#define ARM_V8 {16, 16, 32, true, 32 << 10, 512 << 10, false}
 
 /* What can be told from LLVM's feature strings; the first row whose feature is there wins. Caches are those
  * of the smallest common machine of the class, per core. */
 static const CpuClass feature_classes[] = {
-    {"+avx512vl", X86_V4}, {"+avx2", X86_V3}, {"+avx", {32, 32, 16, false, 32 << 10, 256 << 10}},
+    {"+avx512vl", X86_V4}, {"+avx2", X86_V3}, {"+avx", {32, 32, 16, false, 32 << 10, 256 << 10, false}},
     {"+neon", ARM_V8},     {"+sse2", X86_V1},
 };
 
 /* CPUs by LLVM's names, for `--cpu`; `generic` is every architecture's smallest. */
 static const CpuClass x86_cpus[] = {
-    {"generic", X86_V1},     {"x86-64", X86_V1},         {"x86-64-v2", X86_V1},
-    {"x86-64-v3", X86_V3},   {"x86-64-v4", X86_V4},      {"haswell", X86_V3},
-    {"broadwell", X86_V3},   {"skylake", X86_V3},        {"alderlake", X86_V3},
-    {"znver1", X86_V3},      {"znver2", X86_V3},         {"znver3", X86_V3},
-    {"znver4", ZEN_4},       {"znver5", X86_V4},         {"skylake-avx512", X86_V4},
-    {"cascadelake", X86_V4}, {"icelake-server", X86_V4}, {"icelake-client", X86_V4},
-    {"tigerlake", X86_V4},   {"sapphirerapids", X86_V4}, {"graniterapids", X86_V4},
+    {"generic", X86_V1},
+    {"x86-64", X86_V1},
+    {"x86-64-v2", X86_V1},
+    {"x86-64-v3", X86_V3},
+    {"x86-64-v4", X86_V4},
+    {"haswell", X86_V3},
+    {"broadwell", X86_V3},
+    {"skylake", X86_V3},
+    {"alderlake", X86_V3},
+    {"znver1", X86_V3},
+    {"znver2", X86_V3},
+    {"znver3", X86_V3},
+    {"znver4", ZEN_4},
+    {"znver5", X86_V4_BF16},
+    {"skylake-avx512", X86_V4},
+    {"cascadelake", X86_V4},
+    {"cooperlake", X86_V4_BF16},
+    {"icelake-server", X86_V4},
+    {"icelake-client", X86_V4},
+    {"tigerlake", X86_V4},
+    {"sapphirerapids", X86_V4_BF16},
+    {"graniterapids", X86_V4_BF16},
 };
 static const CpuClass arm_cpus[] = {
     {"generic", ARM_V8},     {"cortex-a53", ARM_V8},  {"cortex-a57", ARM_V8},  {"cortex-a72", ARM_V8},
@@ -91,6 +107,7 @@ static const char *choose_native(Arena *arena, TargetMachine *out) {
     out->target = native_target(out->features);
     const CpuClass *known = cpu_class(architecture_of(out->triple), out->cpu);
     if (known && known->target.vector_bytes == out->target.vector_bytes) out->target = known->target;
+    out->target.bf16_pairs = has_feature(out->features, "+avx512bf16");
     return NULL;
 }
 

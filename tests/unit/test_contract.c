@@ -340,6 +340,85 @@ Test(contract, colliding_strides) {
     }
 }
 
+/* Where the target multiplies pairs of bf16: k of every parity, pairs that lie together or apart, at even
+ * and uneven distances, along the innermost axis of k or another one, in one block of it and in several. */
+Test(contract, pairs_of_bf16) {
+    static const int64_t m[] = {1, 4, 9, 40, 70}, n[] = {2, 5, 9, 17, 64, 100}, k[] = {2, 6, 33, 64, 130};
+    for (uint32_t i = 0; i < sizeof m / sizeof *m; i++)
+        for (uint32_t j = 0; j < sizeof n / sizeof *n; j++)
+            for (uint32_t l = 0; l < sizeof k / sizeof *k; l++)
+                for (uint32_t layout = 0; layout < 4; layout++) {
+                    ProductCase c =
+                        product_case(DTYPE_bf16, 1 + l % 2, m[i], n[j], k[l], layout & 1, layout & 2);
+                    c.axis[1].run_time = (i + j) % 3 == 0;
+                    check(&c);
+                }
+}
+
+Test(contract, pairs_of_bf16_apart) {
+    static const ProductCase cases[] = {
+        {.count = 3, /* rows of uneven length */
+         .axis = {{'m', 50, 131, 0, 70, false, false},
+                  {'n', 70, 0, 133, 1, false, false},
+                  {'k', 128, 1, 1, 0, false, false}}},
+        {.count = 3, /* the same for all k */
+         .axis = {{'m', 33, 2, 0, 33, false, false},
+                  {'n', 33, 0, 1, 1, false, false},
+                  {'k', 2, 1, 0, 0, false, false}}},
+        {.count = 3, /* A with gaps, B transposed with uneven ones */
+         .axis = {{'m', 37, 3, 0, 70, false, false},
+                  {'n', 70, 0, 5, 1, false, false},
+                  {'k', 64, 111, 350, 0, false, false}}},
+        {.count = 3, /* blocks of k */
+         .axis = {{'m', 70, 1, 0, 64, false, false},
+                  {'n', 64, 0, 1, 1, false, false},
+                  {'k', 5000, 70, 64, 0, false, false}}},
+        {.count = 4, /* the outer axis of k */
+         .axis = {{'m', 64, 120, 0, 80, false, false},
+                  {'n', 80, 0, 1, 1, false, false},
+                  {'k', 8, 1, 80, 0, false, false},
+                  {'k', 15, 8, 640, 0, false, false}}},
+        {.count = 5, /* pairs that are all of their axis; a column of single ones */
+         .axis = {{'b', 3, 5000, 9000, 2000, false, false},
+                  {'m', 20, 50, 0, 64, false, false},
+                  {'n', 64, 0, 25, 1, false, false},
+                  {'k', 25, 2, 1, 0, false, false},
+                  {'k', 2, 1, 1600, 0, false, false}}},
+        {.count = 4, /* windows over pictures whose channels are last, weights in panels of pairs */
+         .axis = {{'m', 90, 6, 0, 32, false, false},
+                  {'n', 32, 0, 2, 1, false, false},
+                  {'k', 9, 2, 64, 0, false, false},
+                  {'k', 2, 1, 1, 0, false, false}}},
+    };
+    for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ProductCase c = cases[i];
+        c.dtype = DTYPE_bf16;
+        check(&c);
+    }
+}
+
+Test(contract, pairs_of_bf16_are_taken) {
+    static const struct {
+        const char *cpu;
+        int64_t m, n, k;
+        bool taken;
+    } cases[] = {{"znver4", 64, 64, 64, true},
+                 {"sapphirerapids", 64, 64, 64, true},
+                 {"znver4", 64, 64, 63, false},
+                 {"znver4", 1, 1000, 1000, false},
+                 {"x86-64-v4", 64, 64, 64, false}};
+    for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ProductCase c = product_case(DTYPE_bf16, 1, cases[i].m, cases[i].n, cases[i].k, false, false);
+        Jit jit;
+        ContractShape shapes[2];
+        ProductUse use;
+        jit_open(&jit, 0, cases[i].cpu);
+        product_examine(&jit, &c, shapes, &use);
+        cr_expect(shapes[0].b_apart == cases[i].taken, "%s, %d steps", cases[i].cpu, (int)cases[i].k);
+        jit_close(&jit);
+    }
+}
+
 static ContractSchedule schedule_of(const ProductCase *c) {
     Jit jit;
     ContractShape shapes[2];
