@@ -258,7 +258,8 @@ ContractSchedule contract_schedule_small(const Target *target, const ContractSha
                              .lanes = usual.lanes,
                              .rows = 1,
                              .vectors = 1,
-                             .pack_b = shape->b_column != 1,
+                             .pack_a = shape->a_apart,
+                             .pack_b = shape->b_column != 1 || shape->b_apart,
                              .chunk_outer = usual.chunk_outer,
                              .chunk_rows = usual.chunk_rows,
                              .chunk_columns = usual.chunk_columns};
