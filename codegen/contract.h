@@ -75,7 +75,8 @@ struct Contract {
     LLVMValueRef a, b; /* pointers to the first elements */
     ContractStore *store;
     ContractStoreTile *store_tile; /* NULL: what stores a tile is written out wherever that is done */
-    uint32_t operations;           /* that `store` takes for an element */
+    uint32_t operations;           /* that `store` takes for an element, */
+    uint32_t accesses;             /* and elements of tensors that it reads or writes at its place; 0 = 1 */
     ContractAhead *ahead;          /* NULL: it is near anyway */
     ContractNeeds *needs;          /* NULL: all are asked for */
     ContractTerms *terms;          /* NULL: no factor is known to be 0 */

@@ -144,7 +144,7 @@ static int64_t pieces_of(int64_t elements, int64_t lanes) {
 double cost_store(const ContractShape *shape, const ContractSchedule *plan, int64_t rows, int64_t tile_rows) {
     int64_t columns = max64(cost_assumed(shape->columns), 1), lanes = plan->lanes;
     if (!shape->exchanged) return 0;
-    if (!plan->transposed) return 6.0 * (double)rows * (double)columns;
+    if (!plan->transposed) return 6.0 * shape->accesses * (double)rows * (double)columns;
     int64_t tiles = rows / tile_rows, rest = rows % tile_rows;
     int64_t squares = tiles * div_up(tile_rows, lanes) + div_up(rest, lanes);
     int64_t pieces = tiles * pieces_of(tile_rows, lanes) + pieces_of(rest, lanes);

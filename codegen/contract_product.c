@@ -235,6 +235,7 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .single_depth = p->k.count <= 1,
         .exchanged = p->exchanged,
         .edges = p->contract->edge_count > 0,
+        .accesses = p->contract->accesses ? p->contract->accesses : 1,
         .a_apart = !size_is(p->a_apart, 0),
         .b_apart = !size_is(p->b_apart, 0),
         .row_run = row_run(p)};

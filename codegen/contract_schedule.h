@@ -29,6 +29,7 @@ typedef struct {
     bool exchanged;        /* columns are m: lanes are not neighbours in a row-major result, */
     int64_t row_run;       /* but so many rows are: the innermost axis of n; 0 = all rows */
     bool edges;            /* there are zeros around A: no tile crosses a multiple of row_run */
+    uint32_t accesses;     /* of the epilogue, to memory, for each result */
     bool a_apart, b_apart; /* elements are put together when they are packed: A has to be, or B */
 } ContractShape;
 

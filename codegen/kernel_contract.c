@@ -28,6 +28,7 @@ typedef struct {
     const Value *mask;       /* without which the product isn't asked for, or NULL */
     const Value *terms[2];   /* without which factors are 0, or NULL */
     VEC(const Value *) far;  /* what the epilogue reads at the product's index and no cache holds */
+    uint32_t reads;          /* tensors of the product's size that it reads there */
     LLVMValueRef store_tile; /* the function, NULL before the first call */
 } ContractPlan;
 
@@ -266,6 +267,8 @@ static void find_far(Kernel *k, ContractPlan *p, const Value *value, Map *seen) 
     if (value == p->node->results[0] || map_get(seen, value)) return;
     map_put(seen, value, p);
     if (!node || value->block != k->body) {
+        p->reads +=
+            type_elements(k->e->ir, value->type) == type_elements(k->e->ir, p->node->results[0]->type);
         if (is_far(k, value->type)) vec_push(k->arena, &p->far, value);
         return;
     }
@@ -427,6 +430,7 @@ static Product *product_of(Kernel *k) {
         .ahead = p->far.count ? ahead : NULL,
         .store_tile = call_store_tile,
         .operations = k->cost + kernel_yield(k)->operand_count,
+        .accesses = p->reads + kernel_yield(k)->operand_count,
         .needs = p->mask && has_boxes(p) ? needs : NULL,
         .terms = has_terms(p) ? terms : NULL,
         .user = k,

@@ -14,6 +14,7 @@
  * Anywhere, a permutation after which rows are reduced whose elements lie apart moves on as well. */
 #include "passes/layout.h"
 #include "ir/shape.h"
+#include "passes/hoist.h"
 #include "passes/passes.h"
 #include "support/map.h"
 #include <string.h>
@@ -22,6 +23,11 @@ enum {
     CHANNELS = 16, /* of the result at least */
     MULTIPLE = 8   /* they fill vectors, or half a one */
 };
+
+typedef struct {
+    PassContext *context;
+    Graph *graph;
+} Layout;
 
 /* --- which products */
 typedef struct {
@@ -192,6 +198,80 @@ static Value *lanes_last(Builder *b, const Node *node, Arena *scratch) {
     return lanes[0] ? put_last(b, node, &spec, lanes, scratch) : NULL;
 }
 
+/* --- pictures whose channels come first where they enter */
+/* The place of axis `axis` of what a reshape gives by putting in or leaving out axes of one element, in its
+ * operand; -1 where it does more. */
+static int64_t place_before(const Node *reshape, uint32_t axis) {
+    const Type *from = reshape->operands[0]->type, *to = reshape->results[0]->type;
+    uint32_t i = 0, k = 0;
+    int64_t place = -1;
+    while (i < from->rank || k < to->rank) {
+        if (i < from->rank && k < to->rank && from->dims[i] == to->dims[k]) {
+            if (k == axis) place = i;
+            i++, k++;
+        } else if (i < from->rank && dim_is(from->dims[i], 1)) {
+            i++;
+        } else if (k < to->rank && dim_is(to->dims[k], 1)) {
+            k++;
+        } else {
+            return -1;
+        }
+    }
+    return place;
+}
+
+/* What windows over a picture are made of, up to where it is something else, and where its axis `*axis` is
+ * there: the last node of these, of whose operand *axis is. */
+static Node *entrance(const Value *windows, uint32_t *axis) {
+    Node *last = NULL;
+    for (Node *node = windows->node; node; node = value_resolve(node->operands[0])->node) {
+        int64_t place = *axis;
+        if (node->op == OP_window)
+            place -= (int64_t)*axis > node_int(node, ATTR_axis);
+        else if (node->op == OP_permute)
+            place = node_attr(node, ATTR_perm)->ints[*axis];
+        else if (node->op == OP_reshape)
+            place = place_before(node, *axis);
+        else if (node->op != OP_pad && node->op != OP_slice)
+            break;
+        if (place < 0) break;
+        *axis = (uint32_t)place, last = node;
+    }
+    return last;
+}
+
+/* A picture of many channels that come first where it enters, as the program's input or the result of a
+ * product does, is put in order there: the weights' gradient would be computed across it. */
+static void put_picture_last(const Layout *l, const Convolution *c) {
+    for (uint32_t i = 0; c->places[i]; i++) {
+        int64_t size, perm[MAX_RANK], back[MAX_RANK];
+        if (labels_have(c->spec.result, c->places[i]) || !labels_have(c->channels, c->places[i])) continue;
+        if (!dim_is_const(c->picture->type->dims[i], &size) || size < CHANNELS || size % MULTIPLE) continue;
+        uint32_t axis = i, count = 0;
+        Node *node = entrance(c->picture, &axis);
+        if (!node || layout_is_marked(value_resolve(node->operands[0]))) return;
+        uint32_t rank = node->operands[0]->type->rank;
+        for (uint32_t k = 0; k < rank; k++)
+            if (k != axis) perm[count++] = k;
+        perm[count] = axis;
+        for (uint32_t k = 0; k < rank; k++) back[perm[k]] = k;
+        Builder b = {.graph = l->graph, .block = node->block, .before = node, .loc = node->loc};
+        Value *last = build_permute(&b, node->operands[0], perm);
+        node->operands[0] = build_permute(&b, last, back);
+        layout_mark(node->operands[0]);
+        return;
+    }
+}
+
+static void put_pictures_last(const Layout *l, Block *block, const Block *loop) {
+    for (Node *node = block->first; node; node = node->next) {
+        Convolution c;
+        if (read_convolution(node, &c) && fills_lanes(&c) && changes(c.weights, loop) &&
+            reads_windows(c.picture))
+            put_picture_last(l, &c);
+    }
+}
+
 /* --- rows whose elements lie apart */
 /* The last axis of more than one element; -1 where there is none. */
 static int64_t last_axis(const Type *type) {
@@ -256,11 +336,6 @@ static bool makes_columns(const Node *permute, Arena *scratch) {
 }
 
 /* --- the pass */
-typedef struct {
-    PassContext *context;
-    Graph *graph;
-} Layout;
-
 static bool is_loop(const Node *node) { return node->op == OP_for || node->op == OP_while; }
 
 static void order_node(const Layout *l, Node *node, const Block *loop, bool wanted) {
@@ -283,6 +358,7 @@ static void order_node(const Layout *l, Node *node, const Block *loop, bool want
 /* What is computed only to say what went wrong stays as it is: it runs once. */
 static void order_block(const Layout *l, Block *block, const Block *loop) {
     bool wanted = layout_wants_channels_last(block, loop);
+    if (wanted) put_pictures_last(l, block, loop);
     for (Node *node = block->first; node; node = node->next) {
         order_node(l, node, loop, wanted);
         for (uint32_t i = 0; i < node->block_count; i++) {
@@ -297,9 +373,19 @@ static void unmark(void *user, Node *node) {
     for (uint32_t i = 0; i < node->result_count; i++) node->results[i]->scratch = NULL;
 }
 
+static void order_graph(const Layout *l) {
+    Graph *graph = l->graph;
+    for (uint32_t i = 0; i < graph->functions.count; i++) order_block(l, graph->functions.at[i]->body, NULL);
+    graph_resolve(graph);
+}
+
 void pass_layout(PassContext *context, Graph *graph) {
     Layout l = {context, graph};
     graph_walk(graph, unmark, NULL);
-    for (uint32_t i = 0; i < graph->functions.count; i++) order_block(&l, graph->functions.at[i]->body, NULL);
-    graph_resolve(graph);
+    order_graph(&l);
+    if (!layout_carry(graph, context->scratch)) return;
+    order_graph(&l);
+    /* A branch puts axes back by itself. */
+    Hoist h = {.graph = graph, .scratch = context->scratch};
+    for (uint32_t i = 0; i < graph->functions.count; i++) hoist_sink(&h, graph->functions.at[i]->body);
 }

@@ -19,4 +19,8 @@ bool layout_is_marked(const Value *value);
  * what these permute, and its axes put in order afterwards; NULL where that can't be. */
 Value *layout_move(Builder *b, Node *node);
 
+/* Changes the order of what loops carry to that in which it is computed (layout_carry.c); the permutations
+ * that put axes back are marked. Did it change any? */
+bool layout_carry(Graph *graph, Arena *scratch);
+
 #endif
