@@ -308,10 +308,10 @@ const Val *builtin_mean(Elab *e, BuiltinCall *c) {
         return e->poison;
     }
     Builder b = el_builder(e, c->span);
-    Value *sum = build_reduce(&b, OP_reduce_sum, x, count, axes);
-    Value *size = build_cast(&b, build_size(&b, n), x->type->dtype);
+    Value *sum = build_reduce(&b, OP_reduce_sum, build_wide(&b, x), count, axes);
+    Value *size = build_cast(&b, build_size(&b, n), sum->type->dtype);
     Value *mean = build_binary(&b, OP_div, sum, build_like(&b, size, sum->type));
-    return reduced_value(e, &b, mean, x->type, count, axes, keep);
+    return reduced_value(e, &b, build_cast(&b, mean, x->type->dtype), x->type, count, axes, keep);
 }
 
 const Val *builtin_argmax(Elab *e, BuiltinCall *c) {

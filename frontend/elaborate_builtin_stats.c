@@ -3,10 +3,12 @@
 #include "frontend/elaborate_builtin.h"
 #include <math.h>
 
-/* A float tensor and the axes that it is reduced over. */
+/* A float tensor and the axes that it is reduced over. Of 16 bits it is computed with in f32: sums and counts
+ * in between may be more than it can hold. */
 typedef struct {
     Builder b;
     Value *x;
+    DType dtype; /* of the result */
     uint32_t count;
     int64_t axes[MAX_RANK];
     bool keep;
@@ -21,12 +23,15 @@ static bool open_reduced(Elab *e, BuiltinCall *c, uint32_t slot, Reduced *r) {
         refuse_argument(e, c, 0, "a float tensor");
         return false;
     }
+    r->dtype = r->x->type->dtype;
+    r->x = build_wide(&r->b, r->x);
     return axes_argument(e, c, slot, r->x->type->rank, &r->count, r->axes) &&
            flag_argument(e, c, slot + 1, false, &r->keep);
 }
 
 static const Val *close_reduced(Elab *e, Reduced *r, Value *result) {
-    return reduced_value(e, &r->b, result, r->x->type, r->count, r->axes, r->keep);
+    return reduced_value(e, &r->b, build_cast(&r->b, result, r->dtype), r->x->type, r->count, r->axes,
+                         r->keep);
 }
 
 static Value *reduce(Reduced *r, Op op, Value *x) { return build_reduce(&r->b, op, x, r->count, r->axes); }

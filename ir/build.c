@@ -56,6 +56,10 @@ Value *build_cast(Builder *b, Value *x, DType dtype) {
     return build(b, OP_cast, 1, &x, 1, (Attr[]){attr_dtype(ATTR_dtype, dtype)});
 }
 
+Value *build_wide(Builder *b, Value *x) {
+    return dtype_is_half(x->type->dtype) ? build_cast(b, x, DTYPE_f32) : x;
+}
+
 /* --- values from nowhere */
 Value *build_const(Builder *b, const Type *type, double value) {
     bool is_float = dtype_is_float(type->dtype);

@@ -35,6 +35,7 @@ Value *build_binary(Builder *b, Op op, Value *x, Value *y); /* equal types */
 Value *build_select(Builder *b, Value *condition, Value *x, Value *y);
 Value *build_masked(Builder *b, Value *x, Value *mask);
 Value *build_cast(Builder *b, Value *x, DType dtype); /* x itself where it has that dtype */
+Value *build_wide(Builder *b, Value *x);              /* x, or what has 16 bits as f32 */
 Value *build_const(Builder *b, const Type *type,
                    double value);                /* every element `value`; exact for |ints| < 2^53 */
 Value *build_int(Builder *b, int64_t value);     /* i64 scalar */

@@ -1,7 +1,9 @@
-/* Did you mean: the nearest candidate by edit distance, where a swap of neighbours counts as one edit. */
+/* Did you mean: what is the same but for upper and lower case, or the nearest candidate by edit distance,
+ * where a swap of neighbours counts as one edit. */
 #include "support/diagnostic.h"
 #include <stdint.h>
 #include <string.h>
+#include <strings.h>
 
 enum { LONGEST = 64 }; /* names longer than this get no suggestion */
 
@@ -48,6 +50,7 @@ const char *suggest(const char *name, const char *const *candidates, size_t coun
     for (size_t i = 0; i < count; i++) {
         size_t size = strlen(candidates[i]);
         if (size > LONGEST) continue;
+        if (strcasecmp(name, candidates[i]) == 0) return candidates[i];
         unsigned d = distance(name, length, candidates[i], size);
         /* All letters replaced is another word, not a typing error. */
         if (d < best && d < (length > size ? length : size)) best = d, nearest = candidates[i];

@@ -105,6 +105,7 @@ Test(support, suggestions) {
     const char *names[] = {"relu", "gelu", "softmax", "x"};
     cr_assert_str_eq(suggest("rleu", names, 4), "relu");
     cr_assert_str_eq(suggest("sofmax", names, 4), "softmax");
+    cr_assert_str_eq(suggest("SOFTMAX", names, 4), "softmax");
     cr_assert_null(suggest("attention", names, 4));
     cr_assert_null(suggest("y", names, 4));
     cr_assert_null(suggest("", names, 4));
