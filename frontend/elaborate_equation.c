@@ -129,6 +129,8 @@ const Val *equation_reduce(Elab *e, const AstExpr *x) {
     if (!val_poisoned(v)) {
         v = with_axes(e, v, count, x->reduction.body->span);
         v = reduce_first(e, x, v, count);
+        Builder b = el_builder(e, x->span);
+        if (v->kind == VAL_TENSOR && v->tensor.value) v = val_of(e, equation_sum(&b, v->tensor.value));
     }
     scope_pop(e);
     q->rank = outside;

@@ -11,6 +11,7 @@
 #define FRONTEND_ELABORATE_EQUATION_H
 
 #include "frontend/elaborate.h"
+#include "ir/build.h"
 
 typedef struct {
     AstName name;
@@ -43,6 +44,10 @@ const Val *equation_object(Elab *e, const AstExpr *x);
 /* --- elaborate_equation_expr.c */
 const Val *equation_expr(Elab *e, const AstExpr *x); /* a scalar or literal, or spread */
 const Val *equation_where(Elab *e, const Val *condition, const Val *a, const Val *b, Span span);
+
+/* --- elaborate_equation_factors.c */
+/* The same sum with its factors multiplied in pairs, where there are three or more and that is less work. */
+Value *equation_sum(Builder *b, Value *sum);
 
 /* --- elaborate_equation_access.c */
 const Val *equation_access(Elab *e, const AstExpr *x); /* a[…] */
