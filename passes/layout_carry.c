@@ -45,10 +45,11 @@ static void open_group(Carry *c, const Value *value, const Attr *perm) {
     map_put(c->groups, value, group);
 }
 
-/* Does the permutation put back the axis that a product of several has last? Those of two are computed in any
- * order as well. */
-static bool is_gradient(const Node *node) {
+/* Does the permutation put back the axis that a product of several has last, or what a loop made of one?
+ * Those of two are computed in any order as well. */
+static bool is_gradient(const Carry *c, const Node *node) {
     if (node->op != OP_permute || !node->operands[0]->node) return false;
+    if (map_get(c->changed, node->operands[0])) return true;
     if (node->operands[0]->node->op != OP_contract) return false;
     const Type *product = node->operands[0]->type;
     const Attr *perm = node_attr(node, ATTR_perm);
@@ -88,9 +89,10 @@ static bool has_any_order(const Value *value) {
 }
 
 static void look_at(Carry *c, const Node *node) {
-    if (is_gradient(node)) open_group(c, node->results[0], node_attr(node, ATTR_perm));
+    if (is_gradient(c, node)) open_group(c, node->results[0], node_attr(node, ATTR_perm));
     const Node *of = node->op == OP_reshape ? node->operands[0]->node : NULL;
-    const Attr *order = of && is_gradient(of) ? order_without_units(c, node, node_attr(of, ATTR_perm)) : NULL;
+    const Attr *order =
+        of && is_gradient(c, of) ? order_without_units(c, node, node_attr(of, ATTR_perm)) : NULL;
     if (order) open_group(c, node->results[0], order);
     if (!op_has(node->op, TRAIT_ELEMENTWISE)) return;
     Group *group = NULL;
@@ -107,6 +109,42 @@ static void look_at(Carry *c, const Node *node) {
     map_put(c->groups, node->results[0], group);
 }
 
+static void look_at_block(Carry *c, const Block *block);
+
+/* What an `if` gives belongs to what its branches yield for it. */
+static void look_at_if(Carry *c, const Node *node) {
+    for (uint32_t k = 0; k < node->block_count; k++) look_at_block(c, node->blocks[k]);
+    for (uint32_t i = 0; i < node->result_count; i++) {
+        Group *group = NULL;
+        bool others = false;
+        for (uint32_t k = 0; k < node->block_count; k++) {
+            const Value *yielded = block_yield(node->blocks[k])->operands[i];
+            Group *own = group_of(c, yielded);
+            group = joined(group, own);
+            others |= !own && !has_any_order(yielded);
+        }
+        if (!group) continue;
+        group->mixed |= others;
+        map_put(c->groups, node->results[i], group);
+    }
+}
+
+static void look_at_block(Carry *c, const Block *block) {
+    for (const Node *node = block->first; node; node = node->next) {
+        look_at(c, node);
+        if (node->op == OP_if && !node_attr(node, ATTR_cold)) look_at_if(c, node);
+    }
+}
+
+static void mark_gradients(const Carry *c, const Block *block) {
+    for (const Node *node = block->first; node; node = node->next) {
+        const Group *group = is_gradient(c, node) ? group_of(c, node->results[0]) : NULL;
+        if (group && !group->mixed) layout_mark(node->results[0]);
+        if (node->op != OP_if) continue;
+        for (uint32_t k = 0; k < node->block_count; k++) mark_gradients(c, node->blocks[k]);
+    }
+}
+
 /* Sets *order of each of the loop's results, NULL = as it is. */
 static void find_orders(Carry *c, const Node *loop, const Attr **order) {
     const Block *body = body_of(loop);
@@ -114,16 +152,13 @@ static void find_orders(Carry *c, const Node *loop, const Attr **order) {
     c->groups = map_new(c->scratch);
     for (uint32_t i = 0; i < loop->result_count; i++)
         if (loop->results[i]->type->rank > 1) open_group(c, body->params.at[index_params(loop) + i], NULL);
-    for (const Node *node = body->first; node; node = node->next) look_at(c, node);
+    look_at_block(c, body);
     for (uint32_t i = 0; i < loop->result_count; i++) {
         Group *read = group_of(c, body->params.at[index_params(loop) + i]),
               *written = group_of(c, yield->operands[i]);
         if (read && read != written) read->mixed = true;
     }
-    for (const Node *node = body->first; node; node = node->next) {
-        const Group *group = is_gradient(node) ? group_of(c, node->results[0]) : NULL;
-        if (group && !group->mixed) layout_mark(node->results[0]);
-    }
+    mark_gradients(c, body);
     for (uint32_t i = 0; i < loop->result_count; i++) {
         const Value *next = yield->operands[i];
         const Group *group = group_of(c, next);
@@ -155,9 +190,24 @@ static Value *reordered(Carry *c, Node *before, Value *value, const int64_t *per
     return build_permute(&b, value, perm);
 }
 
+/* What the block yields for number `i`; of an `if`, what its branches do. */
+static void change_yield(Carry *c, Block *block, uint32_t i, const Attr *perm, const int64_t *inverse) {
+    Node *yield = block_yield(block);
+    Value *next = yield->operands[i];
+    Node *branch = next->node && next->node->op == OP_if ? next->node : NULL;
+    for (uint32_t k = 0; branch && k < branch->block_count; k++)
+        change_yield(c, branch->blocks[k], next->index, perm, inverse);
+    if (!branch) {
+        yield->operands[i] = reordered(c, yield, next, inverse);
+        return;
+    }
+    next->type = block_yield(branch->blocks[0])->operands[next->index]->type;
+    put_back(c, branch->next, next, perm);
+    yield->operands[i] = next;
+}
+
 static void change(Carry *c, Node *loop, uint32_t i, const Attr *perm) {
     Value **init = &loop->operands[bounds(loop) + i], *result = loop->results[i];
-    Node *yield = block_yield(body_of(loop));
     int64_t inverse[MAX_RANK];
     for (uint32_t axis = 0; axis < perm->count; axis++) inverse[perm->ints[axis]] = axis;
     *init = reordered(c, loop, *init, inverse);
@@ -166,7 +216,7 @@ static void change(Carry *c, Node *loop, uint32_t i, const Attr *perm) {
         param->type = (*init)->type;
         put_back(c, loop->blocks[k]->first, param, perm);
     }
-    yield->operands[i] = reordered(c, yield, yield->operands[i], inverse);
+    change_yield(c, body_of(loop), i, perm, inverse);
     result->type = (*init)->type;
     put_back(c, loop->next, result, perm);
     map_put(c->changed, result, (void *)(uintptr_t)perm);
