@@ -41,29 +41,17 @@ static bool add_factor(Product *p, Value *x, const int64_t *place) {
     return true;
 }
 
-/* The axes of what is reshaped where that puts in or leaves out axes of one element. */
-static bool without_units(const Node *reshape, const int64_t *place, int64_t *inner) {
-    const Type *from = reshape->operands[0]->type, *to = reshape->results[0]->type;
-    uint32_t k = 0;
-    for (uint32_t i = 0; i < from->rank; i++) {
-        inner[i] = 0; /* no matter */
-        if (dim_is(from->dims[i], 1)) continue;
-        while (k < to->rank && dim_is(to->dims[k], 1)) k++;
-        if (k == to->rank || to->dims[k] != from->dims[i]) return false;
-        inner[i] = place[k++];
-    }
-    while (k < to->rank && dim_is(to->dims[k], 1)) k++;
-    return k == to->rank;
-}
-
 /* Of x, whose axes are those of the space. False where there are too many. */
 static bool find_factors(Product *p, Value *x, const int64_t *place) {
     const Node *node = x->node;
     if (node && node->op == OP_mul)
         return find_factors(p, node->operands[0], place) && find_factors(p, node->operands[1], place);
     int64_t inner[MAX_RANK];
-    if (node && node->op == OP_reshape && without_units(node, place, inner))
+    if (node && node->op == OP_reshape && shape_keeps_axes(node, inner)) {
+        for (uint32_t i = 0; i < node->operands[0]->type->rank; i++)
+            inner[i] = inner[i] < 0 ? 0 : place[inner[i]]; /* of one element that is left out: no matter */
         return find_factors(p, node->operands[0], inner);
+    }
     if (!node || node->op != OP_broadcast) return add_factor(p, x, place);
     const Attr *axes = node_attr(node, ATTR_axes);
     for (uint32_t i = 0; i < axes->count; i++) inner[i] = place[axes->ints[i]];

@@ -825,3 +825,17 @@ uint32_t broadcast_axis(const Node *broadcast, uint32_t axis) {
 bool labels_have(const char *labels, char label) { return label && strchr(labels, label) != NULL; }
 
 uint32_t labels_axis(const char *labels, char label) { return (uint32_t)(strchr(labels, label) - labels); }
+
+bool shape_keeps_axes(const Node *reshape, int64_t *axes) {
+    const Type *from = reshape->operands[0]->type, *to = reshape->results[0]->type;
+    uint32_t k = 0;
+    for (uint32_t i = 0; i < from->rank; i++) {
+        axes[i] = -1;
+        if (dim_is(from->dims[i], 1) && (k == to->rank || !dim_is(to->dims[k], 1))) continue;
+        while (k < to->rank && to->dims[k] != from->dims[i] && dim_is(to->dims[k], 1)) k++;
+        if (k == to->rank || to->dims[k] != from->dims[i]) return false;
+        axes[i] = k++;
+    }
+    while (k < to->rank && dim_is(to->dims[k], 1)) k++;
+    return k == to->rank;
+}

@@ -42,4 +42,8 @@ bool labels_have(const char *labels, char label);
 /* The axis with the label, which one has. */
 uint32_t labels_axis(const char *labels, char label);
 
+/* Of a reshape that does no more than put in or leave out axes of one element: which axis of the result each
+ * of the operand's is, -1 where it is left out. Otherwise false. */
+bool shape_keeps_axes(const Node *reshape, int64_t *axes);
+
 #endif

@@ -199,25 +199,13 @@ static Value *lanes_last(Builder *b, const Node *node, Arena *scratch) {
 }
 
 /* --- pictures whose channels come first where they enter */
-/* The place of axis `axis` of what a reshape gives by putting in or leaving out axes of one element, in its
- * operand; -1 where it does more. */
-static int64_t place_before(const Node *reshape, uint32_t axis) {
-    const Type *from = reshape->operands[0]->type, *to = reshape->results[0]->type;
-    uint32_t i = 0, k = 0;
-    int64_t place = -1;
-    while (i < from->rank || k < to->rank) {
-        if (i < from->rank && k < to->rank && from->dims[i] == to->dims[k]) {
-            if (k == axis) place = i;
-            i++, k++;
-        } else if (i < from->rank && dim_is(from->dims[i], 1)) {
-            i++;
-        } else if (k < to->rank && dim_is(to->dims[k], 1)) {
-            k++;
-        } else {
-            return -1;
-        }
-    }
-    return place;
+/* The axis of a reshape's operand that its axis `axis` is; -1 where it does more than leave axes as they are.
+ */
+static int64_t axis_before(const Node *reshape, int64_t axis) {
+    int64_t axes[MAX_RANK], rank = reshape->operands[0]->type->rank, place = 0;
+    if (!shape_keeps_axes(reshape, axes)) return -1;
+    while (place < rank && axes[place] != axis) place++;
+    return place < rank ? place : -1;
 }
 
 /* What windows over a picture are made of, up to where it is something else, and where its axis `*axis` is
@@ -231,7 +219,7 @@ static Node *entrance(const Value *windows, uint32_t *axis) {
         else if (node->op == OP_permute)
             place = node_attr(node, ATTR_perm)->ints[*axis];
         else if (node->op == OP_reshape)
-            place = place_before(node, *axis);
+            place = axis_before(node, *axis);
         else if (node->op != OP_pad && node->op != OP_slice)
             break;
         if (place < 0) break;

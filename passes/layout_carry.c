@@ -2,6 +2,7 @@
  * and what an optimizer keeps of them, that of the gradient, whose channels are last. Else the update, which
  * goes through all of these, would pick the gradient from lines that each hold few of a vector's elements.
  * Products read weights in any order, and before and behind the loop they are put in the program's. */
+#include "ir/shape.h"
 #include "passes/layout.h"
 #include "support/map.h"
 
@@ -65,14 +66,11 @@ static bool is_gradient(const Carry *c, const Node *node) {
 /* The order of what a reshape makes by leaving out axes of one element; NULL where it does more. */
 static const Attr *order_without_units(const Carry *c, const Node *reshape, const Attr *perm) {
     const Type *from = reshape->operands[0]->type, *to = reshape->results[0]->type;
-    int64_t place[MAX_RANK], *order = ARENA_ARRAY(c->scratch, int64_t, to->rank + 1);
+    int64_t axes[MAX_RANK], place[MAX_RANK], *order = ARENA_ARRAY(c->scratch, int64_t, to->rank + 1);
     uint32_t kept = 0;
-    for (uint32_t axis = 0; axis < from->rank; axis++) {
-        if (kept < to->rank && from->dims[axis] == to->dims[kept])
-            place[kept++] = perm->ints[axis];
-        else if (!dim_is(from->dims[axis], 1))
-            return NULL;
-    }
+    if (!shape_keeps_axes(reshape, axes)) return NULL;
+    for (uint32_t axis = 0; axis < from->rank; axis++)
+        if (axes[axis] >= 0) place[kept++] = perm->ints[axis];
     if (kept < to->rank) return NULL;
     for (uint32_t axis = 0; axis < kept; axis++) {
         order[axis] = 0;
