@@ -60,6 +60,8 @@ static bool match_named(Elab *e, const char *what, const AstParam *params, const
         }
         Diagnostic *d = diag_report(e->diags, D_ARG_TWICE, arg->name_span, arg->name, what);
         diag_label(d, slots[i]->span, "given here already");
+        if (!slots[i]->name && slots[i]->span.start > arg->name_span.start)
+            diag_help(d, "what has no name stands before what has, in the order of the parameters");
         return false;
     }
     args_unknown(e, what, arg, names.at, names.count);
