@@ -10,7 +10,8 @@ static bool are_even(const ProductAxis *axis, uint32_t count, bool of_b) {
     return true;
 }
 
-/* Is the operand one of pairs already, each in one place? */
+/* Is the operand one of pairs already, each in one place? It may begin at any bf16, so that a pair isn't
+ * aligned as an f32 is; the CPUs that multiply pairs load from anywhere. */
 static bool lies_so(const Product *p, uint32_t axis, bool of_b) {
     const ProductAxis *k = &p->k.at[axis];
     return size_is(of_b ? k->b : k->a, 1) && are_even(p->k.at, axis, of_b) &&

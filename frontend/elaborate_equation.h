@@ -46,8 +46,9 @@ const Val *equation_expr(Elab *e, const AstExpr *x); /* a scalar or literal, or 
 const Val *equation_where(Elab *e, const Val *condition, const Val *a, const Val *b, Span span);
 
 /* --- elaborate_equation_factors.c */
-/* The same sum with its factors multiplied in pairs, where there are three or more and that is less work. */
-Value *equation_sum(Builder *b, Value *sum);
+/* The same sum with its factors multiplied in pairs, where there are three or more and that is less work.
+ * Values whose ids are below `first` are factors as they are: the program may have named them. */
+Value *equation_sum(Builder *b, Value *sum, uint32_t first);
 
 /* --- elaborate_equation_access.c */
 const Val *equation_access(Elab *e, const AstExpr *x); /* a[…] */

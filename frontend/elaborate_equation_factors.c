@@ -1,6 +1,7 @@
 /* Sums of products of three factors or more: pair by pair, each index summed over as soon as only one pair
  * has it, in the order that multiplies least (greedily). Σ_ij y[b, i] · w[o, i, j] · y[b, j] is two products
- * of matrices then, not a nest of loops over b, o, i and j. */
+ * of matrices then, not a nest of loops over b, o, i and j. Of 16 bits what is in between is f32, as in such
+ * a nest. */
 #include "frontend/elaborate_equation.h"
 #include "ir/shape.h"
 
@@ -19,6 +20,7 @@ typedef struct {
 
 typedef struct {
     Builder b;
+    uint32_t first; /* the least id of what the sum itself has computed */
     const Type *space;
     uint32_t summed; /* axes, as bits */
     uint32_t count;
@@ -37,13 +39,13 @@ static bool add_factor(Product *p, Value *x, const int64_t *place) {
         f->place[f->rank++] = place[i];
         f->axes |= 1u << place[i];
     }
-    f->value = build_reshape(&p->b, x, f->rank, dims);
+    f->value = build_wide(&p->b, build_reshape(&p->b, x, f->rank, dims));
     return true;
 }
 
 /* Of x, whose axes are those of the space. False where there are too many. */
 static bool find_factors(Product *p, Value *x, const int64_t *place) {
-    const Node *node = x->node;
+    const Node *node = x->id < p->first ? NULL : x->node;
     if (node && node->op == OP_mul)
         return find_factors(p, node->operands[0], place) && find_factors(p, node->operands[1], place);
     int64_t inner[MAX_RANK];
@@ -106,7 +108,7 @@ static Factor multiplied(Product *p, const Factor *x, const Factor *y, uint32_t 
 
 /* Is it worth multiplying the pair by itself? Some of its terms are summed up then, or it has no more
  * elements than one of the two; and memory has room for what comes of it, which the nest of loops wouldn't
- * need. */
+ * need, as far as sizes are known. */
 static bool may_pair(const Product *p, uint32_t i, uint32_t k) {
     uint32_t axes = p->factor[i].axes | p->factor[k].axes, own = own_axes(p, i, k);
     bool same = axes == p->factor[i].axes || axes == p->factor[k].axes;
@@ -135,16 +137,17 @@ static bool multiply_cheapest(Product *p) {
     return true;
 }
 
-Value *equation_sum(Builder *b, Value *sum) {
+Value *equation_sum(Builder *b, Value *sum, uint32_t first) {
     const Node *node = sum->node;
     if (!node || node->op != OP_reduce_sum || sum->type->dtype == DTYPE_bool) return sum;
     Value *x = node->operands[0];
-    Product p = {.b = *b, .space = x->type, .summed = attr_bits(node_attr(node, ATTR_axes))};
+    Product p = {.b = *b, .first = first, .space = x->type, .summed = attr_bits(node_attr(node, ATTR_axes))};
     int64_t place[MAX_RANK];
     for (uint32_t i = 0; i < x->type->rank; i++) place[i] = i;
     if (!find_factors(&p, x, place) || p.count < 3) return sum;
     while (p.count > 2)
         if (!multiply_cheapest(&p)) return sum;
     uint32_t kept = ~attr_bits(node_attr(node, ATTR_axes)) & ((1u << x->type->rank) - 1);
-    return multiplied(&p, &p.factor[0], &p.factor[1], kept | p.summed, p.summed).value;
+    Value *all = multiplied(&p, &p.factor[0], &p.factor[1], kept | p.summed, p.summed).value;
+    return build_cast(&p.b, all, sum->type->dtype);
 }

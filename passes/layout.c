@@ -27,6 +27,7 @@ enum {
 typedef struct {
     PassContext *context;
     Graph *graph;
+    bool again; /* for what is carried: rows that become columns have been looked for */
 } Layout;
 
 /* --- which products */
@@ -215,7 +216,7 @@ static Node *entrance(const Value *windows, uint32_t *axis) {
     for (Node *node = windows->node; node; node = value_resolve(node->operands[0])->node) {
         int64_t place = *axis;
         if (node->op == OP_window)
-            place -= (int64_t)*axis > node_int(node, ATTR_axis);
+            place = place == node_int(node, ATTR_axis) + 1 ? -1 : place - (place > node_int(node, ATTR_axis));
         else if (node->op == OP_permute)
             place = node_attr(node, ATTR_perm)->ints[*axis];
         else if (node->op == OP_reshape)
@@ -338,7 +339,7 @@ static void order_node(const Layout *l, Node *node, const Block *loop, bool want
     } else if (!(by = layout_move(&b, node)) && wanted) {
         by = lanes_last(&b, node, l->context->scratch);
     }
-    if (!by && node->op == OP_permute && makes_columns(node, l->context->scratch))
+    if (!by && !l->again && node->op == OP_permute && makes_columns(node, l->context->scratch))
         layout_mark(node->results[0]);
     if (by) value_replace(node->results[0], by);
 }
@@ -368,10 +369,11 @@ static void order_graph(const Layout *l) {
 }
 
 void pass_layout(PassContext *context, Graph *graph) {
-    Layout l = {context, graph};
+    Layout l = {.context = context, .graph = graph};
     graph_walk(graph, unmark, NULL);
     order_graph(&l);
     if (!layout_carry(graph, context->scratch)) return;
+    l.again = true;
     order_graph(&l);
     /* A branch puts axes back by itself. */
     Hoist h = {.graph = graph, .scratch = context->scratch};

@@ -13,11 +13,19 @@ typedef struct Group {
     bool mixed;       /* or in several orders, or others take part whose order is the program's */
 } Group;
 
+/* A value that gets another order, and its type then. */
+typedef struct {
+    Value *value;
+    const Type *type;
+} Turn;
+
 typedef struct {
     Graph *graph;
     Arena *scratch;
     Map *groups;  /* of the loop that is looked at: Value * → Group * */
     Map *changed; /* results of loops, to their order: Value * → Attr * */
+    Map *turned;  /* what gets another order just now: Value * → Attr * */
+    VEC(Turn) turns;
 } Carry;
 
 static bool is_while(const Node *loop) { return loop->op == OP_while; }
@@ -40,10 +48,11 @@ static Group *joined(Group *a, Group *b) {
     return b->parent = a;
 }
 
-static void open_group(Carry *c, const Value *value, const Attr *perm) {
+static Group *open_group(Carry *c, const Value *value, const Attr *perm) {
     Group *group = ARENA_NEW(c->scratch, Group);
     *group = (Group){.perm = perm};
     map_put(c->groups, value, group);
+    return group;
 }
 
 /* Does the permutation put back the axis that a product of several has last, or what a loop made of one?
@@ -91,14 +100,16 @@ static void look_at(Carry *c, const Node *node) {
     const Node *of = node->op == OP_reshape ? node->operands[0]->node : NULL;
     const Attr *order =
         of && is_gradient(c, of) ? order_without_units(c, node, node_attr(of, ATTR_perm)) : NULL;
-    if (order) open_group(c, node->results[0], order);
+    if (order) {
+        Group *permuted = group_of(c, node->operands[0]), *own = open_group(c, node->results[0], order);
+        own->mixed = permuted->mixed;
+        permuted->parent = own;
+    }
     if (!op_has(node->op, TRAIT_ELEMENTWISE)) return;
     Group *group = NULL;
     bool others = false;
     for (uint32_t i = 0; i < node->operand_count; i++) {
         Group *own = group_of(c, node->operands[i]);
-        if (own && own->perm && group && group->perm && own != group)
-            others |= !attr_same(own->perm, group->perm);
         group = joined(group, own);
         others |= !own && !has_any_order(node->operands[i]);
     }
@@ -160,7 +171,8 @@ static void find_orders(Carry *c, const Node *loop, const Attr **order) {
     for (uint32_t i = 0; i < loop->result_count; i++) {
         const Value *next = yield->operands[i];
         const Group *group = group_of(c, next);
-        if (group && !group->mixed) order[i] = group->perm;
+        if (group && !group->mixed && group->perm && group->perm->count == next->type->rank)
+            order[i] = group->perm;
         if (layout_is_marked(next)) order[i] = node_attr(next->node, ATTR_perm);
         if (next->node && next->node->op == OP_permute && map_get(c->changed, next->node->operands[0]))
             order[i] = map_get(c->changed, next->node->operands[0]);
@@ -168,18 +180,26 @@ static void find_orders(Carry *c, const Node *loop, const Attr **order) {
 }
 
 /* --- the change */
-/* All uses from `node` on, in this block and those within: there its axes are put back. */
-static void put_back(Carry *c, Node *node, Value *value, const Attr *perm) {
-    Value *back = NULL;
+/* The value with its axes put back, made before its first user in a block. */
+static Value *back(Carry *c, Node *user, Value *value, Map **made) {
+    if (!*made) *made = map_new(c->scratch);
+    Value *there = map_get(*made, value);
+    if (there) return there;
+    Builder b = {.graph = c->graph, .block = user->block, .before = user, .loc = user->loc};
+    there = build_permute(&b, value, ((const Attr *)map_get(c->turned, value))->ints);
+    layout_mark(there);
+    map_put(*made, value, there);
+    return there;
+}
+
+/* All uses of what is turned, from `node` on, in this block and those within. */
+static void put_back(Carry *c, Node *node) {
+    Map *made = NULL;
     for (; node; node = node->next) {
-        for (uint32_t i = 0; i < node->operand_count; i++) {
-            if (node->operands[i] != value) continue;
-            Builder b = {.graph = c->graph, .block = node->block, .before = node, .loc = node->loc};
-            if (!back) back = build_permute(&b, value, perm->ints);
-            layout_mark(back);
-            node->operands[i] = back;
-        }
-        for (uint32_t i = 0; i < node->block_count; i++) put_back(c, node->blocks[i]->first, value, perm);
+        for (uint32_t i = 0; i < node->operand_count; i++)
+            if (map_get(c->turned, node->operands[i]))
+                node->operands[i] = back(c, node, node->operands[i], &made);
+        for (uint32_t k = 0; k < node->block_count; k++) put_back(c, node->blocks[k]->first);
     }
 }
 
@@ -188,36 +208,65 @@ static Value *reordered(Carry *c, Node *before, Value *value, const int64_t *per
     return build_permute(&b, value, perm);
 }
 
-/* What the block yields for number `i`; of an `if`, what its branches do. */
-static void change_yield(Carry *c, Block *block, uint32_t i, const Attr *perm, const int64_t *inverse) {
-    Node *yield = block_yield(block);
-    Value *next = yield->operands[i];
-    Node *branch = next->node && next->node->op == OP_if ? next->node : NULL;
-    for (uint32_t k = 0; branch && k < branch->block_count; k++)
-        change_yield(c, branch->blocks[k], next->index, perm, inverse);
-    if (!branch) {
-        yield->operands[i] = reordered(c, yield, next, inverse);
-        return;
-    }
-    next->type = block_yield(branch->blocks[0])->operands[next->index]->type;
-    put_back(c, branch->next, next, perm);
-    yield->operands[i] = next;
+/* From turn_all on. */
+static void turn(Carry *c, Value *value, const Type *type, const Attr *perm) {
+    Turn one = {value, type};
+    vec_push(c->scratch, &c->turns, one);
+    map_put(c->turned, value, (void *)(uintptr_t)perm);
 }
 
-static void change(Carry *c, Node *loop, uint32_t i, const Attr *perm) {
-    Value **init = &loop->operands[bounds(loop) + i], *result = loop->results[i];
+static void turn_all(Carry *c) {
+    for (uint32_t i = 0; i < c->turns.count; i++) c->turns.at[i].value->type = c->turns.at[i].type;
+}
+
+static void begin_turning(Carry *c) {
+    c->turned = map_new(c->scratch);
+    c->turns.count = 0;
+}
+
+/* What the block yields for number `i`; where that is an `if`'s, what its branches do. */
+static void turn_yield(Carry *c, Block *block, uint32_t i, const Attr *perm, const int64_t *inverse) {
+    Node *yield = block_yield(block);
+    Value *next = yield->operands[i];
+    yield->operands[i] = reordered(c, yield, next, inverse);
+    if (!next->node || next->node->op != OP_if || map_get(c->turned, next)) return;
+    turn(c, next, yield->operands[i]->type, perm);
+    for (uint32_t k = 0; k < next->node->block_count; k++)
+        turn_yield(c, next->node->blocks[k], next->index, perm, inverse);
+}
+
+/* Result number `i` of the loop, but for what uses it. */
+static void turn_inside(Carry *c, Node *loop, uint32_t i, const Attr *perm) {
+    Value **init = &loop->operands[bounds(loop) + i];
     int64_t inverse[MAX_RANK];
     for (uint32_t axis = 0; axis < perm->count; axis++) inverse[perm->ints[axis]] = axis;
     *init = reordered(c, loop, *init, inverse);
-    for (uint32_t k = 0; k < loop->block_count; k++) {
-        Value *param = loop->blocks[k]->params.at[index_params(loop) + i];
-        param->type = (*init)->type;
-        put_back(c, loop->blocks[k]->first, param, perm);
+    for (uint32_t k = 0; k < loop->block_count; k++)
+        turn(c, loop->blocks[k]->params.at[index_params(loop) + i], (*init)->type, perm);
+    turn_yield(c, body_of(loop), i, perm, inverse);
+}
+
+/* The results that have an order. False: none. */
+static bool change(Carry *c, Node *loop, const Attr *const *order) {
+    bool any = false;
+    begin_turning(c);
+    for (uint32_t i = 0; i < loop->result_count; i++) {
+        if (!order[i]) continue;
+        turn_inside(c, loop, i, order[i]);
+        any = true;
     }
-    change_yield(c, body_of(loop), i, perm, inverse);
-    result->type = (*init)->type;
-    put_back(c, loop->next, result, perm);
-    map_put(c->changed, result, (void *)(uintptr_t)perm);
+    if (!any) return false;
+    turn_all(c);
+    for (uint32_t k = 0; k < loop->block_count; k++) put_back(c, loop->blocks[k]->first);
+    begin_turning(c);
+    for (uint32_t i = 0; i < loop->result_count; i++) {
+        if (!order[i]) continue;
+        turn(c, loop->results[i], loop->operands[bounds(loop) + i]->type, order[i]);
+        map_put(c->changed, loop->results[i], (void *)(uintptr_t)order[i]);
+    }
+    turn_all(c);
+    put_back(c, loop->next);
+    return true;
 }
 
 static bool carry_block(Carry *c, Block *block) {
@@ -228,10 +277,7 @@ static bool carry_block(Carry *c, Block *block) {
         const Attr **order = ARENA_ARRAY(c->scratch, const Attr *, node->result_count + 1);
         for (uint32_t i = 0; i < node->result_count; i++) order[i] = NULL;
         find_orders(c, node, order);
-        for (uint32_t i = 0; i < node->result_count; i++) {
-            if (order[i]) change(c, node, i, order[i]);
-            any |= order[i] != NULL;
-        }
+        any |= change(c, node, order);
     }
     return any;
 }

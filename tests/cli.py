@@ -4,6 +4,16 @@ import re
 import stat
 import tempfile
 
+FACTORS = """
+import random
+command main {
+    let x = random.normal(ROWS, 32)
+    let w = random.normal(64, 32, 32)
+    let y[b, o] = sum(x[b, i] * w[o, i, j] * x[b, j] for i, j)
+    print("{y[0, 0]}")
+}
+"""
+
 HELLO = """
 ## Greet somebody.
 command greet(
@@ -160,6 +170,17 @@ def tests(build, tools):
                 if ("openblas" in out) != used:
                     raise tools.Failure(f"--blas={choice} {source}.nn:\n{out}")
     yield f"cli/openblas {build}", openblas
+
+    def factors():
+        """A sum of products of three factors is two products of matrices, unless what is between would fill memory."""
+        with tempfile.TemporaryDirectory() as work:
+            for rows, products in ((64, 1), (1 << 20, 0)):
+                with open(os.path.join(work, "sum.nn"), "w") as file:
+                    file.write(FACTORS.replace("ROWS", str(rows)))
+                got, out, err = tools.run([tools.nnc(build), "build", "sum.nn", "--stop-after=simplify", "--print-after=simplify"], cwd=work)
+                if got != 0 or ("contract(" in err) != bool(products):
+                    raise tools.Failure(f"not {products} products of {rows} rows:\n{err}")
+    yield f"cli/factors {build}", factors
 
     def launches():
         """Kernels whose results are added up are one call of the runtime."""
