@@ -95,16 +95,20 @@ static bool has_any_order(const Value *value) {
     return value->node && (value->node->op == OP_const || value->node->op == OP_broadcast);
 }
 
-static void look_at(Carry *c, const Node *node) {
+/* A gradient, or one that a reshape rids of axes of one element: what becomes of that becomes of it. */
+static void look_at_gradient(Carry *c, const Node *node) {
     if (is_gradient(c, node)) open_group(c, node->results[0], node_attr(node, ATTR_perm));
-    const Node *of = node->op == OP_reshape ? node->operands[0]->node : NULL;
-    const Attr *order =
-        of && is_gradient(c, of) ? order_without_units(c, node, node_attr(of, ATTR_perm)) : NULL;
-    if (order) {
-        Group *permuted = group_of(c, node->operands[0]), *own = open_group(c, node->results[0], order);
-        own->mixed = permuted->mixed;
-        permuted->parent = own;
-    }
+    if (node->op != OP_reshape) return;
+    const Node *of = node->operands[0]->node;
+    Group *permuted = of && is_gradient(c, of) ? group_of(c, node->operands[0]) : NULL;
+    const Attr *order = permuted ? order_without_units(c, node, node_attr(of, ATTR_perm)) : NULL;
+    if (!order) return;
+    permuted->parent = open_group(c, node->results[0], order);
+    permuted->parent->mixed = permuted->mixed;
+}
+
+static void look_at(Carry *c, const Node *node) {
+    look_at_gradient(c, node);
     if (!op_has(node->op, TRAIT_ELEMENTWISE)) return;
     Group *group = NULL;
     bool others = false;
