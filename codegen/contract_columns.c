@@ -19,8 +19,7 @@ bool columns_by_halves(const Product *p) { return p->column.b.constant == 2 && p
 static LLVMValueRef load_piece(Emit *e, const Product *p, LLVMValueRef pointer, int64_t first,
                                LLVMValueRef mask) {
     LLVMValueRef at = vector_at(e, p->b_memory, pointer, emit_i64(e, first));
-    return mask ? vector_load_masked(e, p->b_memory, at, mask)
-                : vector_load(e, p->b_memory, at, p->plan.lanes);
+    return vector_load_some(e, p->b_memory, at, p->plan.lanes, mask);
 }
 
 /* Without its odd elements a pair is one element shorter, lest it reach beyond what there is. */

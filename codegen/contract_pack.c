@@ -76,16 +76,12 @@ static LLVMValueRef target_at(Emit *e, const Group *g, LLVMValueRef i) {
 
 static bool is_in_halves(const Pack *pack) { return !size_is(pack->apart, 0); }
 
-static LLVMValueRef load_half(Emit *e, const Pack *pack, LLVMValueRef at, uint32_t lanes, LLVMValueRef mask) {
-    return mask ? vector_load_masked(e, pack->memory, at, mask) : vector_load(e, pack->memory, at, lanes);
-}
-
 /* Elements side by side as they are packed; of `mask`, unless it is NULL. */
 static LLVMValueRef load(Emit *e, const Pack *pack, LLVMValueRef at, uint32_t lanes, LLVMValueRef mask) {
-    LLVMValueRef value = load_half(e, pack, at, lanes, mask);
+    LLVMValueRef value = vector_load_some(e, pack->memory, at, lanes, mask);
     if (!is_in_halves(pack)) return tile_convert(e, pack->element, value);
     LLVMValueRef other = vector_at(e, pack->memory, at, pack->apart.value);
-    return pairs_of(e, value, load_half(e, pack, other, lanes, mask));
+    return pairs_of(e, value, vector_load_some(e, pack->memory, other, lanes, mask));
 }
 
 /* A row of a contiguous group. */
@@ -186,9 +182,8 @@ static LLVMValueRef square_load(Emit *e, uint32_t row, uint32_t column, uint32_t
     const Pack *pack = s->group->pack;
     LLVMValueRef offset = offset_add(e, s->group->column[row], offset_add(e, s->offset, emit_i64(e, column)));
     LLVMValueRef from = vector_at(e, pack->memory, s->group->source, offset);
-    if (count == lanes) return tile_load(e, pack->memory, pack->element, from, lanes);
-    LLVMValueRef mask = vector_first_lanes(e, emit_i64(e, count), lanes);
-    return tile_convert(e, pack->element, vector_load_masked(e, pack->memory, from, mask));
+    LLVMValueRef mask = count == lanes ? NULL : vector_first_lanes(e, emit_i64(e, count), lanes);
+    return load(e, pack, from, lanes, mask);
 }
 
 /* `steps` of k, as many as lanes or fewer. */

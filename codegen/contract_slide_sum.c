@@ -170,8 +170,7 @@ static LLVMValueRef load_a(Emit *e, const SlideSum *s, LLVMValueRef offset, uint
     const Product *p = &s->p;
     offset = offset_add(e, offset, offset_multiply(e, emit_i64(e, row), s->lines.a.value));
     LLVMValueRef at = vector_at(e, p->a_memory, s->a, offset);
-    if (!s->mask) return tile_load(e, p->a_memory, p->element, at, p->plan.lanes);
-    return tile_convert(e, p->element, vector_load_masked(e, p->a_memory, at, s->mask));
+    return tile_convert(e, p->element, vector_load_some(e, p->a_memory, at, p->plan.lanes, s->mask));
 }
 
 static void multiply(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t step, void *user) {

@@ -76,6 +76,11 @@ LLVMValueRef vector_load_masked(Emit *e, LLVMTypeRef element, LLVMValueRef point
     return call(e, "llvm.masked.load", types, 2, 4, arguments);
 }
 
+LLVMValueRef vector_load_some(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, uint32_t lanes,
+                              LLVMValueRef mask) {
+    return mask ? vector_load_masked(e, element, pointer, mask) : vector_load(e, element, pointer, lanes);
+}
+
 void vector_prefetch(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, LLVMValueRef index) {
     LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm), type = LLVMTypeOf(pointer);
     pointer = LLVMBuildGEP2(e->builder, element, pointer, &index, 1, ""); /* perhaps out of bounds */

@@ -27,6 +27,9 @@ LLVMValueRef vector_add(Emit *e, LLVMValueRef a, LLVMValueRef b);
 LLVMValueRef vector_load(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, uint32_t lanes);
 /* Lanes whose mask bit is clear are not read; they are 0. */
 LLVMValueRef vector_load_masked(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, LLVMValueRef mask);
+/* The same where there is a mask, else `lanes` elements. */
+LLVMValueRef vector_load_some(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, uint32_t lanes,
+                              LLVMValueRef mask);
 /* Asks for the line at pointer + index elements, which need not exist, to come to the second level of the
  * cache. */
 void vector_prefetch(Emit *e, LLVMTypeRef element, LLVMValueRef pointer, LLVMValueRef index);

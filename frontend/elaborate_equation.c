@@ -124,14 +124,13 @@ const Val *equation_reduce(Elab *e, const AstExpr *x) {
         return e->poison;
     }
     if (!declare(e, binders, x->reduction.body, count, outside, 1)) return e->poison;
-    Builder b = el_builder(e, x->span);
-    uint32_t first = b.graph->next_id;
+    uint32_t first = e->graph->next_id;
     const Val *v = equation_expr(e, x->reduction.body);
     const Dim *lo = q->indices[outside].lo;
     if (!val_poisoned(v)) {
         v = with_axes(e, v, count, x->reduction.body->span);
         v = reduce_first(e, x, v, count);
-        b = el_builder(e, x->span);
+        Builder b = el_builder(e, x->span);
         if (v->kind == VAL_TENSOR && v->tensor.value) v = val_of(e, equation_sum(&b, v->tensor.value, first));
     }
     scope_pop(e);

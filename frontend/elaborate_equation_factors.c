@@ -115,7 +115,7 @@ static bool may_pair(const Product *p, uint32_t i, uint32_t k) {
     return (same || size_of(p, own) >= FEW_TERMS) && size_of(p, axes & ~own) <= MOST_ELEMENTS;
 }
 
-/* The pair that takes the fewest multiplications, and of these leaves the fewest elements. False: there is
+/* Multiplies the pair that takes the least work, and of these leaves the fewest elements. False: there is
  * none.
  */
 static bool multiply_cheapest(Product *p) {
@@ -139,7 +139,7 @@ static bool multiply_cheapest(Product *p) {
 
 Value *equation_sum(Builder *b, Value *sum, uint32_t first) {
     const Node *node = sum->node;
-    if (!node || node->op != OP_reduce_sum || sum->type->dtype == DTYPE_bool) return sum;
+    if (!node || node->op != OP_reduce_sum) return sum;
     Value *x = node->operands[0];
     Product p = {.b = *b, .first = first, .space = x->type, .summed = attr_bits(node_attr(node, ATTR_axes))};
     int64_t place[MAX_RANK];

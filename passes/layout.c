@@ -27,7 +27,7 @@ enum {
 typedef struct {
     PassContext *context;
     Graph *graph;
-    bool again; /* for what is carried: rows that become columns have been looked for */
+    bool again; /* for what is carried: rows that become columns, and pictures, have been looked for */
 } Layout;
 
 /* --- which products */
@@ -347,7 +347,7 @@ static void order_node(const Layout *l, Node *node, const Block *loop, bool want
 /* What is computed only to say what went wrong stays as it is: it runs once. */
 static void order_block(const Layout *l, Block *block, const Block *loop) {
     bool wanted = layout_wants_channels_last(block, loop);
-    if (wanted) put_pictures_last(l, block, loop);
+    if (wanted && !l->again) put_pictures_last(l, block, loop);
     for (Node *node = block->first; node; node = node->next) {
         order_node(l, node, loop, wanted);
         for (uint32_t i = 0; i < node->block_count; i++) {

@@ -185,6 +185,16 @@ Test(contract, convolutions) {
         }
 }
 
+/* What is planned of the product for the CPU, and its shapes. */
+static ContractSchedule planned(const ProductCase *c, const char *cpu, ContractShape *shapes) {
+    Jit jit;
+    ProductUse use;
+    jit_open(&jit, 0, cpu);
+    product_examine(&jit, c, shapes, &use);
+    jit_close(&jit);
+    return use.plan;
+}
+
 /* Where a tile's row of B is one line of a cache, rows that are pages apart are packed even for few rows of
  * A; wide vectors read them as they lie. */
 Test(contract, lines_that_lie_apart_are_packed) {
@@ -195,13 +205,9 @@ Test(contract, lines_that_lie_apart_are_packed) {
     } cases[] = {{"x86-64-v3", 1024, true}, {"x86-64-v3", 200, false}, {"x86-64-v4", 1024, false}};
     for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ProductCase c = product_case(DTYPE_f32, 1, 32, cases[i].n, 256, false, false);
-        Jit jit;
         ContractShape shapes[2];
-        ProductUse use;
-        jit_open(&jit, 0, cases[i].cpu);
-        product_examine(&jit, &c, shapes, &use);
-        cr_expect(use.plan.pack_b == cases[i].packed, "%s, %d columns", cases[i].cpu, (int)cases[i].n);
-        jit_close(&jit);
+        bool packed = planned(&c, cases[i].cpu, shapes).pack_b;
+        cr_expect(packed == cases[i].packed, "%s, %d columns", cases[i].cpu, (int)cases[i].n);
     }
 }
 
@@ -218,13 +224,9 @@ Test(contract, panels_share_a_far_picture) {
                              {'n', WIDTH, 0, 2, 1, false, false},
                              {'k', DEPTH, CHANNELS, field, 0, false, false}};
     memcpy(c.axis, axes, sizeof axes);
-    Jit jit;
     ContractShape shapes[2];
-    ProductUse use;
-    jit_open(&jit, 0, "x86-64-v4");
-    product_examine(&jit, &c, shapes, &use);
-    cr_expect(use.plan.outer_first && use.plan.chunk_rows);
-    jit_close(&jit);
+    ContractSchedule plan = planned(&c, "x86-64-v4", shapes);
+    cr_expect(plan.outer_first && plan.chunk_rows);
     check(&c);
 }
 
@@ -409,13 +411,9 @@ Test(contract, pairs_of_bf16_are_taken) {
                  {"x86-64-v4", 64, 64, 64, false}};
     for (uint32_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ProductCase c = product_case(DTYPE_bf16, 1, cases[i].m, cases[i].n, cases[i].k, false, false);
-        Jit jit;
         ContractShape shapes[2];
-        ProductUse use;
-        jit_open(&jit, 0, cases[i].cpu);
-        product_examine(&jit, &c, shapes, &use);
+        planned(&c, cases[i].cpu, shapes);
         cr_expect(shapes[0].b_apart == cases[i].taken, "%s, %d steps", cases[i].cpu, (int)cases[i].k);
-        jit_close(&jit);
     }
 }
 
