@@ -2,6 +2,7 @@
  * reads. The structs are those of runtime/nnrt.h, member by member. */
 #include "codegen/host.h"
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 LLVMTypeRef host_pointer_type(Emit *e) { return LLVMPointerTypeInContext(e->llvm, 0); }
@@ -69,9 +70,41 @@ static LLVMValueRef command_record(Emit *e, const Function *command, LLVMValueRe
                                    LLVMConstInt(LLVMInt8TypeInContext(e->llvm), resumes, false)});
 }
 
+/* --- readers of datasets, in the order of data_formats.def */
+static const char *const formats[] = {
+#define DATA_FORMAT(name) #name,
+#include "ir/data_formats.def"
+#undef DATA_FORMAT
+};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+static void note_format(void *user, Node *node) {
+    bool *used = user;
+    for (uint32_t i = 0; node->op == OP_data_open && i < FORMATS; i++)
+        used[i] |= strcmp(formats[i], node_str(node, ATTR_format)) == 0;
+}
+
+static LLVMValueRef reader(Emit *e, const char *format) {
+    char name[64];
+    snprintf(name, sizeof name, "nn_reader_%s", format);
+    LLVMValueRef global = LLVMAddGlobal(e->module, host_pointer_type(e), name);
+    LLVMSetGlobalConstant(global, true);
+    return global;
+}
+
+static LLVMValueRef used_readers(Emit *e, uint32_t *count) {
+    bool used[FORMATS] = {0};
+    LLVMValueRef readers[FORMATS];
+    graph_walk(e->graph, note_format, used);
+    for (uint32_t i = *count = 0; i < FORMATS; i++)
+        if (used[i]) readers[(*count)++] = reader(e, formats[i]);
+    return records(e, *count, readers, "readers");
+}
+
 void host_table(Emit *e, const LLVMValueRef *entries) {
     LLVMValueRef *commands = ARENA_ARRAY(e->arena, LLVMValueRef, e->graph->functions.count);
-    uint32_t count = 0;
+    uint32_t count = 0, reader_count;
+    LLVMValueRef readers = used_readers(e, &reader_count);
     for (uint32_t i = 0; i < e->graph->functions.count; i++) {
         const Function *function = e->graph->functions.at[i];
         if (function->kind != FUNCTION_COMMAND) continue;
@@ -80,9 +113,10 @@ void host_table(Emit *e, const LLVMValueRef *entries) {
     }
     LLVMValueRef table =
         host_constant(e,
-                      record(e, 4,
+                      record(e, 6,
                              (LLVMValueRef[]){host_text(e, e->graph->name), host_text(e, e->graph->doc),
-                                              records(e, count, commands, "commands"), host_i32(e, count)}),
+                                              records(e, count, commands, "commands"), readers,
+                                              host_i32(e, count), host_i32(e, reader_count)}),
                       "nn_program");
     LLVMSetLinkage(table, LLVMExternalLinkage);
     LLVMSetUnnamedAddress(table, LLVMNoUnnamedAddr);

@@ -319,6 +319,12 @@ static nn_command describe_command(Arena *arena, const Function *function) {
                         run_command,    resumes};
 }
 
+static const nn_reader *const readers[] = {
+#define DATA_FORMAT(name) &nn_reader_##name,
+#include "ir/data_formats.def"
+#undef DATA_FORMAT
+};
+
 int interpret_program(const Graph *graph, int argc, char **argv) {
     Arena *arena = arena_new();
     nn_command *commands = ARENA_ARRAY(arena, nn_command, graph->functions.count + 1);
@@ -326,7 +332,8 @@ int interpret_program(const Graph *graph, int argc, char **argv) {
     for (uint32_t i = 0; i < graph->functions.count; i++)
         if (graph->functions.at[i]->kind == FUNCTION_COMMAND)
             commands[count++] = describe_command(arena, graph->functions.at[i]);
-    InterpretedProgram program = {{graph->name, graph->doc, commands, count}, graph, arena};
+    InterpretedProgram program = {
+        {graph->name, graph->doc, commands, readers, count, sizeof readers / sizeof *readers}, graph, arena};
     int status = nn_main(&program.table, argc, argv);
     arena_free(arena);
     return status;

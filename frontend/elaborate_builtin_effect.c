@@ -289,10 +289,23 @@ const Val *builtin_with_parameters(Elab *e, BuiltinCall *c) {
 }
 
 /* --- data */
+static bool is_data_format(const char *name) {
+#define DATA_FORMAT(format) \
+    if (strcmp(name, #format) == 0) return true;
+#include "ir/data_formats.def"
+#undef DATA_FORMAT
+    return false;
+}
+
 const Val *builtin_open(Elab *e, BuiltinCall *c) {
     const Val *format = c->slot[0];
     if (format->kind != VAL_STRING || !format->string.text)
         return refuse_argument(e, c, 0, "a string known at compile time");
+    if (!is_data_format(format->string.text)) {
+        diag_report(e->diags, D_TYPE_MISMATCH, c->span_of[0], "the format of a dataset",
+                    "`idx`, `npy`, `bytes` or `csv`", arena_printf(e->arena, "`%s`", format->string.text));
+        return e->poison;
+    }
     if (!c->expected || c->expected->kind != TY_DATASET || (ty_any_dataset(c->expected) && !e->checking)) {
         Diagnostic *d = diag_report(e->diags, D_DATA_TYPE, c->span);
         diag_help(d, "declare it: `let samples: dataset(u8[28, 28], u8) = …`");

@@ -65,10 +65,16 @@ typedef struct {
     bool has_checkpoints;
 } nn_command;
 
+/* How datasets of one format are opened. A program's table has those of its formats, so that no others are
+ * linked into it. */
+typedef struct nn_reader nn_reader;
+extern const nn_reader nn_reader_idx, nn_reader_npy, nn_reader_bytes, nn_reader_csv;
+
 typedef struct {
     const char *name, *doc;
     const nn_command *commands;
-    int32_t command_count;
+    const nn_reader *const *readers;
+    int32_t command_count, reader_count;
 } nn_program_table;
 
 extern const nn_program_table nn_program;
@@ -103,7 +109,8 @@ void nn_progress_begin(nn_rt *rt, int64_t total);
 void nn_progress_step(nn_rt *rt);
 void nn_progress_end(nn_rt *rt);
 
-/* --- data. `columns` describe one sample's parts: dtype and dims that the file must hold. */
+/* --- data. `columns` describe one sample's parts: dtype and dims that the file must hold. The format is that
+ * of one of the program's readers. */
 nn_data *nn_data_open(nn_rt *rt, const nn_loc *loc, const char *format, int32_t paths,
                       const char *const *path, int32_t columns, const nn_tensor *column);
 int64_t nn_data_len(nn_rt *rt, const nn_data *data);

@@ -1,8 +1,8 @@
 /* A text table as typed columns: which of its columns are wanted, and what their cells say. */
 #include "rt_csv.h"
-#include "rt.h"
 #include "rt_csv_cells.h"
 #include "rt_csv_number.h"
+#include "rt_data.h"
 #include "rt_float.h"
 #include "rt_names.h"
 #include "rt_samples.h"
@@ -414,3 +414,13 @@ bool rt_csv_read(const char *const *text, int32_t columns, const nn_tensor *colu
     close_table(&t);
     return good;
 }
+
+static void open_csv(const nn_reader *reader, const rt_opening *o) {
+    (void)reader;
+    rt_text error = {0};
+    if (o->paths != RT_CSV_TEXTS) rt_failf(o->rt, o->loc, "the format `csv` has %d settings", RT_CSV_TEXTS);
+    if (!rt_csv_read(o->path, o->data->column_count, o->column, o->data->columns, &o->data->count, &error))
+        rt_cannot_open(o, &error, NULL);
+}
+
+const nn_reader nn_reader_csv = {.name = "csv", .open = open_csv};

@@ -29,6 +29,27 @@ struct nn_data {
 /* --- rt_open.c */
 /* A dataset that the run frees. */
 nn_data *rt_data_new(nn_rt *rt, nn_data data);
+/* A dataset that is being opened: its columns are there but empty. */
+typedef struct {
+    nn_rt *rt;
+    const nn_loc *loc;
+    int32_t paths;
+    const char *const *path;
+    const nn_tensor *column; /* as declared */
+    nn_data *data;
+} rt_opening;
+/* Finds the samples in a file; false: the error goes on after the file's name. */
+typedef bool rt_parse(rt_source *source, const nn_tensor *sample, rt_array *array, rt_text *error);
+struct nn_reader {
+    const char *name;
+    void (*open)(const nn_reader *reader, const rt_opening *opening); /* columns and number of samples */
+    /* Where `open` is rt_open_files: */
+    rt_parse *parse;
+    const char *suffix, *help; /* that a file's name may lack; what to give where there is none; or NULL */
+};
+/* Opens a file for each column. The last paths may be empty. */
+void rt_open_files(const nn_reader *reader, const rt_opening *opening);
+_Noreturn void rt_cannot_open(const rt_opening *opening, const rt_text *error, const char *help);
 
 /* --- rt_recipe.c: datasets written down, for checkpoints. */
 /* How to open a table of so many samples, to be freed. */

@@ -1,6 +1,6 @@
 /* Reading IDX, raw or gzipped, without trust in what the file says about itself. */
 #include "rt_idx.h"
-#include "rt.h"
+#include "rt_data.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -270,3 +270,11 @@ bool rt_idx_parse(rt_source *file, const nn_tensor *sample, rt_array *array, rt_
     source_close(&source);
     return good;
 }
+
+const nn_reader nn_reader_idx = {
+    .name = "idx",
+    .open = rt_open_files,
+    .parse = rt_idx_parse,
+    .suffix = ".gz",
+    .help = "give the folder or file that holds the data; `PATH.gz` is found too",
+};

@@ -1,5 +1,6 @@
 /* Reading the header of a .npy file without trust in it. */
 #include "rt_npy.h"
+#include "rt_data.h"
 #include <string.h>
 
 enum { RANK_LIMIT = 32, HEADER_LIMIT = 100000, FIXED_BYTES = 12 };
@@ -239,14 +240,16 @@ static bool check_length(const Header *h, int64_t found) {
     return false;
 }
 
-bool rt_npy_parse(const uint8_t *bytes, size_t held, int64_t size, const nn_tensor *sample, rt_array *array,
-                  rt_text *error) {
+bool rt_npy_parse(rt_source *source, const nn_tensor *sample, rt_array *array, rt_text *error) {
     Header header = {.error = error};
-    if (!find_header(bytes, held, size, &header)) return false;
-    int64_t offset = header.end - (const char *)bytes;
-    if (!read_dictionary(&header) || !check_type(&header, sample) || !check_length(&header, size - offset))
+    if (!find_header(source->bytes, source->held, source->size, &header)) return false;
+    int64_t offset = header.end - (const char *)source->bytes;
+    if (!read_dictionary(&header) || !check_type(&header, sample) ||
+        !check_length(&header, source->size - offset))
         return false;
     *array = (rt_array){
         .count = header.dims[0], .offset = offset, .stored = header.stored, .swapped = header.swapped};
     return true;
 }
+
+const nn_reader nn_reader_npy = {.name = "npy", .open = rt_open_files, .parse = rt_npy_parse};

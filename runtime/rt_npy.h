@@ -5,10 +5,8 @@
 
 #include "rt_column.h"
 
-/* Reads the header out of the first `held` of the file's `size` bytes and checks it against the type of one
- * sample: floats may have another width, everything else is as declared. False: the error says what is wrong
- * with the file, without its name. */
-bool rt_npy_parse(const uint8_t *bytes, size_t held, int64_t size, const nn_tensor *sample, rt_array *array,
-                  rt_text *error);
+/* Reads the header and checks it against the type of one sample: floats may have another width, everything
+ * else is as declared. False: the error says what is wrong with the file, without its name. */
+bool rt_npy_parse(rt_source *source, const nn_tensor *sample, rt_array *array, rt_text *error);
 
 #endif

@@ -1,9 +1,6 @@
-/* Opening datasets: which reader a format has, and what is wrong with a file. */
-#include "rt_csv.h"
+/* Opening datasets: which reader a format has, files that hold a column each, and what is wrong with one. */
 #include "rt_data.h"
 #include "rt_file.h"
-#include "rt_idx.h"
-#include "rt_npy.h"
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,22 +13,67 @@ nn_data *rt_data_new(nn_rt *rt, nn_data data) {
     return new;
 }
 
-static _Noreturn void cannot_open(nn_rt *rt, const nn_loc *loc, const rt_text *error, const char *help) {
+void rt_cannot_open(const rt_opening *opening, const rt_text *error, const char *help) {
     rt_text message = {0};
     rt_text_addf(&message, "cannot read the dataset: %s", error->bytes);
-    rt_fail(rt, loc, message.bytes, help);
+    rt_fail(opening->rt, opening->loc, message.bytes, help);
 }
 
-/* --- formats with a file for each column */
-static bool parse_idx(rt_source *source, const nn_tensor *sample, rt_array *array, rt_text *error) {
-    return rt_idx_parse(source, sample, array, error);
+/* --- a file for each column */
+/* The path itself, or with the suffix where only that exists and may be read. */
+static void find_file(const nn_reader *reader, const char *path, rt_text *found) {
+    rt_text_adds(found, path);
+    if (!reader->suffix || access(path, F_OK) == 0) return;
+    rt_text_adds(found, reader->suffix);
+    if (access(found->bytes, F_OK) == 0) return;
+    rt_text_free(found);
+    rt_text_adds(found, path);
 }
 
-static bool parse_npy(rt_source *source, const nn_tensor *sample, rt_array *array, rt_text *error) {
-    return rt_npy_parse(source->bytes, source->held, source->size, sample, array, error);
+static const char *help_absent(const nn_reader *reader, const char *path) {
+    return access(path, F_OK) == 0 || errno != ENOENT ? NULL : reader->help;
 }
 
-/* A file as it is: each of its bytes is a sample. */
+static int64_t open_column(const nn_reader *reader, const rt_opening *o, int32_t i) {
+    rt_text name = {0}, error = {0};
+    rt_source source;
+    rt_array array;
+    find_file(reader, o->path[i], &name);
+    if (!rt_source_open(&source, name.bytes, &error))
+        rt_cannot_open(o, &error, help_absent(reader, name.bytes));
+    rt_text_quotes(&error, name.bytes);
+    rt_text_adds(&error, " ");
+    if (!reader->parse(&source, &o->column[i], &array, &error)) rt_cannot_open(o, &error, NULL);
+    o->data->columns[i] = rt_column_of_source(&source, &array, &o->column[i]);
+    rt_text_free(&error);
+    rt_text_free(&name);
+    return array.count;
+}
+
+static void check_equal_counts(const rt_opening *o, int32_t column, int64_t first, int64_t count) {
+    if (first == count) return;
+    rt_text error = {0};
+    rt_text_quotes(&error, o->path[0]);
+    rt_text_addf(&error, " holds %lld samples, but ", (long long)first);
+    rt_text_quotes(&error, o->path[column]);
+    rt_text_addf(&error, " holds %lld", (long long)count);
+    rt_cannot_open(o, &error, NULL);
+}
+
+void rt_open_files(const nn_reader *reader, const rt_opening *o) {
+    int32_t paths = o->paths, columns = o->data->column_count;
+    while (paths > 1 && !*o->path[paths - 1]) paths--;
+    if (paths != columns)
+        rt_failf(o->rt, o->loc, "a dataset of %d column%s needs %d file%s, not %d", columns,
+                 columns == 1 ? "" : "s", columns, columns == 1 ? "" : "s", paths);
+    for (int32_t i = 0; i < columns; i++) {
+        int64_t count = open_column(reader, o, i);
+        if (i == 0) o->data->count = count;
+        check_equal_counts(o, i, o->data->count, count);
+    }
+}
+
+/* --- a file as it is: each of its bytes is a sample */
 static bool parse_bytes(rt_source *source, const nn_tensor *sample, rt_array *array, rt_text *error) {
     *array = (rt_array){.count = source->size, .stored = NN_U8};
     if (sample->dtype == NN_U8 && sample->rank == 0) return true;
@@ -40,79 +82,13 @@ static bool parse_bytes(rt_source *source, const nn_tensor *sample, rt_array *ar
     return false;
 }
 
-/* Finds the samples in a file; the error goes on after the file's name. */
-typedef bool Parse(rt_source *source, const nn_tensor *sample, rt_array *array, rt_text *error);
+const nn_reader nn_reader_bytes = {.name = "bytes", .open = rt_open_files, .parse = parse_bytes};
 
-static const struct {
-    const char *name;
-    Parse *parse;
-} formats[] = {{"idx", parse_idx}, {"npy", parse_npy}, {"bytes", parse_bytes}};
-
-static Parse *find_format(const char *name) {
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (strcmp(formats[i].name, name) == 0) return formats[i].parse;
-    return NULL;
-}
-
-/* The path itself, or with `.gz` where only that exists and may be read. */
-static void find_file(Parse *parse, const char *path, rt_text *found) {
-    rt_text_adds(found, path);
-    if (parse != parse_idx || access(path, F_OK) == 0) return;
-    rt_text_adds(found, ".gz");
-    if (access(found->bytes, F_OK) == 0) return;
-    rt_text_free(found);
-    rt_text_adds(found, path);
-}
-
-static const char *help_absent(Parse *parse, const char *path) {
-    if (access(path, F_OK) == 0 || errno != ENOENT) return NULL;
-    return parse == parse_idx ? "give the folder or file that holds the data; `PATH.gz` is found too" : NULL;
-}
-
-static int64_t open_column(nn_rt *rt, const nn_loc *loc, Parse *parse, const char *path,
-                           const nn_tensor *sample, rt_column *column) {
-    rt_text name = {0}, error = {0};
-    rt_source source;
-    rt_array array;
-    find_file(parse, path, &name);
-    if (!rt_source_open(&source, name.bytes, &error))
-        cannot_open(rt, loc, &error, help_absent(parse, name.bytes));
-    rt_text_quotes(&error, name.bytes);
-    rt_text_adds(&error, " ");
-    if (!parse(&source, sample, &array, &error)) cannot_open(rt, loc, &error, NULL);
-    *column = rt_column_of_source(&source, &array, sample);
-    rt_text_free(&error);
-    rt_text_free(&name);
-    return array.count;
-}
-
-static void check_equal_counts(nn_rt *rt, const nn_loc *loc, const char *const *path, int32_t column,
-                               int64_t first, int64_t count) {
-    if (first == count) return;
-    rt_text error = {0};
-    rt_text_quotes(&error, path[0]);
-    rt_text_addf(&error, " holds %lld samples, but ", (long long)first);
-    rt_text_quotes(&error, path[column]);
-    rt_text_addf(&error, " holds %lld", (long long)count);
-    cannot_open(rt, loc, &error, NULL);
-}
-
-static void open_columns(nn_rt *rt, const nn_loc *loc, Parse *parse, const char *const *path,
-                         const nn_tensor *column, nn_data *data) {
-    for (int32_t i = 0; i < data->column_count; i++) {
-        int64_t count = open_column(rt, loc, parse, path[i], &column[i], &data->columns[i]);
-        if (i == 0) data->count = count;
-        check_equal_counts(rt, loc, path, i, data->count, count);
-    }
-}
-
-/* --- a file with all columns */
-static void open_csv(nn_rt *rt, const nn_loc *loc, int32_t count, const char *const *text,
-                     const nn_tensor *column, nn_data *data) {
-    rt_text error = {0};
-    if (count != RT_CSV_TEXTS) rt_failf(rt, loc, "the format `csv` has %d settings", RT_CSV_TEXTS);
-    if (!rt_csv_read(text, data->column_count, column, data->columns, &data->count, &error))
-        cannot_open(rt, loc, &error, NULL);
+/* --- any dataset */
+static const nn_reader *find_reader(nn_rt *rt, const nn_loc *loc, const char *format) {
+    for (int32_t i = 0; i < rt->program->reader_count; i++)
+        if (strcmp(rt->program->readers[i]->name, format) == 0) return rt->program->readers[i];
+    rt_failf(rt, loc, "the program has no reader of the data format `%s`", format);
 }
 
 static void check_sizes(nn_rt *rt, const nn_loc *loc, int32_t columns, const nn_tensor *column) {
@@ -124,21 +100,12 @@ static void check_sizes(nn_rt *rt, const nn_loc *loc, int32_t columns, const nn_
 
 nn_data *nn_data_open(nn_rt *rt, const nn_loc *loc, const char *format, int32_t paths,
                       const char *const *path, int32_t columns, const nn_tensor *column) {
-    bool csv = strcmp(format, "csv") == 0;
-    Parse *parse = find_format(format);
-    if (!parse && !csv) rt_failf(rt, loc, "there is no data format `%s`", format);
-    while (!csv && paths > 1 && !*path[paths - 1]) paths--; /* those that may be left out */
-    if (!csv && paths != columns)
-        rt_failf(rt, loc, "a dataset of %d column%s needs %d file%s, not %d", columns,
-                 columns == 1 ? "" : "s", columns, columns == 1 ? "" : "s", paths);
+    const nn_reader *reader = find_reader(rt, loc, format);
     check_sizes(rt, loc, columns, column);
     nn_data *data = rt_data_new(rt, (nn_data){.kind = RT_TABLE, .column_count = columns});
     data->columns = rt_allocate((size_t)columns * sizeof *data->columns);
     for (int32_t i = 0; i < columns; i++) data->columns[i] = (rt_column){.file = -1};
-    if (csv)
-        open_csv(rt, loc, paths, path, column, data);
-    else
-        open_columns(rt, loc, parse, path, column, data);
+    reader->open(reader, &(rt_opening){rt, loc, paths, path, column, data});
     data->recipe = rt_recipe_open(format, paths, path, columns, column, data->count);
     return data;
 }

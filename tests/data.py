@@ -194,6 +194,21 @@ def tests(build, tools):
             check(tools, ["./f64", "load3", "--path=w-bf16"], 0, "1 [0.000000 0.333984 0.667969]\n", work)
     yield f"data/widths {build}", widths
 
+    def readers():
+        """A program holds the readers of its formats and no others."""
+        with tempfile.TemporaryDirectory() as work:
+            prepare(work)
+            with open(os.path.join(work, "count.nn"), "w") as file:
+                file.write(COUNT)
+            for source, held in (("count.nn", {"bytes"}), ("program.nn", {"idx", "npy", "bytes", "csv"})):
+                tools.must([tools.nnc(build), "build", "-g", source, "-o", "program"], cwd=work)
+                with open(os.path.join(work, "program"), "rb") as file:
+                    symbols = file.read()
+                found = {format for format in ("idx", "npy", "bytes", "csv") if b"nn_reader_" + format.encode() in symbols}
+                if found != held or (b"inflate" in symbols) != ("idx" in held):
+                    raise tools.Failure(f"{source} holds readers of {found}")
+    yield f"data/readers {build}", readers
+
     def pipes():
         """Data that comes through a pipe, from whoever writes when it likes, is what a file would be."""
         with tempfile.TemporaryDirectory() as work:

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size) {
     memcpy(source.bytes + 6, bytes + 1, size - 1);
     rt_array array;
     rt_text error = {0};
-    bool parsed = rt_npy_parse(source.bytes, source.held, source.size, &sample, &array, &error);
+    bool parsed = rt_npy_parse(&source, &sample, &array, &error);
     fuzz_array(parsed, &source, &sample, &array, &error);
     return 0;
 }

@@ -44,7 +44,13 @@ Outcome run_program(const nn_program_table *program, const char *const *argument
 
 Outcome run_body(Body *body, const char *const *options) {
     const nn_command command = {.name = "test", .run = body};
-    const nn_program_table program = {.name = "test", .commands = &command, .command_count = 1};
+    static const nn_reader *const readers[] = {&nn_reader_idx, &nn_reader_npy, &nn_reader_bytes,
+                                               &nn_reader_csv};
+    const nn_program_table program = {.name = "test",
+                                      .commands = &command,
+                                      .command_count = 1,
+                                      .readers = readers,
+                                      .reader_count = sizeof readers / sizeof *readers};
     const char *arguments[16] = {"test"};
     for (int i = 0; options && options[i]; i++) arguments[i + 1] = options[i];
     return run_program(&program, arguments);

@@ -40,8 +40,10 @@ static const nn_param params[] = {{"epochs", "5", NULL, NN_I64},
 static const nn_command commands[] = {
     {"train", "Train from scratch and save the weights.", params, 5, train, true},
     {"write_report", NULL, NULL, 0, report, false}};
-static const nn_program_table many = {"digits", "Classify handwritten digits.", commands, 2};
-static const nn_program_table one = {"digits", "Classify handwritten digits.", commands, 1};
+static const nn_program_table many = {
+    .name = "digits", .doc = "Classify handwritten digits.", .commands = commands, .command_count = 2};
+static const nn_program_table one = {
+    .name = "digits", .doc = "Classify handwritten digits.", .commands = commands, .command_count = 1};
 
 static void expect_run(const nn_program_table *program, const char *line, int status, const char *out,
                        const char *err) {

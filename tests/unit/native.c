@@ -41,7 +41,8 @@ typedef struct {
 typedef struct {
     const char *name, *doc;
     const RtCommand *commands;
-    int32_t command_count;
+    const void *readers;
+    int32_t command_count, reader_count;
 } RtProgram;
 
 /* The last four frames are the threads' scratch memory, and that for parts of chains. */
