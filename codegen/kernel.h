@@ -78,7 +78,7 @@ struct Kernel {
     /* While nothing is built: how dear the index arithmetic is. */
     bool dry;
     uint32_t splits;
-    bool strided; /* lanes of some load lie apart */
+    int64_t step; /* the most elements from lane to lane of a load; INT64_MAX: they lie anywhere */
 
     /* While a stage's function is built. */
     bool inside;
@@ -187,6 +187,9 @@ typedef VEC(const Value *) Roots;
 /* Loop axes for a shape: adjacent axes (of the same kind: reduced or not) become one where nothing in the
  * body tells them apart. Leaves the cost in k->splits. */
 Space space_choose(Kernel *k, uint32_t rank, const Dim *const *dims, uint32_t reduced, const Roots *roots);
+/* The most elements from lane to lane of what is loaded where lanes run along this axis; INT64_MAX: they lie
+ * anywhere. */
+int64_t space_step(Kernel *k, const Space *space, uint32_t axis, const Roots *roots);
 /* An index with all axes of the space, zero. */
 At space_origin(Kernel *k, const Space *space);
 

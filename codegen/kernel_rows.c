@@ -4,6 +4,7 @@
  * side. */
 #include "codegen/kernel_rows.h"
 #include "codegen/elementwise.h"
+#include "codegen/vector.h"
 #include <assert.h>
 
 static bool is_row_result(Kernel *k, const Type *type) {
@@ -12,20 +13,31 @@ static bool is_row_result(Kernel *k, const Type *type) {
 }
 
 /* --- the plan */
-enum { SHORT = 4 }; /* elements of a line that are not worth a vector */
+enum {
+    SHORT = 4, /* elements of a line that are not worth a vector */
+    ACROSS = 8 /* loads of a vector that take as long as adding up one's lanes */
+};
+
+/* Loads that take as long as one of a vector whose lanes lie so many elements apart. */
+static int64_t loads_for(int64_t step, uint32_t lanes) {
+    return step <= 1 ? 1 : step <= VECTOR_MAX_STRIDE ? step : 2 * (int64_t)lanes;
+}
 
 /* Is the innermost axis reduced, but so short that lanes are better on the axis before it that stays? */
-static bool is_short(Kernel *k, const RowPlan *p) {
-    int64_t size;
+static bool is_short(Kernel *k, const RowPlan *p, const Roots *roots) {
+    int64_t size, rows;
     Node *yield = kernel_yield(k);
     for (uint32_t i = 0; i < yield->operand_count; i++)
         if (!is_row_result(k, yield->operands[i]->type)) return false;
     if (p->kept_count == 0 || p->levels > 1) return false;
-    if (!dim_is_const(p->space.dims[p->space.rank - 1], &size) || size > SHORT) return false;
-    return !dim_is_const(p->space.dims[p->kept[p->kept_count - 1]], &size) || size > SHORT;
+    if (!dim_is_const(p->space.dims[p->space.rank - 1], &size)) return false;
+    uint32_t axis = p->kept[p->kept_count - 1], lanes = lanes_for(k, p->space.dims[axis]);
+    if (dim_is_const(p->space.dims[axis], &rows) && rows <= SHORT) return false;
+    return size <= SHORT ||
+           size * loads_for(space_step(k, &p->space, axis, roots), lanes) <= (int64_t)lanes * ACROSS;
 }
 
-static void plan_axes(Kernel *k, RowPlan *p) {
+static void plan_axes(Kernel *k, RowPlan *p, const Roots *roots) {
     for (uint32_t d = 0; d < p->space.rank; d++) {
         if (p->space.reduced >> d & 1)
             p->reduced[p->reduced_count++] = d;
@@ -35,7 +47,7 @@ static void plan_axes(Kernel *k, RowPlan *p) {
     /* Reductions of reductions are done row by row. */
     p->in_order = p->kept_count == 0 || p->kept[p->kept_count - 1] + 1 == p->kept_count;
     p->along = p->space.rank == 0 || (p->space.reduced >> (p->space.rank - 1) & 1) || p->levels > 1;
-    if (p->along && is_short(k, p)) p->along = false;
+    if (p->along && is_short(k, p, roots)) p->along = false;
 }
 
 /* Which axes of `finer` are reduced, if each axis of `shape` is made of whole ones; else 0. */
@@ -92,7 +104,7 @@ RowPlan *row_plan(Kernel *k) {
     for (uint32_t i = 0; i < yield->operand_count; i++)
         if (!is_row_result(k, yield->operands[i]->type)) vec_push(k->arena, &roots, yield->operands[i]);
     p->space = best_space(k, shape, reduced, &roots);
-    plan_axes(k, p);
+    plan_axes(k, p, &roots);
     return p;
 }
 

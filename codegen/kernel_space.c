@@ -17,10 +17,10 @@ uint32_t unroll_for(const Kernel *k) { return k->cost <= 8 ? 4 : k->cost <= 24 ?
 
 /* --- choosing loops: an index is tried without building anything, and what its arithmetic would cost is
  * counted */
-static At dry_index(Kernel *k, const Space *space) {
+static At dry_index(Kernel *k, const Space *space, uint32_t axis) {
     At at = {.lanes = k->lanes};
     for (uint32_t d = 0; d < space->rank; d++) at_push(&at, space->dims[d], index_const(k, 0));
-    if (space->rank) at.index[space->rank - 1] = (Index){.step = 1, .align = k->lanes};
+    if (space->rank) at.index[axis] = (Index){.step = 1, .align = k->lanes};
     return at;
 }
 
@@ -29,20 +29,30 @@ static uint32_t vectors_for_one(const Kernel *k, const Space *space) {
     return space->rank ? k->lanes / lanes_for(k, space->dims[space->rank - 1]) : 1;
 }
 
-/* Of a full vector's worth of elements. */
-static uint32_t cost_of(Kernel *k, const Space *space, const Roots *roots) {
+/* With lanes along `axis`. */
+static void dry_run(Kernel *k, const Space *space, uint32_t axis, const Roots *roots) {
     bool dry = k->dry;
     k->dry = true;
     k->splits = 0;
-    k->strided = false;
+    k->step = 0;
     const Scope *outer = scope_open(k);
-    At at = dry_index(k, space);
+    At at = dry_index(k, space, axis);
     const At *kept = at_keep(k, &at);
     for (uint32_t i = 0; i < roots->count; i++) value_at(k, roots->at[i], kept);
     scope_close(k, outer);
     k->dry = dry;
+}
+
+/* Of a full vector's worth of elements. */
+static uint32_t cost_of(Kernel *k, const Space *space, const Roots *roots) {
+    dry_run(k, space, space->rank - 1, roots);
     k->splits = (k->splits + 1) * vectors_for_one(k, space);
     return k->splits;
+}
+
+int64_t space_step(Kernel *k, const Space *space, uint32_t axis, const Roots *roots) {
+    dry_run(k, space, axis, roots);
+    return k->step;
 }
 
 /* Axes `d` and `d + 1` as one. */
@@ -81,7 +91,7 @@ Space space_choose(Kernel *k, uint32_t rank, const Dim *const *dims, uint32_t re
         if (d > space.rank) d = space.rank;
     }
     k->splits = cost_of(k, &space, roots);
-    space.strided = k->strided;
+    space.strided = k->step > 1;
     return space;
 }
 

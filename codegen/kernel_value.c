@@ -59,7 +59,8 @@ static bool is_read_only(const Kernel *k, const Value *captured) {
 static LLVMValueRef load_captured(Kernel *k, const Value *value, const At *at) {
     if (k->dry) {
         Index index = at_linear(k, at);
-        k->strided = k->strided || index.vector || index.step > 1;
+        int64_t step = index.vector ? INT64_MAX : index.step;
+        if (step > k->step) k->step = step;
         return NULL;
     }
     Access access = access_of(k, value->type, kernel_pointer(k, value), at);

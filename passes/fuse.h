@@ -70,6 +70,7 @@ struct FuseNode {
     const Node *frame; /* joined a contraction: the last permute on the way from it, whose axes the value has;
                           or NULL */
     bool expanded;     /* some user repeats its elements */
+    bool of_windows;   /* windows, or computed of such element by element */
     uint32_t overlap;  /* how many windows an element is in, at most, on the way to its users; 0 = 1 */
     uint32_t weight;   /* how often an element is computed, at most, where its users are */
     uint32_t from;     /* where a scalar could be computed already: position + 1; 0 = not known yet */

@@ -40,6 +40,16 @@ static uint32_t row_split(Fuse *f, const Group *group, const Type *type) {
     return 0;
 }
 
+/* Is it windows, or computed of such element by element? The nodes it needs have been looked at. */
+static bool is_of_windows(const FuseNode *n) {
+    Op op = n->node->op;
+    if (op == OP_window) return true;
+    if (op != OP_reshape && op != OP_permute && !op_has(op, TRAIT_ELEMENTWISE)) return false;
+    for (uint32_t i = 0; i < n->needs.count; i++)
+        if (n->needs.at[i]->of_windows) return true;
+    return false;
+}
+
 /* Results of a contraction may be stored with their axes in another order, where the innermost stays: there
  * lanes lie side by side. */
 static bool keeps_innermost(const Node *permute) {
@@ -61,6 +71,9 @@ static Space space_of_consumer(Fuse *f, const Group *group, const FuseNode *n, S
     if (node->op == OP_permute && group->kind == GROUP_CONTRACT)
         return keeps_innermost(node) ? space : SPACE_NONE;
     if (node->op != OP_broadcast || space != SPACE_ROW || !group->rows) return SPACE_NONE;
+    /* A result for each element of each window would be more to store than what they are taken of. */
+    FuseNode *rows = fuse_definition(f, group->seed->node->operands[0]);
+    if (rows && rows->of_windows) return SPACE_NONE;
     uint32_t split = row_split(f, group, type);
     const Attr *axes = node_attr(node, ATTR_axes);
     if (!split) return SPACE_NONE;
@@ -185,6 +198,7 @@ void fuse_join(Fuse *f) {
     for (uint32_t i = 0; i < f->nodes.count; i++) {
         FuseNode *n = f->nodes.at[i];
         if (!n->tensor) continue;
+        n->of_windows = is_of_windows(n);
         if (op_has(n->node->op, TRAIT_REDUCES)) {
             open_reduction(f, n);
         } else if (is_contract(n->node->op)) {

@@ -213,13 +213,31 @@ static Value *move_reshape(Move *m) {
     return x ? build_reshape(m->b, x, rank, dims) : NULL;
 }
 
+/* Two axes become one, which is where the windows are; their elements are brought beside them. */
+static Value *move_window_add(Move *m) {
+    int64_t axis = node_int(m->node, ATTR_axis), windows = m->perm[axis], elements = m->perm[axis + 1];
+    int64_t order[MAX_RANK], place[MAX_RANK];
+    uint32_t axes = 0, rank = 0;
+    for (int64_t i = 0; i < m->rank; i++) {
+        if (i == elements) continue;
+        place[i] = rank++;
+        order[axes++] = i;
+        if (i == windows) order[axes++] = elements;
+    }
+    for (uint32_t i = 0; i < rank; i++) m->after[i] = place[m->perm[i + (i > axis)]];
+    Value *x = reordered(m, order);
+    return x ? build_window_add(m->b, x, place[windows], node_dim(m->node, ATTR_size),
+                                node_dim(m->node, ATTR_stride), node_dim(m->node, ATTR_dilation))
+             : NULL;
+}
+
 typedef Value *Rule(Move *m);
 
 static Rule *rule_of(Op op) {
     static Rule *const rules[OP_COUNT] = {
-        [OP_concat] = move_concat,   [OP_pad] = move_pad,       [OP_slice] = move_slice,
-        [OP_permute] = move_permute, [OP_window] = move_window, [OP_broadcast] = move_broadcast,
-        [OP_reshape] = move_reshape,
+        [OP_concat] = move_concat,       [OP_pad] = move_pad,         [OP_slice] = move_slice,
+        [OP_permute] = move_permute,     [OP_window] = move_window,   [OP_window_add] = move_window_add,
+        [OP_broadcast] = move_broadcast, [OP_reshape] = move_reshape,
     };
     if (op_has(op, TRAIT_ELEMENTWISE)) return move_elementwise;
     return op_has(op, TRAIT_REDUCES) ? move_reduce : rules[op];
