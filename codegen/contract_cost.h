@@ -17,17 +17,21 @@ enum {
 
 /* Steps of k that are summed up in registers at most: */
 enum {
-    PACKED_DEPTH = 2048, /* steps of k that a packed block holds */
-    NARROW_DEPTH = 800,  /* the same where panels are narrow */
-    DIRECT_DEPTH = 1024, /* the same where B is read where it lies, */
-    FAR_DEPTH = 512,     /* and the second level doesn't hold it; */
-    PANEL_DEPTH = 4096,  /* where it is a stream whose next panel is asked for in time, at most */
+    PACKED_DEPTH = 2048,   /* steps of k that a packed block holds */
+    NARROW_DEPTH = 800,    /* the same where panels are narrow */
+    DIRECT_DEPTH = 1024,   /* the same where B is read where it lies, */
+    FAR_DEPTH = 512,       /* and the second level doesn't hold it, */
+    INTEL_FAR_DEPTH = 256, /* which is slow there; */
+    PANEL_DEPTH = 4096,    /* where it is a stream whose next panel is asked for in time, at most */
 };
 
 /* A size, or what it is taken to be. */
 int64_t cost_assumed(int64_t size);
 /* Elements of a vector. */
 uint32_t cost_lanes(const Target *target, const ContractShape *shape);
+/* Is the third level so slow that operands are rather packed, and read once? What of products whose k is
+ * several axes, gradients and windows, is known for others holds there, too. */
+bool cost_third_is_slow(const Target *target, const ContractShape *shape);
 /* Are two vectors, a tile's row of B, no more than a line of a cache? */
 bool cost_is_narrow(const Target *target);
 /* Is a block of so many elements more than the second level holds beside others? */
@@ -49,7 +53,10 @@ typedef enum { B_NEAR, B_APART, B_FAR } BPlace;
 double cost_tiles(const Target *target, const ContractShape *shape, int64_t rows, double vectors,
                   int64_t tile_rows, int64_t tile_vectors, int64_t depth, BPlace b);
 /* By which an epilogue is slower whose lanes are not neighbours in memory. */
-double cost_store(const ContractShape *shape, const ContractSchedule *plan, int64_t rows, int64_t tile_rows);
+double cost_store(const Target *target, const ContractShape *shape, const ContractSchedule *plan,
+                  int64_t rows, int64_t tile_rows);
+/* To add what blocks of k give to the sums so far, where there are more than one. */
+double cost_sums(const Target *target, const ContractShape *shape, const ContractSchedule *plan);
 /* To pack all of an operand, in steps of k of `depth_stride`, `run` of which follow each other. */
 double cost_pack(const Target *target, double elements, uint32_t bytes, int64_t stride, int64_t depth_stride,
                  int64_t run);

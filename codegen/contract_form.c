@@ -85,7 +85,7 @@ double form_tile(const Target *target, const ContractShape *shape, ContractSched
             BPlace b = b_place(target, shape, plan, v);
             if (r > rows || v > vectors || r * v + v + 1 > tile_registers(target, shape, v, b)) continue;
             double cost = runs * (cost_tiles(target, shape, rows, multiplied, r, v, depth, b) +
-                                  cost_store(shape, plan, rows, r));
+                                  cost_store(target, shape, plan, rows, r));
             if (best >= 0 && cost >= best) continue;
             best = cost, plan->rows = (uint32_t)r, plan->vectors = (uint32_t)v;
         }
@@ -96,9 +96,13 @@ double form_tile(const Target *target, const ContractShape *shape, ContractSched
 /* By which a B read where it lies slows tiles down: */
 static const double TWO_LINES = 1.1;  /* nearly all vectors are loaded from two, */
 static const double SCATTERED = 1.01; /* a panel's pieces of rows lie apart, */
-static const double COLLIDING = 1.07; /* all in one set of a cache */
+static const double COLLIDING = 1.07; /* all in one set of a cache; */
+static const double INTEL_TWO_LINES = 1.35, INTEL_SCATTERED = 1.12,
+                    INTEL_COLLIDING = 1.4; /* the same there */
 static const double FETCHED =
     0.75; /* half cycles an element that it takes to pack these rather than near ones */
+
+static const double INTEL_A_APART = 1.08; /* by an A each step of which is another line, there */
 
 /* The same where a panel's rows are a line at most, whose places no prefetcher foresees: */
 static const double NEAR_PANEL = 1.03; /* of a B of which the first level holds but a panel, */
@@ -139,8 +143,10 @@ static double slowed_by_b(const Target *target, const ContractShape *shape) {
     bool near = depth * CACHE_LINE * shape->memory_bytes <= target->l1_bytes;
     if (shape->b_depth % CACHE_LINE * shape->memory_bytes % CACHE_LINE != 0 &&
         cost_is_far(target, elements, shape->memory_bytes))
-        return TWO_LINES;
+        return cost_third_is_slow(target, shape) ? INTEL_TWO_LINES : TWO_LINES;
     if (near || !whole_b_is_far(target, shape)) return 1;
+    if (cost_third_is_slow(target, shape))
+        return collides_far(target, shape) ? INTEL_COLLIDING : INTEL_SCATTERED;
     return collides_far(target, shape) ? COLLIDING : SCATTERED;
 }
 
@@ -158,7 +164,9 @@ static bool may_pack_a(const ContractShape *shape) {
 /* The same of an A that lies transposed. */
 static double slowed_by_a(const Target *target, const ContractShape *shape) {
     int64_t depth = cost_assumed(shape->depth);
-    if (!cost_is_narrow(target) || shape->edges || shape->a_row != 1 || shape->a_depth <= 1) return 1;
+    if (shape->edges || shape->a_row != 1 || shape->a_depth <= 1) return 1;
+    if (cost_third_is_slow(target, shape)) return INTEL_A_APART;
+    if (!cost_is_narrow(target)) return 1;
     return slowed_narrow(target, shape->memory_bytes, depth, shape->a_depth,
                          (double)cost_assumed(shape->rows) * (double)depth);
 }
@@ -243,6 +251,7 @@ static double tiles_cost(const Target *target, const ContractShape *shape, Contr
         cost += cost_pack(target, elements, shape->bytes, shape->b_column, shape->b_depth, shape->b_run);
     if (plan->pack_b && collides_far(target, shape) && !cost_is_far(target, elements, shape->bytes))
         cost += FETCHED * elements;
+    if (cost_third_is_slow(target, shape)) cost += cost_sums(target, shape, plan);
     return cost + cost_touch(target, shape, plan);
 }
 
@@ -275,8 +284,8 @@ double form_choose(const Target *target, const ContractShape *shape, ContractSch
     ContractSchedule dot = {.lanes = 1};
     double by_tiles = outer_cost(target, shape, plan), by_dots = form_dots(target, shape, &dot);
     if (by_dots >= 0)
-        by_dots +=
-            cost_touch(target, shape, &dot) + cost_store(shape, &dot, cost_assumed(shape->rows), dot.rows);
+        by_dots += cost_touch(target, shape, &dot) +
+                   cost_store(target, shape, &dot, cost_assumed(shape->rows), dot.rows);
     bool dots = by_dots >= 0 && by_dots < by_tiles;
     if (dots) *plan = dot;
     return dots ? by_dots : by_tiles;

@@ -13,9 +13,10 @@ enum {
     TILES_ASK = 32,          /* for each product's B */
     FEW_TILES = 4,           /* that read the same A */
     TILES_AHEAD = 8, /* that ask for the next panel of B, each for a part; so many ask dot products at most */
-    CYCLES_AHEAD = 400, /* that memory takes; of k at most */
-    MAX_AHEAD = 32,     /* so many steps */
-    FAR_LEVELS = 2      /* times the second level's size: more than that is better read by parts */
+    CYCLES_AHEAD = 400,   /* that memory takes; of k at most */
+    MAX_AHEAD = 32,       /* so many steps */
+    DRIVEN_OUT = 1 << 18, /* bytes */
+    FAR_LEVELS = 2        /* times the second level's size: more than that is better read by parts */
 };
 
 /* --- blocks */
@@ -49,6 +50,12 @@ void schedule_blocks(const Target *target, const ContractShape *shape, ContractS
     if (plan->pack_b) plan->column_block = cost_columns_together(target, shape, plan, depth);
 }
 
+/* Will so many elements come from beyond the second level? Where that is slow, what a large one holds of one
+ * product others drive out before its next turn. */
+static bool comes_from_far(const Target *target, double elements, uint32_t bytes) {
+    return target->intel_server ? elements * bytes > DRIVEN_OUT : cost_is_far(target, elements, bytes);
+}
+
 /* A stream of panels each of which is used by the tiles of a chunk: they ask for the next one. */
 static uint32_t panel_ahead(const Target *target, const ContractShape *shape, const ContractSchedule *plan) {
     int64_t rows = plan->chunk_rows ? plan->chunk_rows : shape->rows;
@@ -56,7 +63,7 @@ static uint32_t panel_ahead(const Target *target, const ContractShape *shape, co
     uint32_t tiles = 1;
     if (plan->dot_lanes || plan->pack_b || !shape->b_streams ||
         shape->columns > (int64_t)plan->vectors * plan->lanes ||
-        !cost_is_far(target, stream, shape->memory_bytes))
+        !comes_from_far(target, stream, shape->memory_bytes))
         return 0;
     while (tiles < TILES_AHEAD && 2 * tiles * plan->rows <= rows) tiles *= 2;
     return tiles > 1 ? tiles : 0;
@@ -127,7 +134,7 @@ void schedule_prefetch(const Target *target, const ContractShape *shape, Contrac
         shape->a_row == 1 && shape->single_depth && shape->a_depth >= 0 && shape->a_depth <= plan->rows;
     bool whole_b = shape->b_depth >= 0 && shape->b_depth <= (int64_t)plan->vectors * plan->lanes;
     plan->ahead_panel = panel_ahead(target, shape, plan);
-    if (!whole_a && cost_is_far(target, a / shared, shape->memory_bytes))
+    if (!whole_a && comes_from_far(target, a / shared, shape->memory_bytes))
         plan->ahead_depth = depth_ahead(shape, plan);
     if (!shape->single_depth) return;
     /* Rows that share their places in a narrow CPU's first level drive each other out. */

@@ -16,7 +16,8 @@ typedef struct {
     uint32_t vector_registers; /* 32 or 16 */
     bool fma;
     uint32_t l1_bytes, l2_bytes;
-    bool bf16_pairs; /* has it an instruction that adds products of pairs of bf16 to f32 (VDPBF16PS)? */
+    bool intel_server; /* is the third level far, many cores' over a mesh, and does one port shuffle? */
+    bool bf16_pairs;   /* has it an instruction that adds products of pairs of bf16 to f32 (VDPBF16PS)? */
 } Target;
 
 enum { CACHE_LINE = 64 }; /* bytes, on every target */

@@ -10,18 +10,23 @@ typedef struct {
     Target target;
 } CpuClass;
 
-#define X86_V1 {16, 16, 16, false, 32 << 10, 256 << 10, false}
-#define X86_V3 {32, 32, 16, true, 32 << 10, 512 << 10, false}
-#define X86_V4 {64, 64, 32, true, 32 << 10, 1 << 20, false}
-#define X86_V4_BF16 {64, 64, 32, true, 32 << 10, 1 << 20, true}
-#define ZEN_4 {64, 32, 32, true, 32 << 10, 1 << 20, true}
-#define ARM_V8 {16, 16, 32, true, 32 << 10, 512 << 10, false}
+#define X86_V1 {16, 16, 16, false, 32 << 10, 256 << 10, false, false}
+#define X86_V2_AVX {32, 32, 16, false, 32 << 10, 256 << 10, false, false}
+#define X86_V3 {32, 32, 16, true, 32 << 10, 512 << 10, false, false}
+#define X86_V4 {64, 64, 32, true, 32 << 10, 1 << 20, false, false}
+#define SKYLAKE_SERVER {64, 64, 32, true, 32 << 10, 1 << 20, true, false}
+#define COOPER_LAKE {64, 64, 32, true, 32 << 10, 1 << 20, true, true}
+#define ICE_LAKE_SERVER {64, 64, 32, true, 48 << 10, 5 << 18, true, false}
+#define SAPPHIRE_RAPIDS {64, 64, 32, true, 48 << 10, 2 << 20, true, true}
+#define ZEN_4 {64, 32, 32, true, 32 << 10, 1 << 20, false, true}
+#define ZEN_5 {64, 64, 32, true, 32 << 10, 1 << 20, false, true}
+#define ARM_V8 {16, 16, 32, true, 32 << 10, 512 << 10, false, false}
 
 /* What can be told from LLVM's feature strings; the first row whose feature is there wins. Caches are those
  * of the smallest common machine of the class, per core. */
 static const CpuClass feature_classes[] = {
-    {"+avx512vl", X86_V4}, {"+avx2", X86_V3}, {"+avx", {32, 32, 16, false, 32 << 10, 256 << 10, false}},
-    {"+neon", ARM_V8},     {"+sse2", X86_V1},
+    {"+amx-tile", SAPPHIRE_RAPIDS}, {"+avx512vl", X86_V4}, {"+avx2", X86_V3},
+    {"+avx", X86_V2_AVX},           {"+neon", ARM_V8},     {"+sse2", X86_V1},
 };
 
 /* CPUs by LLVM's names, for `--cpu`; `generic` is every architecture's smallest. */
@@ -39,15 +44,15 @@ static const CpuClass x86_cpus[] = {
     {"znver2", X86_V3},
     {"znver3", X86_V3},
     {"znver4", ZEN_4},
-    {"znver5", X86_V4_BF16},
-    {"skylake-avx512", X86_V4},
-    {"cascadelake", X86_V4},
-    {"cooperlake", X86_V4_BF16},
-    {"icelake-server", X86_V4},
+    {"znver5", ZEN_5},
+    {"skylake-avx512", SKYLAKE_SERVER},
+    {"cascadelake", SKYLAKE_SERVER},
+    {"cooperlake", COOPER_LAKE},
+    {"icelake-server", ICE_LAKE_SERVER},
     {"icelake-client", X86_V4},
     {"tigerlake", X86_V4},
-    {"sapphirerapids", X86_V4_BF16},
-    {"graniterapids", X86_V4_BF16},
+    {"sapphirerapids", SAPPHIRE_RAPIDS},
+    {"graniterapids", SAPPHIRE_RAPIDS},
 };
 static const CpuClass arm_cpus[] = {
     {"generic", ARM_V8},     {"cortex-a53", ARM_V8},  {"cortex-a57", ARM_V8},  {"cortex-a72", ARM_V8},

@@ -34,6 +34,9 @@ void rt_text_type(rt_text *text, int32_t dtype, int32_t rank, const int64_t *dim
     rt_text_adds(text, "]");
 }
 
+/* What is computed with as 0 (rt_run.c) is shown as 0. */
+static double shown(double x) { return x == 0 ? copysign(0, x) : x; }
+
 double rt_element_float(int32_t dtype, const void *element) {
     union {
         double f64;
@@ -41,8 +44,8 @@ double rt_element_float(int32_t dtype, const void *element) {
         uint16_t f16;
     } x;
     memcpy(&x, element, rt_dtype_bytes(dtype));
-    if (dtype == NN_F64) return x.f64;
-    if (dtype == NN_F32) return (double)x.f32;
+    if (dtype == NN_F64) return shown(x.f64);
+    if (dtype == NN_F32) return shown((double)x.f32);
     return dtype == NN_F16 ? rt_from_f16(x.f16) : rt_from_bf16(x.f16);
 }
 
