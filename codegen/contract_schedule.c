@@ -124,7 +124,7 @@ void schedule_prefetch(const Target *target, const ContractShape *shape, Contrac
     double a = outer * cost_distinct(rows * (double)cost_assumed(shape->depth), shape->a_span);
     /* All tiles ask, but only the first one of a panel that the second level holds waits. */
     double asked = rows <= (double)(TILES_ASK * plan->rows) ? b * outer : b;
-    bool far_a = cost_is_far(target, a, shape->memory_bytes);
+    bool far_a = cost_is_far(target, target->intel_server ? a / shared : a, shape->memory_bytes);
     bool far_b = cost_is_far(target, asked, shape->memory_bytes);
     if (plan->dot_lanes) {
         dots_prefetch(target, shape, a, asked, plan);
