@@ -5,8 +5,8 @@
  *     contract-bench ROUNDS -s SHAPE…         of others
  *     contract-bench ROUNDS -r SEED COUNT     of products of random sizes
  *
- * A shape is "24 256x64x256 NN"; or "conv 28 24>40 5x5 /2" in inference, "8 conv 28 24>40" in training, its
- * gradients " dX" and " dW8", the sum over pictures in 8 parts.
+ * A shape is "24 256x64x256 NN"; or "conv 28 24>40 5x5 /2" and "depthwise 28 x40" in inference, "8 conv 28
+ * 24>40" in training, its gradients " dX" and " dW8", the sum over pictures in 8 parts.
  *
  * With SCHEDULE in the environment it prints how each product is computed; PLAN, such as "lanes=8 rows=6
  * pack_b" (as tune files have it, docs/command-line.md), is how instead; ASSEMBLY names a file for the code
@@ -564,15 +564,24 @@ static void measure_convolution(const Convolution *c, int rounds) {
             rounds);
 }
 
+/* Reads sizes and channels; what follows these, or NULL. */
+static const char *parse_channels(const char *at, OnednnConvolution *s) {
+    int length = 0;
+    if (sscanf(at, "depthwise %" SCNd64 " x%" SCNd64 "%n", &s->size, &s->groups, &length) == 2)
+        return at + length;
+    sscanf(at, "conv %" SCNd64 " %" SCNd64 ">%" SCNd64 "%n", &s->size, &s->channels, &s->outputs, &length);
+    return length ? at + length : NULL;
+}
+
 static bool parse_convolution(const char *text, Convolution *c) {
-    OnednnConvolution s = {.batch = 1, .groups = 1, .kernel = 3, .stride = 1};
-    const char *at = strstr(text, "conv "), *option;
+    OnednnConvolution s = {.batch = 1, .groups = 1, .channels = 1, .outputs = 1, .kernel = 3, .stride = 1};
+    const char *at = strpbrk(text, "cd"), *option;
     if (!at || (at > text && sscanf(text, "%" SCNd64, &s.batch) != 1)) return false;
-    if (sscanf(at, "conv %" SCNd64 " %" SCNd64 ">%" SCNd64, &s.size, &s.channels, &s.outputs) != 3)
-        return false;
+    bool one = at == text;
+    if (!(at = parse_channels(at, &s))) return false;
     if ((option = strchr(at, 'x'))) s.kernel = option[1] - '0';
     if ((option = strchr(at, '/'))) s.stride = option[1] - '0';
-    *c = (Convolution){text, at > text ? FORWARD : INFERENCE, 1, s};
+    *c = (Convolution){text, one || s.groups > 1 ? INFERENCE : FORWARD, 1, s};
     if (strstr(at, "dX")) c->pass = OF_INPUT;
     if ((option = strstr(at, "dW"))) c->pass = OF_WEIGHTS, c->parts = option[2] ? atoi(option + 2) : 1;
     bool panels = c->pass != INFERENCE || s.outputs < PANEL || s.outputs % PANEL == 0;

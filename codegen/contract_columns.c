@@ -11,7 +11,8 @@ uint32_t columns_lanes(const Emit *e, const Product *p, Size columns, bool halve
     while (lanes > 4 && columns.constant <= lanes / 2) lanes /= 2;
     int64_t half = lanes / 2, whole = (columns.constant + lanes - 1) / lanes * lanes;
     bool fewer = half >= 4 && (columns.constant + half - 1) / half * half * 10 < whole * 9;
-    return halves && fewer && !cost_is_narrow(&e->target) ? (uint32_t)half : lanes;
+    bool cheap = e->target.pipe_bytes < e->target.vector_bytes; /* a half takes half as long */
+    return halves && fewer && cheap ? (uint32_t)half : lanes;
 }
 
 bool columns_by_halves(const Product *p) { return p->column.b.constant == 2 && p->plan.lanes > 1; }

@@ -241,13 +241,25 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .row_run = row_run(p)};
 }
 
+/* Tiles that are slower than their multiply-adds, where the third level is far: their rows lie side by side
+ * on several axes, as windows of channels do, so that each step of k reads another line of A, which isn't
+ * packed. */
+static const double WINDOWS_OF_LINES = 1.12;
+
+static bool reads_windows_of_lines(const Emit *e, const Product *p) {
+    const ProductAxes *rows = &p->rows;
+    return e->target.intel_server && rows->count > 1 && size_is(rows->at[rows->count - 1].a, 1) && p->k.count > 0 &&
+           !size_is(p->k.at[p->k.count - 1].a, 1);
+}
+
 /* For each element of the result: a size that isn't known is one of what is further products in one way round
  * and rows in the other. */
 static double cost_of(Emit *e, const Product *p) {
     ContractShape shape = shape_of(e, p);
     double elements =
         (double)max64(cost_assumed(shape.rows), 1) * (double)max64(cost_assumed(shape.columns), 1);
-    return contract_cost(&e->target, &shape) / elements;
+    double slowed = reads_windows_of_lines(e, p) ? WINDOWS_OF_LINES : 1;
+    return slowed * contract_cost(&e->target, &shape) / elements;
 }
 
 /* bf16 is loaded as its bits: LLVM would move it through calls of a library. */

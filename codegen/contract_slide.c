@@ -18,11 +18,12 @@
 #include <string.h>
 
 enum {
-    MAX_TILE_ROWS = 8,    /* their sums, the factors and what is loaded ahead are in registers */
-    UNKNOWN_ROWS = 4,     /* of a tile where the run tells how many there are */
-    UNIT_WORK = 50000,    /* multiply-adds: less is not worth a thread's while */
-    ASSUMED_COLUMNS = 64, /* where the run tells how many there are */
-    DEAR_EPILOGUE = 12    /* operations: so many instructions come no faster for being narrow */
+    MAX_TILE_ROWS = 8,            /* their sums, the factors and what is loaded ahead are in registers */
+    MAX_SUMS = 2 * MAX_TILE_ROWS, /* of two sets */
+    UNKNOWN_ROWS = 4,             /* of a tile where the run tells how many there are */
+    UNIT_WORK = 50000,            /* multiply-adds: less is not worth a thread's while */
+    ASSUMED_COLUMNS = 64,         /* where the run tells how many there are */
+    DEAR_EPILOGUE = 12            /* operations: so many instructions come no faster for being narrow */
 };
 
 /* --- the plan: a pure function of sizes */
@@ -36,6 +37,7 @@ typedef struct {
     uint32_t depth;
     LLVMValueRef a, b;                        /* of this picture */
     LLVMValueRef factor[PRODUCT_SLIDE_DEPTH]; /* splat; NULL: loaded where it is used */
+    bool by_columns; /* of the window, one after the other: all factors don't fit the registers */
     LLVMValueRef a_offset[PRODUCT_SLIDE_DEPTH], b_offset[PRODUCT_SLIDE_DEPTH];
     LLVMValueRef index[PRODUCT_MAX_AXES], row, row_end, sums;
     uint32_t rows; /* of this tile */
@@ -43,6 +45,7 @@ typedef struct {
     const ContractEdge *line_edge, *column_edge; /* or NULL */
     uint32_t line_step[PRODUCT_SLIDE_DEPTH], column_step[PRODUCT_SLIDE_DEPTH];
     const EdgeTiles *line_tiles, *column_tiles; /* what this tile lacks, NULL = nothing */
+    LLVMValueRef sum_mask[EDGE_MAX_STEPS];      /* by step of the columns' edge; NULL = all lanes */
 } Slide;
 
 /* As many rows as leave the fewest over, of these the most. */
@@ -96,18 +99,41 @@ static uint32_t lanes_of(const Slide *s, uint32_t k) {
     return s->column_edge ? there & ~tiles->skip[s->column_step[k]] : there;
 }
 
-/* NULL: all. */
-static LLVMValueRef mask_of(Emit *e, const Slide *s, uint32_t k, LLVMValueRef left) {
+/* A bit a lane; NULL: all. */
+static LLVMValueRef constant_mask(Emit *e, uint32_t bits, uint32_t lanes) {
     LLVMTypeRef i1 = LLVMInt1TypeInContext(e->llvm);
     LLVMValueRef lane[VECTOR_MAX_LANES];
-    uint32_t lanes = s->p.plan.lanes, there = lanes_of(s, k);
-    if (!s->column_tiles) return left ? vector_first_lanes(e, left, lanes) : NULL;
     bool all = true;
     for (uint32_t l = 0; l < lanes; l++) {
-        lane[l] = LLVMConstInt(i1, there >> l & 1, false);
-        all = all && (there >> l & 1);
+        lane[l] = LLVMConstInt(i1, bits >> l & 1, false);
+        all = all && (bits >> l & 1);
     }
     return all ? NULL : LLVMConstVector(lane, lanes);
+}
+
+static LLVMValueRef mask_of(Emit *e, const Slide *s, uint32_t k, LLVMValueRef left) {
+    uint32_t lanes = s->p.plan.lanes;
+    if (!s->column_tiles) return left ? vector_first_lanes(e, left, lanes) : NULL;
+    return constant_mask(e, lanes_of(s, k), lanes);
+}
+
+/* The lanes to whose sums each step of the columns' edge adds: those there are, and those beyond, which
+ * nobody stores. LLVM mustn't see what they are: of constants it makes instructions of their own. */
+static void open_sum_masks(Emit *e, Slide *s) {
+    const Product *p = &s->p;
+    uint32_t lanes = p->plan.lanes, lacking[EDGE_MAX_STEPS] = {0};
+    for (uint32_t step = 0; step < EDGE_MAX_STEPS; step++) {
+        s->sum_mask[step] = NULL;
+        if (!vector_masks(&e->target)) continue;
+        for (uint32_t l = 0; l < s->column_tiles->rows; l++) {
+            int64_t lane = columns_by_halves(p) ? vector_halves_lane(l, lanes, dtype_bytes(p->dtype)) : l;
+            lacking[step] |= (s->column_tiles->skip[step] >> l & 1) << lane;
+        }
+        for (uint32_t i = 0; i < step && !s->sum_mask[step]; i++)
+            if (lacking[i] == lacking[step]) s->sum_mask[step] = s->sum_mask[i];
+        if (lacking[step] && !s->sum_mask[step])
+            s->sum_mask[step] = vector_opaque_mask(e, constant_mask(e, ~lacking[step], lanes));
+    }
 }
 
 static bool lacks(const Slide *s, uint32_t row, uint32_t k) {
@@ -118,20 +144,35 @@ static bool lacks(const Slide *s, uint32_t row, uint32_t k) {
 /* A multiply-add of the tile: row r, step k, at so many elements of B behind the tile's first, where that is
  * known. */
 typedef struct {
-    uint32_t row, k;
+    uint32_t row, k, turn; /* columns of the window take turns where not all factors fit the registers */
     bool known;
     int64_t offset;
 } Term;
 
 static int by_offset(const void *a, const void *b) {
     const Term *x = a, *y = b;
+    if (x->turn != y->turn) return x->turn < y->turn ? -1 : 1;
     if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
     return x->k != y->k ? (x->k < y->k ? -1 : 1) : (x->row > y->row) - (x->row < y->row);
 }
 
-/* In the order of memory where all places are known, so that a vector is loaded once. Each row's sum then is
- * in the order of memory as well, whichever tile the row is in. */
-static uint32_t list_terms(Emit *e, const Slide *s, Term *terms) {
+/* Of the window, line by line of which k goes. */
+static uint32_t window_columns(const Slide *s) {
+    return s->p.k.count ? (uint32_t)s->p.k.at[s->p.k.count - 1].extent.constant : 1;
+}
+
+/* Those that share vectors of B go together: of an odd number of columns the first is alone, as in
+ * begins_pair. */
+static uint32_t turn_of(const Slide *s, uint32_t k) {
+    uint32_t columns = window_columns(s), column = k % columns;
+    if (!s->by_columns) return 0;
+    return columns_by_halves(&s->p) ? (column + columns % 2) / 2 : column;
+}
+
+/* In the order of memory where all places are known, so that a vector is loaded once; where factors don't all
+ * fit the registers, column by column of the window, and in that order for each. So is each row's sum,
+ * whichever tile the row is in. */
+static uint32_t list_terms(const Slide *s, Term *terms) {
     Size stride = product_slide_axis(&s->p)->b;
     uint32_t count = 0;
     bool known = stride.known;
@@ -139,10 +180,9 @@ static uint32_t list_terms(Emit *e, const Slide *s, Term *terms) {
     for (uint32_t k = 0; k < s->depth; k++)
         for (uint32_t r = 0; r < s->rows; r++) {
             if (lacks(s, r, k)) continue;
-            terms[count++] = (Term){
-                r, k, known, known ? LLVMConstIntGetSExtValue(s->b_offset[k]) + r * stride.constant : 0};
+            int64_t offset = known ? LLVMConstIntGetSExtValue(s->b_offset[k]) + r * stride.constant : 0;
+            terms[count++] = (Term){r, k, turn_of(s, k), known, offset};
         }
-    (void)e;
     if (known) qsort(terms, count, sizeof *terms, by_offset);
     return count;
 }
@@ -162,17 +202,57 @@ static LLVMValueRef term_pointer(Emit *e, const Slide *s, const Term *term, LLVM
     return vector_at(e, s->p.b_memory, first, offset);
 }
 
+/* --- what exists of pictures */
+typedef struct {
+    int64_t first, last;
+} Range;
+
+/* Where step k of the places of `tiles` from number `within` on is. */
+static Range reached(const ContractEdge *edge, const EdgeTiles *tiles, int64_t within, int64_t step) {
+    int64_t offset = step * edge->dilation - edge->low;
+    return (Range){(tiles->from + within) * edge->stride + offset,
+                   (tiles->to - tiles->rows + within) * edge->stride + offset};
+}
+
+/* Is there memory of the picture wherever a term loads so many elements, those beyond the edges of a line
+ * being others' lines? */
+static bool within_picture(const Slide *s, const Term *t, int64_t elements) {
+    const ContractEdge *line = s->line_edge, *column = s->column_edge;
+    Size stride = product_slide_axis(&s->p)->b;
+    if (!line || !column || !t->known || s->p.column.b.constant != column->stride) return false;
+    if (stride.constant <= 0 || stride.constant % line->stride) return false;
+    Range lines = reached(line, s->line_tiles, t->row, s->line_step[t->k]);
+    Range columns = reached(column, s->column_tiles, 0, s->column_step[t->k]);
+    int64_t length = stride.constant / line->stride;
+    return lines.first * length + columns.first >= 0 &&
+           lines.last * length + columns.last + elements <= (line->extent - 1) * length + column->extent;
+}
+
 /* Do the terms from `i` on have an even number of places that follow each other? Then neighbours are pairs;
  * of an odd number the first is alone, which is beyond the edge of a picture if any is. */
 static bool begins_pair(const Slide *s, const Term *terms, uint32_t count, uint32_t i) {
     uint32_t run = 1;
     for (uint32_t last = i, j = i + 1; terms[i].known && j < count; j++) {
         if (terms[j].offset == terms[last].offset) continue;
-        if (terms[j].offset != terms[last].offset + 1 || lanes_of(s, terms[j].k) != lanes_of(s, terms[i].k))
+        if (terms[j].turn != terms[i].turn || terms[j].offset != terms[last].offset + 1 ||
+            lanes_of(s, terms[j].k) != lanes_of(s, terms[i].k))
             break;
         last = j, run++;
     }
     return run % 2 == 0;
+}
+
+/* Masks of loads are instructions in the multiply-adds' pipes, those of sums are free. Over many steps with
+ * the same mask LLVM would make moves of these. */
+static bool masks_sums(Emit *e, const Slide *s) {
+    return s->column_tiles && vector_masks(&e->target) && !s->by_columns;
+}
+
+/* Can a whole vector be loaded? */
+static bool loads_all(Emit *e, const Slide *s, const Term *t) {
+    if (!s->column_tiles || !vector_masks(&e->target)) return false;
+    bool all = masks_sums(e, s) || !s->sum_mask[s->column_step[t->k]];
+    return all && within_picture(s, t, s->p.column.b.constant * s->p.plan.lanes);
 }
 
 /* What term number `i` multiplies. */
@@ -183,11 +263,19 @@ static LLVMValueRef load_term(Emit *e, const Slide *s, const Term *terms, uint32
     uint32_t lanes = lanes_of(s, t->k);
     if (columns_by_halves(p) && pair->wide && t->offset == pair->offset + 1 && lanes == pair->lanes)
         return columns_half(e, p, pair, 1);
-    LLVMValueRef pointer = term_pointer(e, s, t, first), mask = mask_of(e, s, t->k, left);
+    LLVMValueRef pointer = term_pointer(e, s, t, first);
+    LLVMValueRef mask = loads_all(e, s, t) ? NULL : mask_of(e, s, t->k, left);
     if (!columns_by_halves(p)) return columns_load(e, p, pointer, mask);
     *pair = columns_load_pair(e, p, pointer, mask, begins_pair(s, terms, count, i));
     pair->offset = t->offset, pair->lanes = lanes;
     return columns_half(e, p, pair, 0);
+}
+
+/* Sums of each row, which lines of the window take turns with: a column's multiply-adds of a row follow each
+ * other, and with few rows, or some that lack lines, they would wait for each other. */
+static uint32_t choose_sets(const Emit *e, const Slide *s) {
+    uint32_t lines = s->depth / window_columns(s), factors = columns_by_halves(&s->p) ? 2 * lines : lines;
+    return s->by_columns && 2 * s->rows + factors + 2 <= e->target.vector_registers ? 2 : 1;
 }
 
 /* The tile's sums, a vector a row; of the columns only `left` exist where that isn't NULL. */
@@ -195,19 +283,25 @@ static void multiply(Emit *e, const Slide *s, LLVMValueRef column, LLVMValueRef 
     const Product *p = &s->p;
     Term terms[PRODUCT_SLIDE_DEPTH * MAX_TILE_ROWS];
     ColumnPair pair = {.wide = false};
-    uint32_t count = list_terms(e, s, terms);
+    uint32_t count = list_terms(s, terms), sets = choose_sets(e, s), all = sets * s->rows;
     LLVMValueRef first = offset_add(e, offset_multiply(e, s->row, product_slide_axis(p)->b.value),
                                     offset_multiply(e, column, p->column.b.value));
     first = vector_at(e, p->b_memory, s->b, first);
-    for (uint32_t r = 0; r < s->rows; r++) sum[r] = LLVMConstNull(emit_lanes(p->element, p->plan.lanes));
-    LLVMValueRef b = NULL;
+    for (uint32_t i = 0; i < all; i++) sum[i] = LLVMConstNull(emit_lanes(p->element, p->plan.lanes));
+    LLVMValueRef b = NULL, own[PRODUCT_SLIDE_DEPTH] = {NULL};
     for (uint32_t i = 0; i < count; i++) {
         const Term *t = &terms[i];
-        bool same = i > 0 && t->known && t->offset == terms[i - 1].offset &&
+        bool same = i > 0 && t->known && t->offset == terms[i - 1].offset && t->turn == terms[i - 1].turn &&
                     lanes_of(s, t->k) == lanes_of(s, terms[i - 1].k);
         if (!same) b = load_term(e, s, terms, count, i, first, left, &pair);
-        sum[t->row] = vector_multiply_add(e, factor(e, s, t->k), b, sum[t->row]);
+        if (!own[t->k]) own[t->k] = factor(e, s, t->k);
+        LLVMValueRef *to = &sum[t->k / window_columns(s) % sets * s->rows + t->row];
+        LLVMValueRef added = vector_multiply_add(e, own[t->k], b, *to);
+        LLVMValueRef mask = masks_sums(e, s) ? s->sum_mask[s->column_step[t->k]] : NULL;
+        *to = mask ? LLVMBuildSelect(e->builder, mask, added, *to, "") : added;
     }
+    vector_meet(e, sum, all);
+    for (uint32_t i = s->rows; i < all; i++) sum[i - s->rows] = vector_add(e, sum[i - s->rows], sum[i]);
     for (uint32_t r = 0; columns_by_halves(p) && r < s->rows; r++)
         sum[r] = vector_halves_in_order(e, sum[r], dtype_bytes(p->dtype));
 }
@@ -230,7 +324,7 @@ static void store_rows(Emit *e, Slide *s, LLVMValueRef column, const LLVMValueRe
 
 static void whole_vector(Emit *e, LLVMValueRef column, void *user) {
     Slide *s = user;
-    LLVMValueRef sum[MAX_TILE_ROWS];
+    LLVMValueRef sum[MAX_SUMS];
     multiply(e, s, column, NULL, sum);
     store_rows(e, s, column, sum, NULL);
 }
@@ -239,7 +333,7 @@ static void whole_vector(Emit *e, LLVMValueRef column, void *user) {
 static void rest_of_columns(Emit *e, LLVMValueRef column, void *user) {
     Slide *s = user;
     const Product *p = &s->p;
-    LLVMValueRef sum[MAX_TILE_ROWS];
+    LLVMValueRef sum[MAX_SUMS];
     Size left = size_sub(e, p->column.extent, size_run_time(column));
     multiply(e, s, column, left.value, sum);
     if (vector_masks(&e->target)) {
@@ -282,6 +376,7 @@ static void edge_row(Emit *e, LLVMValueRef row, void *user) {
     s->row = row;
     for (uint32_t i = 0; i < count; i++) {
         s->column_tiles = &tiles[i];
+        open_sum_masks(e, s);
         emit_loop(e, emit_i64(e, tiles[i].from), emit_i64(e, tiles[i].to), lanes, "columns",
                   tiles[i].rows == lanes ? whole_vector : rest_of_columns, s);
     }
@@ -323,6 +418,9 @@ static void place_steps(Emit *e, Slide *s) {
 
 static void load_factors(Emit *e, Slide *s) {
     bool room = s->depth + s->tile_rows + 4 <= e->target.vector_registers;
+    /* Two columns that share vectors take turns with two others' factors only where there are many. */
+    s->by_columns =
+        s->p.k.count > 1 && (columns_by_halves(&s->p) ? s->depth > e->target.vector_registers : !room);
     for (uint32_t k = 0; k < s->depth; k++) s->factor[k] = NULL;
     for (uint32_t k = 0; room && k < s->depth; k++) s->factor[k] = factor(e, s, k);
 }

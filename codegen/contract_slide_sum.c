@@ -38,12 +38,14 @@ typedef struct {
     uint32_t tile;    /* lines of pictures */
     int64_t chunk_units;
     ProductAxis lines; /* of pictures; of extent 1 where they have columns alone */
+    bool asks;         /* for the next filter's lines */
     LLVMValueRef a, b; /* of this filter */
     LLVMValueRef sums; /* the buffer */
     /* Of the tile at hand: */
     uint32_t first, count; /* lines of the window, */
     uint32_t rows, copies; /* of pictures; sums of each place */
     LLVMValueRef mask;     /* columns that exist, NULL = all */
+    LLVMValueRef turns[2]; /* the same for sums, which lines take turns with */
     LLVMValueRef *sum;     /* [copies][count][columns] */
 } SlideSum;
 
@@ -98,6 +100,23 @@ static uint32_t choose_group(const Emit *e, const SlideSum *s) {
     return (s->window + groups - 1) / groups;
 }
 
+/* A far third level answers too late for pieces of many pictures, in which prefetchers see no pattern: one
+ * filter's are asked for while the one before is computed, where the second level holds both, but not all. */
+static bool asks_ahead(const Emit *e, const SlideSum *s) {
+    const Product *p = &s->p;
+    double filter = 2; /* elements of both factors */
+    const ProductAxis *next = p->outer.count ? &p->outer.at[p->outer.count - 1] : NULL;
+    if (!e->target.intel_server || !next || !p->outer_count.known || !next->a.known || !next->b.known) return false;
+    if (!s->lines.a.known || !s->lines.b.known || s->lines.a.constant < 0 || s->lines.b.constant < 0)
+        return false;
+    for (uint32_t i = 0; i < p->k.count; i++) {
+        if (!p->k.at[i].extent.known) return false;
+        filter *= (double)p->k.at[i].extent.constant;
+    }
+    double bytes = filter * dtype_bytes(p->dtype), l2 = (double)e->target.l2_bytes;
+    return 2 * bytes < l2 && bytes * (double)p->outer_count.constant > l2;
+}
+
 static void open_plan(Emit *e, const Product *p, SlideSum *s) {
     *s = (SlideSum){.p = *p, .window = 1, .columns = (uint32_t)p->column.extent.constant};
     Product *own = &s->p;
@@ -118,6 +137,7 @@ static void open_plan(Emit *e, const Product *p, SlideSum *s) {
     Size zero = size_known(e, 0);
     s->lines = p->k.count > 1 ? p->k.at[p->k.count - 2]
                               : (ProductAxis){.extent = size_known(e, 1), .a = zero, .b = zero};
+    s->asks = asks_ahead(e, s);
     s->group = choose_group(e, s);
     s->tile = choose_tile(s);
     int64_t work = s->window * s->columns;
@@ -166,11 +186,23 @@ static uint32_t list_meetings(Emit *e, const SlideSum *s, Meeting *out) {
     return count;
 }
 
+/* Masks of loads are instructions in the multiply-adds' pipes, those of sums are free where vectors have
+ * masks. What a whole vector at `offset` has beyond the columns is read, then, if elements at `last` are read
+ * anyway, and nobody adds it. */
+static LLVMValueRef mask_of(const SlideSum *s, LLVMValueRef offset, LLVMValueRef last, Size stride) {
+    if (!s->turns[0] || !stride.known || !LLVMIsAConstantInt(offset) || !LLVMIsAConstantInt(last))
+        return s->mask;
+    int64_t between = LLVMConstIntGetSExtValue(last) - LLVMConstIntGetSExtValue(offset);
+    return between >= (s->p.plan.lanes - 1) * stride.constant ? NULL : s->mask;
+}
+
 static LLVMValueRef load_a(Emit *e, const SlideSum *s, LLVMValueRef offset, uint32_t row) {
     const Product *p = &s->p;
-    offset = offset_add(e, offset, offset_multiply(e, emit_i64(e, row), s->lines.a.value));
-    LLVMValueRef at = vector_at(e, p->a_memory, s->a, offset);
-    return tile_convert(e, p->element, vector_load_some(e, p->a_memory, at, p->plan.lanes, s->mask));
+    LLVMValueRef line = offset_multiply(e, emit_i64(e, row), s->lines.a.value);
+    LLVMValueRef last = offset_multiply(e, emit_i64(e, s->rows - 1), s->lines.a.value);
+    LLVMValueRef at = vector_at(e, p->a_memory, s->a, offset_add(e, offset, line));
+    LLVMValueRef mask = mask_of(s, line, last, size_known(e, 1));
+    return tile_convert(e, p->element, vector_load_some(e, p->a_memory, at, p->plan.lanes, mask));
 }
 
 static void multiply(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t step, void *user) {
@@ -184,10 +216,13 @@ static void multiply(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int6
         if (!a[m->row]) a[m->row] = load_a(e, s, a_offset, m->row);
         if (i == 0 || m->offset != meeting[i - 1].offset) {
             LLVMValueRef at = vector_at(e, s->p.b_memory, s->b, offset_add(e, b_offset, m->offset));
-            b = columns_load(e, &s->along, at, s->mask);
+            LLVMValueRef mask = mask_of(s, m->offset, meeting[count - 1].offset, s->along.column.b);
+            b = columns_load(e, &s->along, at, mask);
         }
         LLVMValueRef *sum = &s->sum[((m->row % s->copies) * s->count + m->line) * s->columns + m->column];
-        *sum = vector_multiply_add(e, a[m->row], b, *sum);
+        LLVMValueRef added = vector_multiply_add(e, a[m->row], b, *sum),
+                     turn = s->turns[m->row / s->copies % 2];
+        *sum = turn ? LLVMBuildSelect(e->builder, turn, added, *sum, "") : added;
     }
 }
 
@@ -204,8 +239,7 @@ static void pass_through(Emit *e, SlideSum *s, const TileAxis *axis, uint32_t co
     depth_nest_emit(e, &nest, a_offset, b_offset);
 }
 
-static void one_line_of_tiles(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t step,
-                              void *user) {
+static void multiply_line(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t step, void *user) {
     (void)step;
     SlideSum *s = user;
     uint32_t lanes = s->p.plan.lanes;
@@ -213,12 +247,32 @@ static void one_line_of_tiles(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_off
     Size vectors = size_div(e, along->extent, lanes), width = size_known(e, lanes);
     Size whole = size_mul(e, vectors, width), rest = size_sub(e, along->extent, whole);
     TileAxis axis = {vectors, width, size_mul(e, along->b, width)};
-    s->mask = NULL;
+    s->mask = s->turns[0] = s->turns[1] = NULL;
     pass_through(e, s, &axis, 1, multiply, a_offset, b_offset);
     if (size_is(rest, 0)) return;
     s->mask = vector_first_lanes(e, rest.value, lanes);
+    /* Of sums that all have the same mask LLVM would make sums without and moves. */
+    for (uint32_t i = 0; i < 2 && vector_masks(&e->target); i++) s->turns[i] = vector_opaque_mask(e, s->mask);
     multiply(e, offset_add(e, a_offset, whole.value),
              offset_add(e, b_offset, offset_multiply(e, whole.value, along->b.value)), 0, s);
+}
+
+/* The lines of the next filter that are where the tile's are of this one. */
+static void ask_lines(Emit *e, const SlideSum *s, bool of_b, LLVMValueRef offset) {
+    const ProductAxis *filter = &s->p.outer.at[s->p.outer.count - 1], *along = &s->along.column;
+    LLVMTypeRef memory = of_b ? s->p.b_memory : s->p.a_memory;
+    int64_t line = of_b ? s->lines.b.constant : s->lines.a.constant;
+    int64_t width = along->extent.constant * (of_b ? along->b.constant : 1);
+    int64_t elements = CACHE_LINE / (int64_t)LLVMABISizeOfType(e->layout, memory);
+    LLVMValueRef next = offset_add(e, offset, of_b ? filter->b.value : filter->a.value);
+    for (int64_t i = 0; i < (s->rows - 1) * line + width; i += elements)
+        vector_prefetch(e, memory, of_b ? s->b : s->a, offset_add(e, next, emit_i64(e, i)));
+}
+
+static void line_of_tiles(Emit *e, LLVMValueRef a_offset, LLVMValueRef b_offset, int64_t step, void *user) {
+    SlideSum *s = user;
+    if (s->asks) ask_lines(e, s, false, a_offset), ask_lines(e, s, true, b_offset);
+    multiply_line(e, a_offset, b_offset, step, user);
 }
 
 static void some_lines(Emit *e, SlideSum *s, Size from, Size count, uint32_t rows, LLVMValueRef a_offset,
@@ -226,7 +280,7 @@ static void some_lines(Emit *e, SlideSum *s, Size from, Size count, uint32_t row
     Size together = size_known(e, rows);
     TileAxis axis = {count, size_mul(e, s->lines.a, together), size_mul(e, s->lines.b, together)};
     s->rows = rows;
-    pass_through(e, s, &axis, 1, one_line_of_tiles,
+    pass_through(e, s, &axis, 1, line_of_tiles,
                  offset_add(e, a_offset, offset_multiply(e, from.value, s->lines.a.value)),
                  offset_add(e, b_offset, offset_multiply(e, from.value, s->lines.b.value)));
 }

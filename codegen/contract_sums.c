@@ -1,4 +1,5 @@
 /* The sums of one tile, in registers: by the micro-kernel or by dot products. */
+#include "codegen/contract_cost.h"
 #include "codegen/contract_direct.h"
 #include "codegen/contract_dot.h"
 #include "codegen/contract_pack.h"
@@ -129,18 +130,28 @@ static void set_terms(Emit *e, const Where *at, Tile *tile) {
     k->extent = size_run_time(offset_sub(e, end, from));
 }
 
-/* Do rows read the same elements at different steps of the innermost axis of k, as windows do? */
-static bool rows_overlap(const Product *p) {
-    if (p->k.count == 0) return false;
+/* Elements that each row of the tile keeps for the row before it, which reads them steps of the innermost
+ * axis of k later, as windows do. */
+static int64_t kept_by_rows(const Product *p) {
+    if (p->k.count == 0) return 0;
     const ProductAxis *k = &p->k.at[p->k.count - 1];
     for (uint32_t i = 0; i < p->rows.count; i++) {
         Size step = k->a, row = p->rows.at[i].a;
-        if (!step.known || !row.known || step.constant == 0) continue;
-        int64_t steps = row.constant / step.constant;
-        bool beyond = k->extent.known && steps >= k->extent.constant;
-        if (steps > 0 && row.constant % step.constant == 0 && !beyond) return true;
+        if (!step.known || !row.known || step.constant == 0 || row.constant % step.constant) continue;
+        int64_t later = row.constant / step.constant;
+        if (later <= 0) continue;
+        if (!k->extent.known) return later;
+        if (later < k->extent.constant) return min64(later, k->extent.constant - later);
     }
-    return false;
+    return 0;
+}
+
+/* Are there too few registers for what rows share, beside their sums? */
+static bool rows_go_apart(const Emit *e, const Where *at) {
+    const ContractSchedule *plan = &at->p->plan;
+    int64_t kept = at->packed_a ? 0 : kept_by_rows(at->p), registers = e->target.vector_registers;
+    int64_t taken = (plan->rows + 1) * plan->vectors + kept * (plan->rows - 1);
+    return kept > 0 && (registers < 32 || taken > registers);
 }
 
 static LLVMValueRef sum_pointer(Emit *e, const Where *at, uint32_t r, uint32_t v) {
@@ -191,7 +202,7 @@ void multiply_tile(Emit *e, void *user) {
                  .ahead_depth = p->plan.ahead_depth,
                  .ahead_b = p->plan.ahead_b,
                  .pairs = p->pairs,
-                 .apart = e->target.vector_registers < 32 && !at->packed_a && rows_overlap(p),
+                 .apart = rows_go_apart(e, at),
                  .k_count = p->k.count};
     memcpy(tile.k, at->k, sizeof tile.k);
     memcpy(tile.a, at->tile_a, sizeof tile.a);

@@ -132,8 +132,8 @@ LLVMValueRef vector_piece_mask(Emit *e, LLVMValueRef mask, uint32_t lanes, int64
     return shuffle_masks(e, mask, LLVMConstNull(LLVMTypeOf(mask)), order, lanes);
 }
 
-/* Where lane `l` of the order of memory is: half of each 16 bytes are of the first vector. */
-static int64_t halves_lane(int64_t l, uint32_t lanes, uint32_t bytes) {
+/* Half of each 16 bytes are of the first vector. */
+int64_t vector_halves_lane(int64_t l, uint32_t lanes, uint32_t bytes) {
     int64_t half = bytes < 8 ? 8 / bytes : 1, of_b = l >= lanes / 2, within = of_b ? l - lanes / 2 : l;
     if (2 * half > lanes) half = lanes / 2;
     return within / half * 2 * half + of_b * half + within % half;
@@ -145,7 +145,7 @@ LLVMValueRef vector_halves(Emit *e, LLVMValueRef a, LLVMValueRef b, uint32_t fro
     int64_t order[64];
     assert(lanes >= 2 && lanes <= 64);
     for (int64_t l = 0; l < lanes; l++)
-        order[halves_lane(l, lanes, bytes)] =
+        order[vector_halves_lane(l, lanes, bytes)] =
             l < lanes / 2 ? 2 * l + from_a : lanes + 2 * (l - lanes / 2) + from_b;
     return shuffle(e, a, b, order, lanes);
 }
@@ -153,7 +153,7 @@ LLVMValueRef vector_halves(Emit *e, LLVMValueRef a, LLVMValueRef b, uint32_t fro
 LLVMValueRef vector_halves_in_order(Emit *e, LLVMValueRef halves, uint32_t bytes) {
     uint32_t lanes = vector_lanes(LLVMTypeOf(halves));
     int64_t order[64];
-    for (int64_t l = 0; l < lanes; l++) order[l] = halves_lane(l, lanes, bytes);
+    for (int64_t l = 0; l < lanes; l++) order[l] = vector_halves_lane(l, lanes, bytes);
     return shuffle(e, halves, halves, order, lanes);
 }
 
@@ -255,6 +255,38 @@ LLVMValueRef vector_opaque(Emit *e, LLVMValueRef i) {
                                                                               : "=w,0";
     LLVMValueRef same = LLVMGetInlineAsm(type, "", 0, place, 4, false, false, LLVMInlineAsmDialectATT, false);
     return LLVMIsConstant(i) ? i : LLVMBuildCall2(e->builder, type, same, &i, 1, "");
+}
+
+void vector_meet(Emit *e, LLVMValueRef *values, uint32_t count) {
+    enum { MOST = 16 };
+    const char *place = strncmp(LLVMGetTarget(e->module), "x86_64", 6) == 0 ? "=v" : "=w";
+    LLVMTypeRef types[MOST];
+    char constraints[MOST * 8] = "";
+    size_t at = 0;
+    assert(count > 0 && count <= MOST);
+    if (count == 1) return;
+    for (uint32_t i = 0; i < count; i++) types[i] = LLVMTypeOf(values[i]);
+    for (uint32_t i = 0; i < 2 * count; i++)
+        at += (size_t)(i < count ? snprintf(constraints + at, sizeof constraints - at, "%s,", place)
+                                 : snprintf(constraints + at, sizeof constraints - at, "%u,", i - count));
+    LLVMTypeRef all = LLVMStructTypeInContext(e->llvm, types, count, false);
+    LLVMTypeRef type = LLVMFunctionType(all, types, count, false);
+    LLVMValueRef same =
+        LLVMGetInlineAsm(type, "", 0, constraints, at - 1, false, false, LLVMInlineAsmDialectATT, false);
+    LLVMValueRef together = LLVMBuildCall2(e->builder, type, same, values, count, "");
+    for (uint32_t i = 0; i < count; i++) values[i] = LLVMBuildExtractValue(e->builder, together, i, "");
+}
+
+LLVMValueRef vector_opaque_mask(Emit *e, LLVMValueRef mask) {
+    uint32_t lanes = vector_lanes(LLVMTypeOf(mask));
+    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm), bits = LLVMIntTypeInContext(e->llvm, lanes),
+                type = LLVMFunctionType(i32, &i32, 1, false);
+    LLVMValueRef same = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, true, false, LLVMInlineAsmDialectATT, false);
+    LLVMValueRef number = LLVMBuildBitCast(e->builder, mask, bits, "");
+    number = LLVMBuildZExt(e->builder, number, i32, "");
+    number = LLVMBuildCall2(e->builder, type, same, &number, 1, "");
+    number = LLVMBuildTrunc(e->builder, number, bits, "");
+    return LLVMBuildBitCast(e->builder, number, LLVMTypeOf(mask), "");
 }
 
 uint32_t vector_lanes_over(uint32_t elements) {

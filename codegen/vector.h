@@ -47,6 +47,8 @@ LLVMValueRef vector_piece_mask(Emit *e, LLVMValueRef mask, uint32_t lanes, int64
 LLVMValueRef vector_halves(Emit *e, LLVMValueRef a, LLVMValueRef b, uint32_t from_a, uint32_t from_b,
                            uint32_t bytes);
 LLVMValueRef vector_halves_in_order(Emit *e, LLVMValueRef halves, uint32_t bytes);
+/* Where lane `l` of the order of memory is in that. */
+int64_t vector_halves_lane(int64_t l, uint32_t lanes, uint32_t bytes);
 /* Half number `half` of a mask whose every lane is there twice. */
 LLVMValueRef vector_twice(Emit *e, LLVMValueRef mask, uint32_t half);
 /* Each lane `times` times; and whether any of so many neighbours is set. */
@@ -68,6 +70,11 @@ void vector_release(Emit *e, uint32_t kept);
  * loop's index it makes indices of their own, which count along; with more of these than registers they lie
  * on the stack. */
 LLVMValueRef vector_opaque(Emit *e, LLVMValueRef i);
+/* The mask of up to 32 lanes, of which LLVM doesn't see the bits, nor that two are the same. */
+LLVMValueRef vector_opaque_mask(Emit *e, LLVMValueRef mask);
+/* Up to 16 vectors that are all computed before any is used. LLVM's scheduler computes one after the other,
+ * if that is how they are stored, keeping what these share until there are no registers left. */
+void vector_meet(Emit *e, LLVMValueRef *values, uint32_t count);
 /* The least power of two that isn't below. */
 uint32_t vector_lanes_over(uint32_t elements);
 /* Do masked loads and stores cost what others do? */
