@@ -26,6 +26,7 @@ enum {
     FEW_OF_ONE = 10         /* or of rows of one vector each */
 };
 
+static const double LINE_OF_A = 2;  /* half cycles that a step waits for it */
 static const double AT_ONCE = 0.55; /* of a whole vector's time, where every one is such as a pipe takes */
 
 int64_t cost_assumed(int64_t size) { return size < 0 ? ASSUMED_SIZE : size; }
@@ -55,7 +56,9 @@ static double step_cost(const Target *target, const ContractShape *shape, int64_
     double cost = fmax(fmax(multiplies, loads), fmax(8 / sets, arrive * vectors));
     cost *= vectors <= 1 ? 1.1 : 1 + (target->intel_server ? 0.05 : 0.01) * fmax(vectors - 4, 0);
     if (cost_is_narrow(target) && sets * multiplies < (vectors > 1 ? FEW_SUMS : FEW_OF_ONE)) cost *= 1.05;
-    return rows > 12 ? 1.05 * cost : rows > 8 ? 1.03 * cost : cost;
+    cost *= rows > 12 ? 1.05 : rows > 8 ? 1.03 : 1;
+    /* A line of A for all of these, that no prefetcher foresees. */
+    return target->intel_server && shape->a_lines ? cost + LINE_OF_A : cost;
 }
 
 /* Vectors that a pipe takes whole, where others go by halves, unless A comes too slowly for that. */

@@ -119,6 +119,27 @@ static void by_lines(Emit *e, ProductAxes *k, uint32_t bytes) {
     k->count--;
 }
 
+/* Do rows lie side by side in lines of which each step of k reads others? */
+static bool reads_lines(const Product *p) {
+    return p->rows.count > 0 && size_is(p->rows.at[p->rows.count - 1].a, 1) && p->k.count > 1 &&
+           !size_is(p->k.at[p->k.count - 1].a, 1);
+}
+
+/* Where such lines come too slowly from the second level, k goes by parts that the first one holds: its
+ * longest axis but the innermost goes outermost, so that parts can be short. */
+static void by_parts(const Emit *e, Product *p) {
+    ProductAxes *k = &p->k;
+    uint32_t longest = 0;
+    if (!e->target.intel_server || !reads_lines(p)) return;
+    for (uint32_t i = 0; i < k->count; i++)
+        if (k->at[i].edge || !k->at[i].extent.known) return;
+    for (uint32_t i = 1; i + 1 < k->count; i++)
+        if (k->at[i].extent.constant > k->at[longest].extent.constant) longest = i;
+    ProductAxis outer = k->at[longest];
+    for (uint32_t i = longest; i > 0; i--) k->at[i] = k->at[i - 1];
+    k->at[0] = outer;
+}
+
 /* --- the two ways round */
 static void arrange(Emit *e, const Contract *c, bool exchange, Product *p) {
     uint32_t m_first = c->batch_count, n_first = m_first + c->m_count;
@@ -135,6 +156,7 @@ static void arrange(Emit *e, const Contract *c, bool exchange, Product *p) {
     merge(e, &n, e->target.vector_bytes / accumulator_bytes(c->dtype));
     merge(e, &p->k, 1);
     by_lines(e, &p->k, dtype_bytes(c->dtype));
+    by_parts(e, p);
     p->column = take_column(e, &n, &p->outer);
     p->a = exchange ? c->b : c->a;
     p->b = exchange ? c->a : c->b;
@@ -232,6 +254,7 @@ static ContractShape shape_of(Emit *e, const Product *p) {
         .b_span = operand_span(p, true),
         .bytes = accumulator_bytes(p->dtype),
         .memory_bytes = p->pairs ? accumulator_bytes(p->dtype) : dtype_bytes(p->dtype),
+        .a_lines = reads_lines(p),
         .single_depth = p->k.count <= 1,
         .exchanged = p->exchanged,
         .edges = p->contract->edge_count > 0,
@@ -244,13 +267,7 @@ static ContractShape shape_of(Emit *e, const Product *p) {
 /* Tiles that are slower than their multiply-adds, where the third level is far: their rows lie side by side
  * on several axes, as windows of channels do, so that each step of k reads another line of A, which isn't
  * packed. */
-static const double WINDOWS_OF_LINES = 1.12;
-
-static bool reads_windows_of_lines(const Emit *e, const Product *p) {
-    const ProductAxes *rows = &p->rows;
-    return e->target.intel_server && rows->count > 1 && size_is(rows->at[rows->count - 1].a, 1) && p->k.count > 0 &&
-           !size_is(p->k.at[p->k.count - 1].a, 1);
-}
+static const double WINDOWS_OF_LINES = 1.08;
 
 /* For each element of the result: a size that isn't known is one of what is further products in one way round
  * and rows in the other. */
@@ -258,7 +275,8 @@ static double cost_of(Emit *e, const Product *p) {
     ContractShape shape = shape_of(e, p);
     double elements =
         (double)max64(cost_assumed(shape.rows), 1) * (double)max64(cost_assumed(shape.columns), 1);
-    double slowed = reads_windows_of_lines(e, p) ? WINDOWS_OF_LINES : 1;
+    bool windows = e->target.intel_server && reads_lines(p) && p->rows.count > 1;
+    double slowed = windows ? WINDOWS_OF_LINES : 1;
     return slowed * contract_cost(&e->target, &shape) / elements;
 }
 

@@ -16,10 +16,19 @@ enum {
     CYCLES_AHEAD = 400,   /* that memory takes; of k at most */
     MAX_AHEAD = 32,       /* so many steps */
     DRIVEN_OUT = 1 << 18, /* bytes */
+    LEAST_NEAR = 96,      /* steps of k that are worth bringing sums to and fro */
     FAR_LEVELS = 2        /* times the second level's size: more than that is better read by parts */
 };
 
 /* --- blocks */
+/* Steps of k whose lines the first level holds. From a second level beside a mesh they arrive too slowly for
+ * all tiles that read them. */
+static int64_t depth_near(const Target *target, const ContractShape *shape) {
+    double depth = (double)max64(cost_assumed(shape->depth), 1), b = cost_b_elements(shape);
+    double a = cost_distinct((double)cost_assumed(shape->rows) * depth, shape->a_span);
+    return max64((int64_t)(target->l1_bytes * depth / ((a + b) * shape->memory_bytes)), LEAST_NEAR);
+}
+
 void schedule_blocks(const Target *target, const ContractShape *shape, ContractSchedule *plan) {
     int64_t panel = (int64_t)plan->vectors * plan->lanes, depth = cost_assumed(shape->depth);
     int64_t limit = cost_depth_limit(target, shape, plan);
@@ -28,6 +37,8 @@ void schedule_blocks(const Target *target, const ContractShape *shape, ContractS
     bool once = plan->dot_lanes && ((shape->rows >= 0 && shape->rows <= plan->rows) ||
                                     (shape->columns >= 0 && shape->columns <= plan->dot_columns));
     if (once) limit = DIRECT_DEPTH * (int64_t)plan->dot_lanes;
+    if (target->intel_server && shape->a_lines && !plan->dot_lanes && !plan->pack_a)
+        limit = min64(limit, depth_near(target, shape));
     if (!plan->dot_lanes && form_streams(target, shape, plan)) {
         plan->depth_block = STREAMED_DEPTH;
         return;

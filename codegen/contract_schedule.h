@@ -25,6 +25,7 @@ typedef struct {
     uint32_t bytes;        /* of an accumulator's element */
     uint32_t memory_bytes; /* of an element in memory */
     bool b_streams;        /* B of all products is one stream, [outer, k, column] without gaps */
+    bool a_lines;          /* rows lie side by side in lines, and each step of k reads others */
     bool single_depth;     /* k is at most one axis */
     bool exchanged;        /* columns are m: lanes are not neighbours in a row-major result, */
     int64_t row_run;       /* but so many rows are: the innermost axis of n; 0 = all rows */

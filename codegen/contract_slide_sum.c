@@ -106,7 +106,8 @@ static bool asks_ahead(const Emit *e, const SlideSum *s) {
     const Product *p = &s->p;
     double filter = 2; /* elements of both factors */
     const ProductAxis *next = p->outer.count ? &p->outer.at[p->outer.count - 1] : NULL;
-    if (!e->target.intel_server || !next || !p->outer_count.known || !next->a.known || !next->b.known) return false;
+    if (!e->target.intel_server || !next || !p->outer_count.known || !next->a.known || !next->b.known)
+        return false;
     if (!s->lines.a.known || !s->lines.b.known || s->lines.a.constant < 0 || s->lines.b.constant < 0)
         return false;
     for (uint32_t i = 0; i < p->k.count; i++) {

@@ -146,12 +146,13 @@ static int64_t kept_by_rows(const Product *p) {
     return 0;
 }
 
-/* Are there too few registers for what rows share, beside their sums? */
+/* Are there too few registers for what rows share, beside their sums? Of 32 where steps are written out. */
 static bool rows_go_apart(const Emit *e, const Where *at) {
-    const ContractSchedule *plan = &at->p->plan;
-    int64_t kept = at->packed_a ? 0 : kept_by_rows(at->p), registers = e->target.vector_registers;
-    int64_t taken = (plan->rows + 1) * plan->vectors + kept * (plan->rows - 1);
-    return kept > 0 && (registers < 32 || taken > registers);
+    const Product *p = at->p;
+    int64_t kept = at->packed_a ? 0 : kept_by_rows(p), registers = e->target.vector_registers;
+    if (kept == 0 || registers < 32) return kept > 0;
+    int64_t taken = (p->plan.rows + 1) * p->plan.vectors + kept * (p->plan.rows - 1);
+    return p->k.at[p->k.count - 1].extent.known && taken > registers;
 }
 
 static LLVMValueRef sum_pointer(Emit *e, const Where *at, uint32_t r, uint32_t v) {
