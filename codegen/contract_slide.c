@@ -156,9 +156,10 @@ static int by_offset(const void *a, const void *b) {
     return x->k != y->k ? (x->k < y->k ? -1 : 1) : (x->row > y->row) - (x->row < y->row);
 }
 
-/* Of the window, line by line of which k goes. */
+/* Of the window, line by line of which k goes; at least one. */
 static uint32_t window_columns(const Slide *s) {
-    return s->p.k.count ? (uint32_t)s->p.k.at[s->p.k.count - 1].extent.constant : 1;
+    int64_t columns = s->p.k.count ? s->p.k.at[s->p.k.count - 1].extent.constant : 1;
+    return columns > 0 ? (uint32_t)columns : 1;
 }
 
 /* Those that share vectors of B go together: of an odd number of columns the first is alone, as in

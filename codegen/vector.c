@@ -264,7 +264,8 @@ void vector_meet(Emit *e, LLVMValueRef *values, uint32_t count) {
     char constraints[MOST * 8] = "";
     size_t at = 0;
     assert(count > 0 && count <= MOST);
-    if (count == 1) return;
+    uint64_t bytes = LLVMABISizeOfType(e->layout, LLVMTypeOf(values[0]));
+    if (count == 1 || bytes < 16 || bytes > e->target.vector_bytes) return; /* not a register each */
     for (uint32_t i = 0; i < count; i++) types[i] = LLVMTypeOf(values[i]);
     for (uint32_t i = 0; i < 2 * count; i++)
         at += (size_t)(i < count ? snprintf(constraints + at, sizeof constraints - at, "%s,", place)
@@ -279,11 +280,11 @@ void vector_meet(Emit *e, LLVMValueRef *values, uint32_t count) {
 
 LLVMValueRef vector_opaque_mask(Emit *e, LLVMValueRef mask) {
     uint32_t lanes = vector_lanes(LLVMTypeOf(mask));
-    LLVMTypeRef i32 = LLVMInt32TypeInContext(e->llvm), bits = LLVMIntTypeInContext(e->llvm, lanes),
-                type = LLVMFunctionType(i32, &i32, 1, false);
+    LLVMTypeRef word = LLVMIntTypeInContext(e->llvm, lanes > 32 ? 64 : 32),
+                bits = LLVMIntTypeInContext(e->llvm, lanes), type = LLVMFunctionType(word, &word, 1, false);
     LLVMValueRef same = LLVMGetInlineAsm(type, "", 0, "=r,0", 4, true, false, LLVMInlineAsmDialectATT, false);
     LLVMValueRef number = LLVMBuildBitCast(e->builder, mask, bits, "");
-    number = LLVMBuildZExt(e->builder, number, i32, "");
+    number = LLVMBuildZExt(e->builder, number, word, "");
     number = LLVMBuildCall2(e->builder, type, same, &number, 1, "");
     number = LLVMBuildTrunc(e->builder, number, bits, "");
     return LLVMBuildBitCast(e->builder, number, LLVMTypeOf(mask), "");

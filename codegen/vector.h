@@ -70,10 +70,11 @@ void vector_release(Emit *e, uint32_t kept);
  * loop's index it makes indices of their own, which count along; with more of these than registers they lie
  * on the stack. */
 LLVMValueRef vector_opaque(Emit *e, LLVMValueRef i);
-/* The mask of up to 32 lanes, of which LLVM doesn't see the bits, nor that two are the same. */
+/* The mask, of which LLVM doesn't see the bits, nor that two are the same. */
 LLVMValueRef vector_opaque_mask(Emit *e, LLVMValueRef mask);
-/* Up to 16 vectors that are all computed before any is used. LLVM's scheduler computes one after the other,
- * if that is how they are stored, keeping what these share until there are no registers left. */
+/* Up to 16 vectors of a register each (others it leaves alone) that are all computed before any is used.
+ * LLVM's scheduler computes one after the other, if that is how they are stored, keeping what these share
+ * until there are no registers left. */
 void vector_meet(Emit *e, LLVMValueRef *values, uint32_t count);
 /* The least power of two that isn't below. */
 uint32_t vector_lanes_over(uint32_t elements);
